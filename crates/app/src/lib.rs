@@ -1,0 +1,1 @@
+//! Wires configuration, plugin servers and listeners together; owns workers, reload and shutdown.

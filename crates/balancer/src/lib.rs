@@ -1,0 +1,1 @@
+//! Which peer a request goes to: algorithms, retries and passive health.

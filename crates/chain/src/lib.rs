@@ -1,0 +1,1 @@
+//! A request's state, the phases, the PDK and the traits plugins are written against.

@@ -1,0 +1,1 @@
+//! kong.conf, its environment and the declarative file: text in, checked values out.

@@ -1,0 +1,3 @@
+//! The `polygate` program.
+
+fn main() {}

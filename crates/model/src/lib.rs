@@ -1,0 +1,12 @@
+//! Entities and the schema engine that validates them.
+//!
+//! The one description of services, routes, consumers, plugins and the rest. Everything that reads
+//! configuration (the declarative file now, the Admin API later) goes JSON -> [`schema`] -> typed
+//! [`entities`]; everything that serves traffic sees the typed, immutable structs only.
+
+pub mod entities;
+
+pub use entities::{
+    Certificate, Consumer, Credential, CredentialKind, Entities, HashOn, Id, Plugin, Protocol, Reference,
+    Route, Service, Target, Upstream,
+};

@@ -1,0 +1,1 @@
+//! Plugin servers: their processes, instances, connections and events.

@@ -1,0 +1,1 @@
+//! Frames and messages of the plugin-server protocols, and the dump they print.

@@ -1,0 +1,1 @@
+//! The error log, access logs and metric names.
