@@ -1,1 +1,16 @@
-//! What the end-to-end tests are built from: a running gateway, an echo upstream, a scripted plugin server.
+//! What the end-to-end tests are built from: a running gateway, an echo upstream, a raw HTTP/1.1 client, the places
+//! of the published plugin servers, and a scripted plugin server.
+//!
+//! Everything here blocks and panics with a sentence: a test reads as the list of what it does, and a failure names
+//! what was expected, what came and, for a gateway, the end of its error log.
+
+pub mod client;
+pub mod echo;
+pub mod eventually;
+pub mod gateway;
+pub mod peers;
+
+pub use client::{Connection, HeaderLine, Request, Response};
+pub use echo::{EchoUpstream, Received, Reply};
+pub use eventually::eventually;
+pub use gateway::{Gateway, GatewayBuilder};

@@ -1,0 +1,295 @@
+//! The `polygate` program in a temporary prefix: started with a configuration, stopped when dropped.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use regex::Regex;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tempfile::TempDir;
+
+use crate::client::{Connection, Request};
+use crate::eventually::{eventually, within};
+use crate::peers::repository;
+
+/// A JavaScript server takes 2 to 4 seconds of processor time for its dump and again for its start.
+const START_BOUND: Duration = Duration::from_secs(60);
+const STOP_BOUND: Duration = Duration::from_secs(20);
+const LOG_BOUND: Duration = Duration::from_secs(10);
+/// A port found free may be taken before the gateway binds it.
+const START_ATTEMPTS: usize = 3;
+
+/// A configuration to start a gateway with.
+#[derive(Clone, Debug)]
+pub struct GatewayBuilder {
+    conf: String,
+    declarative: String,
+    environment: Vec<(String, String)>,
+}
+
+/// A running gateway.
+pub struct Gateway {
+    child: Child,
+    prefix: TempDir,
+    proxy: SocketAddr,
+    status: SocketAddr,
+}
+
+impl Gateway {
+    /// A gateway with an empty declarative file and no plugin server.
+    pub fn builder() -> GatewayBuilder {
+        GatewayBuilder {
+            conf: String::new(),
+            declarative: "_format_version: \"3.0\"\n".to_owned(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// Where requests go.
+    pub fn proxy(&self) -> SocketAddr {
+        self.proxy
+    }
+
+    /// Where `/status` and `/metrics` are.
+    pub fn status(&self) -> SocketAddr {
+        self.status
+    }
+
+    pub fn prefix(&self) -> &Path {
+        self.prefix.path()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn error_log(&self) -> String {
+        read_log(self.prefix())
+    }
+
+    /// The first match of a pattern in the error log, waiting for it for a while; the text of its first group, or of
+    /// the whole match.
+    #[track_caller]
+    pub fn wait_for_log(&self, pattern: &str) -> String {
+        let regex = Regex::new(pattern).expect("a valid pattern");
+        let find = || {
+            let log = self.error_log();
+            let found = regex.captures(&log)?;
+            Some(found.get(1).or_else(|| found.get(0))?.as_str().to_owned())
+        };
+        eventually(LOG_BOUND, &format!("{pattern:?} in the error log"), find)
+    }
+
+    /// Writes another declarative file; [`Gateway::reload`] makes it count.
+    pub fn write_declarative(&self, text: &str) {
+        fs::write(self.prefix().join("kong.yml"), text).expect("the prefix is writable");
+    }
+
+    /// `polygate reload`; panics with its output unless it succeeds.
+    #[track_caller]
+    pub fn reload(&self) {
+        let output = command(&["reload", "-p"], self.prefix()).output().expect("the program can be run");
+        assert!(output.status.success(), "reload: {output:?}");
+    }
+
+    /// Asks the process to end, as `polygate stop` does, and waits until it has. The prefix stays.
+    #[track_caller]
+    pub fn stop(&mut self) -> ExitStatus {
+        signal(self.child.id(), Signal::TERM);
+        eventually(STOP_BOUND, "the gateway's end after SIGTERM", || self.child.try_wait().ok().flatten())
+    }
+
+    /// The plugin servers' process ids: the gateway's children.
+    pub fn children(&self) -> Vec<u32> {
+        children_of(self.child.id())
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- end of the gateway's error log ---\n{}", tail(&self.error_log(), 60));
+        }
+        signal(self.child.id(), Signal::TERM);
+        let ended = within(STOP_BOUND, || self.child.try_wait().ok().flatten());
+        if ended.is_none() {
+            if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
+                // What cannot be killed is gone.
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            drop(self.child.wait());
+        }
+    }
+}
+
+impl GatewayBuilder {
+    /// Appends lines to kong.conf. Listeners, database and declarative file are set already; `{prefix}` stands for
+    /// the prefix directory.
+    pub fn conf(mut self, lines: &str) -> Self {
+        self.conf.push_str(lines);
+        self.conf.push('\n');
+        self
+    }
+
+    /// The declarative file.
+    pub fn declarative(mut self, yaml: &str) -> Self {
+        yaml.clone_into(&mut self.declarative);
+        self
+    }
+
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts the gateway and waits until it says that it is ready.
+    #[track_caller]
+    pub fn start(&self) -> Gateway {
+        let mut failure = String::new();
+        for _ in 0..START_ATTEMPTS {
+            let mut gateway = self.spawn();
+            match gateway.wait_until_ready() {
+                Ok(()) => return gateway,
+                Err(why) if why.to_lowercase().contains("address already in use") => failure = why,
+                Err(why) => panic!("the gateway did not start: {why}"),
+            }
+        }
+        panic!("the gateway did not start in {START_ATTEMPTS} attempts: {failure}");
+    }
+
+    /// Runs `polygate start` to its end and returns its output: for configurations that must be refused. A gateway
+    /// that keeps running is stopped, and the exit status is then that of its end.
+    #[track_caller]
+    pub fn start_refused(&self) -> Output {
+        let mut gateway = self.spawn();
+        let ended = within(START_BOUND, || gateway.child.try_wait().ok().flatten());
+        let Some(status) = ended else { panic!("the gateway started, but a refusal was expected") };
+        let read = |name| fs::read(gateway.prefix().join(name)).unwrap_or_default();
+        Output { status, stdout: read("stdout"), stderr: read("stderr") }
+    }
+
+    fn spawn(&self) -> Gateway {
+        let prefix = tempfile::Builder::new().prefix("polygate-").tempdir().expect("a temporary directory");
+        let (proxy, status) = (free_address(), free_address());
+        let conf = self.conf_text(prefix.path(), proxy, status);
+        fs::write(prefix.path().join("kong.conf"), conf).expect("the prefix is writable");
+        fs::write(prefix.path().join("kong.yml"), &self.declarative).expect("the prefix is writable");
+        let output = |name| fs::File::create(prefix.path().join(name)).expect("the prefix is writable");
+        let child = command(&["start", "-c"], &prefix.path().join("kong.conf"))
+            .arg("-p")
+            .arg(prefix.path())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdout(output("stdout"))
+            .stderr(output("stderr"))
+            .process_group(0)
+            .spawn()
+            .expect("the program can be run");
+        Gateway { child, prefix, proxy, status }
+    }
+
+    fn conf_text(&self, prefix: &Path, proxy: SocketAddr, status: SocketAddr) -> String {
+        let own = self.conf.replace("{prefix}", &prefix.display().to_string());
+        format!(
+            "nginx_daemon = off\ndatabase = off\ndeclarative_config = {prefix}/kong.yml\n\
+             proxy_listen = {proxy}\nstatus_listen = {status}\nadmin_listen = off\nstream_listen = off\n\
+             anonymous_reports = off\nlog_level = info\n{own}",
+            prefix = prefix.display()
+        )
+    }
+}
+
+impl Gateway {
+    fn wait_until_ready(&mut self) -> Result<(), String> {
+        let ready = within(START_BOUND, || match self.child.try_wait() {
+            Ok(None) => is_ready(self.status).then_some(Ok(())),
+            ended => Some(Err(format!("it ended at once ({ended:?})"))),
+        });
+        ready
+            .unwrap_or_else(|| Err(format!("not ready within {START_BOUND:?}")))
+            .map_err(|why| self.explain(&why))
+    }
+
+    fn explain(&self, why: &str) -> String {
+        let read = |name| fs::read_to_string(self.prefix().join(name)).unwrap_or_default();
+        format!("{why}\n{}{}{}", read("stdout"), read("stderr"), tail(&self.error_log(), 60))
+    }
+}
+
+/// The `polygate` program, built anew once for each test process so that a test never runs yesterday's gateway.
+/// `POLYGATE_BIN` names another one.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| match std::env::var_os("POLYGATE_BIN") {
+        Some(path) => PathBuf::from(path),
+        None => build_program(),
+    })
+}
+
+fn build_program() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--package", "polygate-gateway"])
+        .current_dir(repository())
+        .status()
+        .expect("cargo can be run");
+    assert!(built.success(), "the gateway does not build: run `cargo build -p polygate-gateway`");
+    // A test binary lies in <target>/debug/deps.
+    let own = std::env::current_exe().expect("a process knows its own file");
+    own.ancestors().nth(2).expect("a test binary lies in <target>/debug/deps").join("polygate")
+}
+
+/// A run of the program without `KONG_*` variables of the caller.
+fn command(arguments: &[&str], last: &Path) -> Command {
+    let mut command = Command::new(program());
+    command.args(arguments).arg(last).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KONG_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// The processes whose parent is `pid`.
+pub fn children_of(pid: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|child| parent_of(*child) == Some(pid))
+        .collect()
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The command name before it is in parentheses and may hold anything.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn is_ready(status: SocketAddr) -> bool {
+    let answer = Connection::open(status).and_then(|mut c| c.send(&Request::get("/status/ready")));
+    answer.is_ok_and(|answer| answer.status == 200)
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on 127.0.0.1");
+    listener.local_addr().expect("a bound listener has an address")
+}
+
+fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+        // A process that has already ended needs no signal.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+fn read_log(prefix: &Path) -> String {
+    let bytes = fs::read(prefix.join("logs/error.log")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
