@@ -1,0 +1,26 @@
+# The commands of a developer and of CI, the same for both.
+
+.PHONY: peers build test lint demo bench
+
+# The published plugin servers and the fixture plugins, in .peers/ (quick when nothing changed).
+peers:
+	scripts/peers.sh
+
+build:
+	cargo build --package polygate-gateway
+
+test: peers build
+	cargo test --workspace
+
+lint:
+	cargo fmt --all -- --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo run -q -p xtask -- check
+
+# One plugin in each language in front of an echo upstream, until Ctrl-C. ONCE=1 asks once and ends.
+demo: peers build
+	scripts/demo.sh $(if $(ONCE),--once)
+
+# Routing cost against the number of routes, in processor time of the gateway.
+bench: peers
+	scripts/bench-routing.sh

@@ -1,0 +1,75 @@
+#!/bin/sh
+# Installs the published plugin servers and builds the fixture plugins into .peers/: what the end-to-end tests and the
+# demo run against. Versions are pinned by the lock files under fixtures/. A part whose inputs have not changed since
+# its last build is left as it is.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+peers=$root/.peers
+fixtures=$root/fixtures
+mkdir -p "$peers"
+
+need() {
+    command -v "$1" >/dev/null || { echo "peers: $1 is not installed: $2" >&2; exit 1; }
+}
+
+# Runs `build_<part>` unless the stamp of the part equals the hash of its inputs.
+part() {
+    name=$1
+    shift
+    hash=$(cd "$root" && find "$@" scripts/peers.sh \( -name __pycache__ -o -name node_modules \) -prune -o \
+        \( -type f -o -type l \) -print | LC_ALL=C sort | xargs sha256sum | sha256sum)
+    stamp=$peers/$name.stamp
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$hash" ]; then
+        return
+    fi
+    echo "peers: building $name"
+    rm -f "$stamp"
+    "build_$name"
+    echo "$hash" >"$stamp"
+}
+
+build_js() {
+    need npm "install Node.js 18 or later"
+    # Node finds dependencies upwards from a plugin's file, so the plugins lie beside node_modules.
+    rm -rf "$peers/js"
+    cp -R "$fixtures/js" "$peers/js"
+    npm --prefix "$peers/js" ci --no-audit --no-fund --loglevel=error
+}
+
+build_python() {
+    need python3 "install Python 3.9 or later with venv"
+    rm -rf "$peers/python"
+    python3 -m venv "$peers/python"
+    "$peers/python/bin/pip" install --quiet --disable-pip-version-check -r "$fixtures/python/requirements.txt"
+}
+
+build_go() {
+    need go "install Go 1.24 or later"
+    rm -rf "$peers/go"
+    mkdir -p "$peers/go/bin" "$peers/go/phases"
+    cd "$fixtures/go"
+    go build -buildvcs=false -o "$peers/go/bin/" ./go-hello ./go-log ./pdk-go
+    go build -buildvcs=false -o "$peers/go/phases/" ./phases/go-hello
+}
+
+build_go_legacy() {
+    need go "install Go 1.24 or later"
+    need cc "install a C compiler: Go plugins need one"
+    rm -rf "$peers/go-legacy"
+    mkdir -p "$peers/go-legacy/bin" "$peers/go-legacy/plugins"
+    cd "$fixtures/go-legacy"
+    # The checksum database does not know these old releases; go.sum does.
+    export GONOSUMDB=github.com/Kong
+    # Without codec.safe the old codec reaches into runtime internals that current Go versions refuse to link.
+    go build -buildvcs=false -tags codec.safe -o "$peers/go-legacy/bin/" ./go-hello github.com/Kong/go-pluginserver
+    for plugin in go-hello-lm go-log-lm pdk-go-lm; do
+        go build -buildvcs=false -tags codec.safe -buildmode=plugin -o "$peers/go-legacy/plugins/$plugin.so" "./$plugin"
+    done
+}
+
+part js fixtures/js
+part python fixtures/python/requirements.txt
+part go fixtures/go
+# Two of its files are links into fixtures/go.
+part go_legacy fixtures/go-legacy fixtures/go/pdk-go
