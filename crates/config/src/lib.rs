@@ -1,1 +1,7 @@
 //! kong.conf, its environment and the declarative file: text in, checked values out.
+
+pub mod conf;
+pub mod settings;
+mod units;
+
+pub use settings::Settings;

@@ -1,0 +1,168 @@
+//! From text to [`Settings`]: references, types, what is refused and what has no effect here.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::properties::{self, Kind};
+use super::{ConfError, Merged, Values, Warning, vault};
+use crate::settings::{Reader, Settings};
+use crate::units::{number, size, time};
+
+/// Checks everything and resolves it; those of types come first, by name.
+pub(super) fn resolve(
+    merged: Merged,
+    env: &[(String, String)],
+    default_bin_dir: &Path,
+) -> Result<(Settings, Vec<Warning>), Vec<ConfError>> {
+    let Merged { mut values, given, mut warnings } = merged;
+    let prefix = absolute_prefix(&values).map_err(|error| vec![error])?;
+    values.set("prefix", &prefix.to_string_lossy());
+    if !given.contains("database") {
+        default_to_declarative(&mut values, &mut warnings);
+    }
+
+    let mut errors = Vec::new();
+    let plain = dereference_all(&values, env, &mut errors);
+    check_types(&plain, &mut errors, &mut warnings);
+    refuse(&plain, &mut errors);
+    warn_of_unused(&plain, &mut warnings);
+
+    let mut reader = Reader { values: &plain, errors, warnings };
+    let settings = Settings::resolve(&mut reader, prefix, values, default_bin_dir);
+    match reader.errors.is_empty() {
+        true => Ok((settings, reader.warnings)),
+        false => Err(reader.errors),
+    }
+}
+
+/// `prefix` made absolute, without a trailing slash.
+pub(super) fn absolute_prefix(values: &Values) -> Result<PathBuf, ConfError> {
+    let written = values.get("prefix").unwrap_or("/usr/local/kong");
+    let absolute = std::path::absolute(written)
+        .map_err(|cause| ConfError::Unreadable { path: written.into(), cause })?;
+    Ok(absolute.components().collect())
+}
+
+/// A declarative configuration without a word about the database means that there is none.
+fn default_to_declarative(values: &mut Values, warnings: &mut Vec<Warning>) {
+    let declarative = ["declarative_config", "declarative_config_string"];
+    if let Some(name) = declarative.into_iter().find(|name| values.get(name).is_some()) {
+        values.set("database", "off");
+        warnings.push(Warning::notice(format!("database is taken as 'off', as {name} is set")));
+    }
+}
+
+/// The values with every reference replaced. In a list each item may be one.
+fn dereference_all(values: &Values, env: &[(String, String)], errors: &mut Vec<ConfError>) -> Values {
+    let variables: BTreeMap<&str, &str> =
+        env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let prefix = values.get("vault_env_prefix").unwrap_or_default();
+    let mut dereference = |name: &str, text: &str| {
+        if !vault::is_reference(text) {
+            return text.to_owned();
+        }
+        let variable = |name: &str| variables.get(name).map(|value| value.to_string());
+        vault::dereference(text, prefix, variable).unwrap_or_else(|why| {
+            errors.push(ConfError::Reference { reference: text.to_owned(), why, name: name.to_owned() });
+            String::new()
+        })
+    };
+    Values::new(values.iter().map(|(name, text)| {
+        let list = properties::find(name).is_some_and(|row| row.kind == Kind::List);
+        let plain = match list && text.contains("{vault://") {
+            true => text.split(',').map(|item| dereference(name, item.trim())).collect::<Vec<_>>().join(","),
+            false => dereference(name, text),
+        };
+        (name.to_owned(), plain)
+    }))
+}
+
+fn check_types(values: &Values, errors: &mut Vec<ConfError>, warnings: &mut Vec<Warning>) {
+    for (name, text) in values.iter() {
+        let (name, value) = (name.to_owned(), text.to_owned());
+        let fits = |parsed: bool| text.is_empty() || parsed;
+        match properties::kind(&name) {
+            Kind::Number if !fits(number(text).is_some()) => {
+                errors.push(ConfError::WrongType { name, kind: "number", value });
+            }
+            Kind::Size if !fits(size(text).is_some()) => {
+                errors.push(ConfError::WrongType { name, kind: "size", value });
+            }
+            Kind::Time if !fits(time(text).is_some()) => {
+                errors.push(ConfError::WrongType { name, kind: "time", value });
+            }
+            Kind::Bool if !fits(["on", "off", "true", "false"].contains(&text)) => {
+                warnings
+                    .push(Warning::warn(format!("{name} is not a boolean: '{value}', it is taken as off")));
+            }
+            Kind::Enum(allowed) if !fits(allowed.contains(&text)) => {
+                errors.push(ConfError::NotAllowed { name, value, allowed: allowed.join(", ") });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What is known, understood and cannot be done: better no start than another behaviour.
+fn refuse(values: &Values, errors: &mut Vec<ConfError>) {
+    let mut refuse = |text: &str| errors.push(ConfError::Refused(text.to_owned()));
+    match values.get("database") {
+        Some("cassandra") => refuse(
+            "database has an unsupported value: 'cassandra' (gone since Kong 3.4; \
+             use database = off with declarative_config)",
+        ),
+        Some("postgres") => refuse(
+            "database has an unsupported value: 'postgres' (not built yet; set database = off \
+             and name a file with declarative_config)",
+        ),
+        _ => {}
+    }
+    match values.get("role") {
+        Some("control_plane" | "data_plane") => {
+            refuse("role has an unsupported value (hybrid mode is not built; set role = traditional)");
+        }
+        _ => {}
+    }
+    match values.get("router_flavor") {
+        Some(flavor @ ("traditional" | "expressions")) => refuse(&format!(
+            "router_flavor has an unsupported value: '{flavor}' (not built yet; \
+             use traditional_compatible)"
+        )),
+        _ => {}
+    }
+    if matches!(values.get("wasm"), Some("on" | "true")) {
+        refuse("wasm has an unsupported value: 'on' (Wasm filters are not built; set wasm = off)");
+    }
+}
+
+/// One warning per property that says something and has no effect. Values are not shown, as some
+/// are secret.
+fn warn_of_unused(values: &Values, warnings: &mut Vec<Warning>) {
+    for (name, text) in values.iter().filter(|(_, text)| !text.is_empty()) {
+        let idle = match properties::find(name) {
+            Some(row) => !row.used && !same(row, text),
+            // Plugin servers look after their own family.
+            None => !name.starts_with("pluginserver_") && properties::honoured_directive(name).is_none(),
+        };
+        if idle {
+            warnings.push(Warning::warn(format!("{name} is not supported, its value has no effect")));
+        }
+    }
+    if values.get("worker_consistency") == Some("strict") {
+        warnings.push(Warning::warn("the value 'strict' of worker_consistency is deprecated"));
+    }
+}
+
+/// Whether `text` says the same as the default.
+fn same(row: &properties::Property, text: &str) -> bool {
+    match row.kind {
+        Kind::Bool => is_on(row.default) == is_on(text),
+        Kind::Number => number(row.default) == number(text),
+        _ => row.default == text,
+    }
+}
+
+/// Whether a boolean's text means true.
+pub(crate) fn is_on(text: &str) -> bool {
+    matches!(text, "on" | "true")
+}

@@ -1,0 +1,257 @@
+//! `pluginserver_names` and its families of properties; the 2.x Go pair mapped onto them.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::reader::Reader;
+use crate::conf::SERVER_MEMBERS;
+
+/// Longest path that fits into a unix socket address on Linux, its ending zero excluded.
+const MAX_SOCKET_PATH: usize = 107;
+
+/// One plugin server: how to start it, how to ask it, how far to trust it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginServerSettings {
+    /// Item of `pluginserver_names`, lower-cased; keeps its dashes. Also the log tag.
+    pub name: String,
+    /// The name as it stands in property names: dashes are underscores.
+    pub key: String,
+    /// Unix socket the server listens on.
+    pub socket: PathBuf,
+    /// Shell command; `None` is a process that someone else manages.
+    pub start_cmd: Option<String>,
+    /// Shell command that prints the server's plugins; `None` only for the legacy Go server, which
+    /// is asked plugin by plugin ([`LegacyGo::dump_command`]).
+    pub query_cmd: Option<String>,
+    pub connect_timeout: Duration,
+    /// Deadline of one event, from the first byte sent to the verdict.
+    pub event_timeout: Duration,
+    pub on_error: OnError,
+    pub body: RawBody,
+    /// Events at the same time per replica; `None` leaves it to the kind of server.
+    pub max_concurrency: Option<usize>,
+    /// Processes, at least 1, each with a socket of its own.
+    pub replicas: usize,
+    /// Events after which a process is replaced; `None` is never.
+    pub max_events: Option<u64>,
+    /// Resident bytes above which a process is replaced; `None` is never.
+    pub max_memory: Option<u64>,
+}
+
+/// What happens to a request when its plugin cannot be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// The request is refused.
+    Closed,
+    /// The request goes on without the plugin.
+    Open,
+}
+
+/// How raw bodies are packed for MessagePack servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RawBody {
+    Bytes,
+    Text,
+    Auto,
+}
+
+/// The Go plugin server of Kong 2.0 to 2.8.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegacyGo {
+    pub plugins_dir: PathBuf,
+    pub exe: PathBuf,
+}
+
+impl LegacyGo {
+    /// The shell command that prints what one plugin is, as MessagePack.
+    pub fn dump_command(&self, plugin: &str) -> String {
+        let (exe, dir) = (self.exe.display(), quoted(&self.plugins_dir.to_string_lossy()));
+        format!("{exe} -plugins-directory {dir} -dump-plugin-info {}", quoted(plugin))
+    }
+}
+
+/// The servers of `pluginserver_names`, or the legacy one when there are none.
+pub(super) fn resolve(
+    reader: &mut Reader<'_>,
+    prefix: &Path,
+    bin_dir: &Path,
+) -> (Vec<PluginServerSettings>, Option<LegacyGo>) {
+    let names = names(reader);
+    warn_of_strays(reader, &names);
+    let legacy = legacy_go(reader);
+    match legacy {
+        Some(_) if !names.is_empty() => {
+            reader.warn("go_plugins_dir has no effect, as pluginserver_names is set");
+            (servers(reader, &names, prefix, bin_dir), None)
+        }
+        Some(legacy) => (vec![legacy_server(&legacy, prefix)], Some(legacy)),
+        None => (servers(reader, &names, prefix, bin_dir), None),
+    }
+}
+
+/// Items of `pluginserver_names`, lower-cased, each once.
+fn names(reader: &mut Reader<'_>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for item in reader.list("pluginserver_names") {
+        let name = item.to_lowercase();
+        if name.contains(|c: char| c == '/' || c.is_whitespace()) {
+            reader.refuse(format!(
+                "pluginserver_names has an invalid value: '{item}' (a name is part of a file name; \
+                 use letters, digits and dashes)"
+            ));
+        } else if names.contains(&name) {
+            reader.warn(format!("pluginserver_names has '{name}' more than once"));
+        } else {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn key_of(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+/// Members of the family that no server reads are mostly misspelt, so they are not passed over.
+fn warn_of_strays(reader: &mut Reader<'_>, names: &[String]) {
+    let members = |name: &String| {
+        let key = key_of(name);
+        SERVER_MEMBERS.iter().map(move |(member, _)| format!("pluginserver_{key}_{member}"))
+    };
+    let known: HashSet<String> = names.iter().flat_map(members).collect();
+    let strays: BTreeSet<&str> = reader
+        .values
+        .iter()
+        .filter(|(name, text)| name.starts_with("pluginserver_") && !text.is_empty())
+        .map(|(name, _)| name)
+        .filter(|name| *name != "pluginserver_names" && !known.contains(*name))
+        .collect();
+    for stray in strays {
+        reader.warn(format!(
+            "{stray} has no effect, as it names no property of a server in pluginserver_names"
+        ));
+    }
+}
+
+fn servers(
+    reader: &mut Reader<'_>,
+    names: &[String],
+    prefix: &Path,
+    bin_dir: &Path,
+) -> Vec<PluginServerSettings> {
+    names.iter().map(|name| server(reader, name, prefix, bin_dir)).collect()
+}
+
+fn server(reader: &mut Reader<'_>, name: &str, prefix: &Path, bin_dir: &Path) -> PluginServerSettings {
+    let key = key_of(name);
+    let property = |member: &str| format!("pluginserver_{key}_{member}");
+    let text = |reader: &Reader<'_>, member: &str| reader.text(&property(member)).map(str::to_owned);
+    let executable =
+        Some(bin_dir.join(name)).filter(|path| path.exists()).map(|path| path.display().to_string());
+
+    let start_cmd = text(reader, "start_cmd").or_else(|| executable.clone());
+    if start_cmd.is_none() {
+        reader.warn(format!(
+            "start_command undefined for pluginserver {name}; assuming external process management"
+        ));
+    }
+    let query_cmd = text(reader, "query_cmd")
+        .or_else(|| executable.map(|path| format!("{path} -dump")))
+        .or_else(|| separate_query(name, bin_dir));
+    if query_cmd.is_none() {
+        reader.refuse(format!(
+            "query_command undefined for pluginserver {name}; set {}",
+            property("query_cmd")
+        ));
+    }
+    let socket = text(reader, "socket").map_or_else(|| prefix.join(format!("{name}.socket")), PathBuf::from);
+    if socket.as_os_str().len() > MAX_SOCKET_PATH {
+        reader.refuse(format!(
+            "{} is too long for a unix socket: '{}' (at most {MAX_SOCKET_PATH} bytes; choose a shorter \
+             path or prefix)",
+            property("socket"),
+            socket.display()
+        ));
+    }
+    let on_error = [("closed", OnError::Closed), ("open", OnError::Open)];
+    let body = [("auto", RawBody::Auto), ("bytes", RawBody::Bytes), ("text", RawBody::Text)];
+    PluginServerSettings {
+        name: name.to_owned(),
+        socket,
+        start_cmd,
+        query_cmd,
+        connect_timeout: reader.time(&[&property("connect_timeout")]).unwrap_or(Defaults::CONNECT_TIMEOUT),
+        event_timeout: reader.time(&[&property("event_timeout")]).unwrap_or(Defaults::EVENT_TIMEOUT),
+        on_error: reader.choice(&property("on_error"), &on_error),
+        body: reader.choice(&property("body"), &body),
+        max_concurrency: count(reader, &property("max_concurrency"), 1 << 20).map(|count| count as usize),
+        replicas: count(reader, &property("replicas"), 256).unwrap_or(1) as usize,
+        max_events: count(reader, &property("max_events"), u64::MAX),
+        max_memory: reader.size(&[&property("max_memory")]).filter(|bytes| *bytes > 0),
+        key,
+    }
+}
+
+/// Values of servers that say nothing about them.
+struct Defaults;
+
+impl Defaults {
+    const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+    const EVENT_TIMEOUT: Duration = Duration::from_secs(5);
+}
+
+fn count(reader: &mut Reader<'_>, property: &str, max: u64) -> Option<u64> {
+    reader.integer(property, 1, max)
+}
+
+/// The default up to Kong 3.8 and in all documentation since.
+fn separate_query(name: &str, bin_dir: &Path) -> Option<String> {
+    let path = bin_dir.join(format!("query_{name}"));
+    path.exists().then(|| path.display().to_string())
+}
+
+fn legacy_go(reader: &mut Reader<'_>) -> Option<LegacyGo> {
+    let plugins_dir = reader.text("go_plugins_dir").filter(|dir| *dir != "off")?;
+    let exe = reader.text("go_pluginserver_exe")?;
+    reader.warn("go_plugins_dir and go_pluginserver_exe are deprecated, use pluginserver_names instead");
+    Some(LegacyGo { plugins_dir: plugins_dir.into(), exe: exe.into() })
+}
+
+fn legacy_server(legacy: &LegacyGo, prefix: &Path) -> PluginServerSettings {
+    let start_cmd = format!(
+        "{} -kong-prefix {} -plugins-directory {}",
+        legacy.exe.display(),
+        quoted(&prefix.to_string_lossy()),
+        quoted(&legacy.plugins_dir.to_string_lossy())
+    );
+    PluginServerSettings {
+        name: "go-pluginserver".to_owned(),
+        key: "go_pluginserver".to_owned(),
+        socket: prefix.join("go_pluginserver.sock"),
+        start_cmd: Some(start_cmd),
+        query_cmd: None,
+        connect_timeout: Defaults::CONNECT_TIMEOUT,
+        event_timeout: Defaults::EVENT_TIMEOUT,
+        on_error: OnError::Closed,
+        body: RawBody::Auto,
+        max_concurrency: None,
+        replicas: 1,
+        max_events: None,
+        max_memory: None,
+    }
+}
+
+/// In double quotes for the shell, everything inside literal.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        if matches!(c, '"' | '\\' | '$' | '`') {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    quoted.push('"');
+    quoted
+}
+
