@@ -1,0 +1,54 @@
+//! The length-prefixed frames.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use prost::Message;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a frame of {length} bytes is larger than the limit of {limit}")]
+pub struct TooLarge {
+    pub length: usize,
+    pub limit: usize,
+}
+
+/// Takes frames off a buffer that fills in any number of pieces.
+#[derive(Debug, Clone, Copy)]
+pub struct Decoder {
+    /// Bytes of one frame. The protocol sets no maximum, so a host must.
+    pub limit: usize,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self { limit: 256 << 20 }
+    }
+}
+
+impl Decoder {
+    /// The next frame without its length, or `None` while it is incomplete. Length zero is a frame.
+    pub fn decode(&self, buffer: &mut BytesMut) -> Result<Option<Bytes>, TooLarge> {
+        let Some(prefix) = buffer.first_chunk() else { return Ok(None) };
+        let length = u32::from_le_bytes(*prefix) as usize;
+        if length > self.limit {
+            return Err(TooLarge { length, limit: self.limit });
+        }
+        if buffer.len() < 4 + length {
+            return Ok(None);
+        }
+        buffer.advance(4);
+        Ok(Some(buffer.split_to(length).freeze()))
+    }
+}
+
+pub fn write_frame(out: &mut BytesMut, frame: &[u8]) {
+    out.put_u32_le(frame_length(frame.len()));
+    out.put_slice(frame);
+}
+
+pub fn write_message(out: &mut BytesMut, message: &impl Message) {
+    out.put_u32_le(frame_length(message.encoded_len()));
+    message.encode(out).expect("the buffer grows");
+}
+
+fn frame_length(length: usize) -> u32 {
+    u32::try_from(length).expect("nothing of 4 GiB gets past the body limits")
+}
