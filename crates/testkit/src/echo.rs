@@ -3,10 +3,10 @@
 //! It reads requests with httparse rather than with a whole HTTP library because tests want to see header lines as the
 //! gateway wrote them (order, letter case, duplicates, bytes), and to answer with exactly the bytes they choose.
 
+use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
 use base64::Engine as _;
@@ -49,8 +49,13 @@ type Script = dyn Fn(&Received) -> Reply + Send + Sync;
 
 struct Shared {
     script: Box<Script>,
-    hits: AtomicUsize,
-    last: Mutex<Option<Received>>,
+    seen: Mutex<HashMap<String, Seen>>,
+}
+
+/// What came for one request target.
+struct Seen {
+    hits: usize,
+    last: Received,
 }
 
 impl EchoUpstream {
@@ -63,8 +68,7 @@ impl EchoUpstream {
     pub fn scripted(script: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on 127.0.0.1");
         let address = listener.local_addr().expect("a bound listener has an address");
-        let shared =
-            Arc::new(Shared { script: Box::new(script), hits: AtomicUsize::new(0), last: Mutex::new(None) });
+        let shared = Arc::new(Shared { script: Box::new(script), seen: Mutex::default() });
         let accepting = Arc::clone(&shared);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -85,14 +89,30 @@ impl EchoUpstream {
         format!("http://{}", self.address)
     }
 
-    /// How many requests were answered so far.
-    pub fn hits(&self) -> usize {
-        self.shared.hits.load(Ordering::SeqCst)
+    /// How many requests came for a target. Tests that share an upstream choose targets of their own.
+    pub fn hits(&self, target: &str) -> usize {
+        self.shared.seen().get(target).map_or(0, |seen| seen.hits)
     }
 
-    /// The latest request.
-    pub fn last(&self) -> Option<Received> {
-        self.shared.last.lock().expect("no holder panics").clone()
+    /// The latest request for a target.
+    #[track_caller]
+    pub fn last(&self, target: &str) -> Received {
+        match self.shared.seen().get(target) {
+            Some(seen) => seen.last.clone(),
+            None => panic!("no request for {target} reached the upstream"),
+        }
+    }
+}
+
+impl Shared {
+    fn seen(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
+        self.seen.lock().expect("no holder panics")
+    }
+
+    fn record(&self, request: Received) {
+        let mut seen = self.seen();
+        let hits = seen.get(&request.target).map_or(0, |seen| seen.hits) + 1;
+        seen.insert(request.target.clone(), Seen { hits, last: request });
     }
 }
 
@@ -171,8 +191,8 @@ fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read_request(&mut stream)? {
         let reply = (shared.script)(&request).to_bytes(&request.method);
-        shared.hits.fetch_add(1, Ordering::SeqCst);
-        *shared.last.lock().expect("no holder panics") = Some(request);
+        // Before the answer, so that whoever has the answer finds the record.
+        shared.record(request);
         stream.get_mut().write_all(&reply)?;
     }
     Ok(())

@@ -34,6 +34,7 @@ pub struct GatewayBuilder {
 /// A running gateway.
 pub struct Gateway {
     child: Child,
+    _leash: Leash,
     prefix: TempDir,
     proxy: SocketAddr,
     status: SocketAddr,
@@ -103,17 +104,56 @@ impl Gateway {
         eventually(STOP_BOUND, "the gateway's end after SIGTERM", || self.child.try_wait().ok().flatten())
     }
 
+    /// Shows the end of the error log when the test that holds the guard panics: for a gateway that several tests
+    /// share and that therefore outlives them.
+    pub fn log_on_panic(&self) -> LogOnPanic<'_> {
+        LogOnPanic(self)
+    }
+
     /// The plugin servers' process ids: the gateway's children.
     pub fn children(&self) -> Vec<u32> {
         children_of(self.child.id())
     }
 }
 
-impl Drop for Gateway {
+/// See [`Gateway::log_on_panic`].
+pub struct LogOnPanic<'a>(&'a Gateway);
+
+impl Drop for LogOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("--- end of the gateway's error log ---\n{}", tail(&self.error_log(), 60));
+            eprintln!("--- end of the gateway's error log ---\n{}", tail(&self.0.error_log(), 60));
         }
+    }
+}
+
+/// Ends a process when the test process is gone, however that ended: a gateway in a `static` is never dropped. A
+/// shell waits for the end of a pipe that only this process holds open.
+struct Leash(Child);
+
+impl Leash {
+    fn tie(pid: u32) -> Self {
+        let shell = Command::new("/bin/sh")
+            .args(["-c", "read -r line; kill -TERM \"$0\"", &pid.to_string()])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn();
+        Self(shell.expect("/bin/sh can be run"))
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        // Killed before the pipe closes: by now the process id may belong to another process.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        drop(self.log_on_panic());
         signal(self.child.id(), Signal::TERM);
         let ended = within(STOP_BOUND, || self.child.try_wait().ok().flatten());
         if ended.is_none() {
@@ -188,7 +228,7 @@ impl GatewayBuilder {
             .process_group(0)
             .spawn()
             .expect("the program can be run");
-        Gateway { child, prefix, proxy, status }
+        Gateway { _leash: Leash::tie(child.id()), child, prefix, proxy, status }
     }
 
     fn conf_text(&self, prefix: &Path, proxy: SocketAddr, status: SocketAddr) -> String {

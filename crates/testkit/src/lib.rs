@@ -8,9 +8,11 @@ pub mod client;
 pub mod echo;
 pub mod eventually;
 pub mod gateway;
+pub mod load;
 pub mod peers;
 
 pub use client::{Connection, HeaderLine, Request, Response};
 pub use echo::{EchoUpstream, Received, Reply};
 pub use eventually::eventually;
 pub use gateway::{Gateway, GatewayBuilder};
+pub use load::Load;
