@@ -129,7 +129,12 @@ impl Values {
         })
     }
 
-    pub(crate) fn set(&mut self, name: &str, text: &str) {
+    #[cfg(test)]
+    pub(crate) fn from_pairs(pairs: &[(&str, &str)]) -> Values {
+        Values::new(pairs.iter().map(|(name, text)| (name.to_string(), text.to_string())))
+    }
+
+    fn set(&mut self, name: &str, text: &str) {
         self.texts.insert(name.to_owned(), text.to_owned());
     }
 }
@@ -246,3 +251,5 @@ fn environment(env: &[(String, String)]) -> Vec<(String, String)> {
         .collect()
 }
 
+#[cfg(test)]
+mod tests;

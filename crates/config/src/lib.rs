@@ -2,6 +2,8 @@
 
 pub mod conf;
 pub mod settings;
+#[cfg(test)]
+mod test_directory;
 mod units;
 
 pub use settings::Settings;

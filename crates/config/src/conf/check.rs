@@ -27,7 +27,7 @@ pub(super) fn resolve(
     refuse(&plain, &mut errors);
     warn_of_unused(&plain, &mut warnings);
 
-    let mut reader = Reader { values: &plain, errors, warnings };
+    let mut reader = Reader { errors, warnings, ..Reader::new(&plain) };
     let settings = Settings::resolve(&mut reader, prefix, values, default_bin_dir);
     match reader.errors.is_empty() {
         true => Ok((settings, reader.warnings)),
@@ -103,36 +103,28 @@ fn check_types(values: &Values, errors: &mut Vec<ConfError>, warnings: &mut Vec<
     }
 }
 
-/// What is known, understood and cannot be done: better no start than another behaviour.
+/// What is known, understood and cannot be done, with the remedy: better no start than another
+/// behaviour.
+const REFUSED: &[(&str, &str, &str)] = &[
+    (
+        "database",
+        "cassandra",
+        "gone since Kong 3.4; set database = off and name a file with declarative_config",
+    ),
+    ("database", "postgres", "not built yet; set database = off and name a file with declarative_config"),
+    ("role", "control_plane", "hybrid mode is not built; set role = traditional"),
+    ("role", "data_plane", "hybrid mode is not built; set role = traditional"),
+    ("router_flavor", "traditional", "not built yet; set router_flavor = traditional_compatible"),
+    ("router_flavor", "expressions", "not built yet; set router_flavor = traditional_compatible"),
+    ("wasm", "on", "filters are not built; set wasm = off"),
+    ("wasm", "true", "filters are not built; set wasm = off"),
+];
+
 fn refuse(values: &Values, errors: &mut Vec<ConfError>) {
-    let mut refuse = |text: &str| errors.push(ConfError::Refused(text.to_owned()));
-    match values.get("database") {
-        Some("cassandra") => refuse(
-            "database has an unsupported value: 'cassandra' (gone since Kong 3.4; \
-             use database = off with declarative_config)",
-        ),
-        Some("postgres") => refuse(
-            "database has an unsupported value: 'postgres' (not built yet; set database = off \
-             and name a file with declarative_config)",
-        ),
-        _ => {}
-    }
-    match values.get("role") {
-        Some("control_plane" | "data_plane") => {
-            refuse("role has an unsupported value (hybrid mode is not built; set role = traditional)");
-        }
-        _ => {}
-    }
-    match values.get("router_flavor") {
-        Some(flavor @ ("traditional" | "expressions")) => refuse(&format!(
-            "router_flavor has an unsupported value: '{flavor}' (not built yet; \
-             use traditional_compatible)"
-        )),
-        _ => {}
-    }
-    if matches!(values.get("wasm"), Some("on" | "true")) {
-        refuse("wasm has an unsupported value: 'on' (Wasm filters are not built; set wasm = off)");
-    }
+    let refused = REFUSED.iter().filter(|(name, value, _)| values.get(name) == Some(value));
+    errors.extend(refused.map(|(name, value, remedy)| {
+        ConfError::Refused(format!("{name} has an unsupported value: '{value}' ({remedy})"))
+    }));
 }
 
 /// One warning per property that says something and has no effect. Values are not shown, as some

@@ -195,3 +195,5 @@ fn looks_like_ipv4(host: &str) -> bool {
     host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
+#[cfg(test)]
+mod tests;

@@ -165,7 +165,7 @@ fn server(reader: &mut Reader<'_>, name: &str, prefix: &Path, bin_dir: &Path) ->
             property("query_cmd")
         ));
     }
-    let socket = text(reader, "socket").map_or_else(|| prefix.join(format!("{name}.socket")), PathBuf::from);
+    let socket = prefix.join(text(reader, "socket").unwrap_or_else(|| format!("{name}.socket")));
     if socket.as_os_str().len() > MAX_SOCKET_PATH {
         reader.refuse(format!(
             "{} is too long for a unix socket: '{}' (at most {MAX_SOCKET_PATH} bytes; choose a shorter \
@@ -181,13 +181,13 @@ fn server(reader: &mut Reader<'_>, name: &str, prefix: &Path, bin_dir: &Path) ->
         socket,
         start_cmd,
         query_cmd,
-        connect_timeout: reader.time(&[&property("connect_timeout")]).unwrap_or(Defaults::CONNECT_TIMEOUT),
-        event_timeout: reader.time(&[&property("event_timeout")]).unwrap_or(Defaults::EVENT_TIMEOUT),
+        connect_timeout: deadline(reader, &property("connect_timeout"), Defaults::CONNECT_TIMEOUT),
+        event_timeout: deadline(reader, &property("event_timeout"), Defaults::EVENT_TIMEOUT),
         on_error: reader.choice(&property("on_error"), &on_error),
         body: reader.choice(&property("body"), &body),
-        max_concurrency: count(reader, &property("max_concurrency"), 1 << 20).map(|count| count as usize),
-        replicas: count(reader, &property("replicas"), 256).unwrap_or(1) as usize,
-        max_events: count(reader, &property("max_events"), u64::MAX),
+        max_concurrency: reader.integer(&property("max_concurrency"), 1, 1 << 20).map(|count| count as usize),
+        replicas: reader.integer(&property("replicas"), 1, 256).unwrap_or(1) as usize,
+        max_events: reader.integer(&property("max_events"), 1, u64::MAX),
         max_memory: reader.size(&[&property("max_memory")]).filter(|bytes| *bytes > 0),
         key,
     }
@@ -201,8 +201,13 @@ impl Defaults {
     const EVENT_TIMEOUT: Duration = Duration::from_secs(5);
 }
 
-fn count(reader: &mut Reader<'_>, property: &str, max: u64) -> Option<u64> {
-    reader.integer(property, 1, max)
+/// There is no unbounded wait, and a wait of nothing would fail every event.
+fn deadline(reader: &mut Reader<'_>, property: &str, default: Duration) -> Duration {
+    let time = reader.time(&[property]).unwrap_or(default);
+    if time.is_zero() {
+        reader.refuse(format!("{property} must be greater than 0"));
+    }
+    time
 }
 
 /// The default up to Kong 3.8 and in all documentation since.
@@ -255,3 +260,5 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,10 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    pub fn new(values: &'a Values) -> Reader<'a> {
+        Reader { values, errors: Vec::new(), warnings: Vec::new() }
+    }
+
     pub fn refuse(&mut self, text: impl Into<String>) {
         self.errors.push(ConfError::Refused(text.into()));
     }
