@@ -1,1 +1,20 @@
 //! Which route a request takes, and the upstream path that follows.
+//!
+//! [`Router`] holds the HTTP routes of one configuration and answers [`Router::select`] from an index,
+//! so that the cost of a match hardly depends on the number of routes. [`StreamRouter`] does the same
+//! for connections. Ranking is that of the `traditional_compatible` flavour: a 64-bit number per
+//! route (see [`priority`]), then the larger id. [`path`] has what happens to the path on both sides of
+//! the match. Everything here is pure: no I/O, no clock, no shared state.
+
+mod index;
+mod literal;
+pub mod path;
+pub mod priority;
+mod query;
+mod router;
+mod rule;
+mod stream;
+
+pub use query::{Headers, Query, split_host_port};
+pub use router::{Captures, Match, Router, RouterError};
+pub use stream::{StreamMatch, StreamQuery, StreamRouter};

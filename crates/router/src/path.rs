@@ -1,0 +1,192 @@
+//! The request path before the match, and the upstream path after it.
+//!
+//! Routes are matched against the [`normalize`]d path, and the upstream gets that path too, not the
+//! client's bytes: what was matched is what is served. [`encode_for_upstream`] makes it fit for the wire
+//! again.
+
+use std::borrow::Cow;
+
+use polygate_model::Route;
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+/// RFC 3986 reserved characters and `%`: their triplets carry meaning and stay encoded.
+fn is_reserved(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'!' | b'*'
+            | b'\''
+            | b'('
+            | b')'
+            | b';'
+            | b':'
+            | b'@'
+            | b'&'
+            | b'='
+            | b'+'
+            | b'$'
+            | b','
+            | b'/'
+            | b'?'
+            | b'%'
+            | b'#'
+            | b'['
+            | b']'
+    )
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+fn push_triplet(out: &mut String, byte: u8) {
+    out.push('%');
+    out.push(HEX[usize::from(byte >> 4)].into());
+    out.push(HEX[usize::from(byte & 15)].into());
+}
+
+/// The path of a request target, without the query, in the form that routes are matched against.
+///
+/// Percent-triplets are decoded except those of reserved characters, which stay with upper-case hex;
+/// then runs of `/` are merged and dot segments removed (RFC 3986, 5.2.4). Bytes that are no UTF-8 are
+/// left as triplets, which is also how the upstream gets them.
+pub fn normalize<P: AsRef<[u8]> + ?Sized>(raw: &P) -> Cow<'_, str> {
+    let raw = raw.as_ref();
+    let decoded = match std::str::from_utf8(raw) {
+        Ok(text) if !raw.contains(&b'%') => Cow::Borrowed(text),
+        _ => Cow::Owned(decode(raw)),
+    };
+    if is_clean(decoded.as_bytes()) { decoded } else { Cow::Owned(remove_dot_segments(&decoded)) }
+}
+
+/// Whether there is neither an empty nor a dot segment; a false alarm costs time only.
+fn is_clean(path: &[u8]) -> bool {
+    path.first() != Some(&b'.') && !path.windows(2).any(|pair| pair == b"//" || pair == b"/.")
+}
+
+fn decode(raw: &[u8]) -> String {
+    let mut bytes = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        let triplet = tail.first_chunk().and_then(|&[high, low]| Some((hex(high)? << 4) | hex(low)?));
+        match triplet {
+            Some(value) if first == b'%' => {
+                rest = &tail[2..];
+                if is_reserved(value) {
+                    bytes.extend([b'%', HEX[usize::from(value >> 4)], HEX[usize::from(value & 15)]]);
+                } else {
+                    bytes.push(value);
+                }
+            }
+            _ => bytes.push(first),
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|error| keep_invalid_encoded(error.as_bytes()))
+}
+
+fn keep_invalid_encoded(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() + 8);
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|&byte| push_triplet(&mut out, byte));
+    }
+    out
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+fn remove_dot_segments(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    let mut rest = path;
+    while !rest.is_empty() {
+        if let Some(tail) = rest.strip_prefix("../").or_else(|| rest.strip_prefix("./")) {
+            rest = tail;
+        } else if rest == "." || rest == ".." {
+            break;
+        } else if rest.starts_with("//") {
+            rest = &rest[1..];
+        } else if rest.starts_with("/./") {
+            rest = &rest[2..];
+        } else if rest == "/." {
+            rest = "/";
+        } else if rest == "/.." || rest.starts_with("/../") {
+            out.truncate(out.rfind('/').unwrap_or(0));
+            rest = if rest.len() == 3 { "/" } else { &rest[3..] };
+        } else {
+            let end = rest.char_indices().skip(1).find(|&(_, c)| c == '/').map_or(rest.len(), |(at, _)| at);
+            out.push_str(&rest[..end]);
+            rest = &rest[end..];
+        }
+    }
+    out
+}
+
+/// Percent-encodes what may not stand in a request target; triplets and reserved characters pass.
+pub fn encode_for_upstream(path: &str) -> Cow<'_, str> {
+    let passes = |byte: u8| is_unreserved(byte) || is_reserved(byte);
+    let Some(first) = path.bytes().position(|byte| !passes(byte)) else { return Cow::Borrowed(path) };
+    let mut out = String::with_capacity(path.len() + 16);
+    out.push_str(&path[..first]);
+    for byte in path.bytes().skip(first) {
+        if passes(byte) { out.push(byte.into()) } else { push_triplet(&mut out, byte) }
+    }
+    Cow::Owned(out)
+}
+
+/// The path for the upstream, not yet encoded: the service's path joined with the request's.
+///
+/// `normalized` is the request's path and `matched` the part of it that the route matched (none for a
+/// route without `paths`), which `strip_path` takes off. `path_handling` `v1` behaves like `v0`, as in
+/// the reference's default router flavour.
+pub fn upstream_path(
+    service_path: Option<&str>,
+    route: &Route,
+    normalized: &str,
+    matched: Option<&str>,
+) -> String {
+    let base = service_path.filter(|path| !path.is_empty()).unwrap_or("/");
+    if !route.strip_path {
+        return join_whole(base, normalized);
+    }
+    let matched = matched.unwrap_or("/");
+    join_rest(base, normalized, trim_dots(normalized.get(matched.len()..).unwrap_or_default()))
+}
+
+/// A prefix match can leave `..` at the front (`/route` of `/route../x`); it must not climb out of the
+/// service's path.
+fn trim_dots(rest: &str) -> &str {
+    match rest {
+        "." | ".." => "",
+        _ => rest.strip_prefix("../").or_else(|| rest.strip_prefix("./")).unwrap_or(rest),
+    }
+}
+
+fn join_whole(base: &str, path: &str) -> String {
+    if base.ends_with('/') {
+        [base, path.strip_prefix('/').unwrap_or(path)].concat()
+    } else if path == "/" {
+        base.to_owned()
+    } else {
+        [base, path].concat()
+    }
+}
+
+fn join_rest(base: &str, path: &str, rest: &str) -> String {
+    let bare = base.strip_suffix('/');
+    match (bare, rest) {
+        (Some(""), "") => base.to_owned(),
+        (Some(_), "") if path.ends_with('/') => base.to_owned(),
+        (Some(bare), "") => bare.to_owned(),
+        (None, "") if path.len() > 1 && path.ends_with('/') => [base, "/"].concat(),
+        (None, "") => base.to_owned(),
+        (bare, _) if rest.starts_with('/') => [bare.unwrap_or(base), rest].concat(),
+        (Some(_), _) => [base, rest].concat(),
+        (None, _) => [base, "/", rest].concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
