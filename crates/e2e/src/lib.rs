@@ -1,1 +1,1 @@
-//! End-to-end tests with real plugins on the published SDKs.
+//! End-to-end tests with real plugins on the published SDKs; everything is in `tests/`.

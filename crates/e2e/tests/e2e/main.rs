@@ -1,0 +1,20 @@
+//! The gateway as its users see it: the `polygate` program, the published plugin servers, plugins in every language.
+//!
+//! `make peers` installs what they need. Most tests share one gateway with all servers (`fleet`); a test that needs a
+//! configuration of its own starts its own gateway. Names start with the case they check: JS, PY and GO are the
+//! published SDKs' examples, K is Kong's own suite, S is what the documentation says.
+
+mod bad;
+mod bodies;
+mod declarative;
+mod fleet;
+mod go;
+mod headers;
+mod javascript;
+mod kong;
+mod pdk;
+mod program;
+mod python;
+mod reload;
+mod seed;
+mod servers;
