@@ -6,6 +6,8 @@
 //! route (see [`priority`]), then the larger id. [`path`] has what happens to the path on both sides of
 //! the match. Everything here is pure: no I/O, no clock, no shared state.
 
+#[cfg(test)]
+mod fixture;
 mod index;
 mod literal;
 pub mod path;

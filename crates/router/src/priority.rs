@@ -93,3 +93,6 @@ fn exactness(endpoints: &Option<Vec<Endpoint>>) -> u64 {
 fn is_set<T>(list: &Option<Vec<T>>) -> bool {
     list.as_ref().is_some_and(|list| !list.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -179,9 +179,13 @@ impl Rule {
             && self.headers.iter().all(|header| header.matches(request))
     }
 
-    /// The alternative that decides what was matched: the first in list order.
+    /// The alternative that decides what was matched: the first in list order. `path` is one that the
+    /// rule matches.
     pub fn matching_path(&self, path: &str) -> Option<&PathPattern> {
-        self.paths.iter().find(|pattern| pattern.matches(path))
+        match &self.paths[..] {
+            [only] => Some(only),
+            paths => paths.iter().find(|pattern| pattern.matches(path)),
+        }
     }
 }
 
