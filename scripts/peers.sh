@@ -68,8 +68,19 @@ build_go_legacy() {
     done
 }
 
+build_demo() {
+    need go "install Go 1.24 or later"
+    rm -rf "$peers/demo"
+    mkdir -p "$peers/demo"
+    cp -R "$root/demo/js" "$root/demo/python" "$peers/demo/"
+    ln -s ../../js/node_modules "$peers/demo/js/node_modules"
+    cd "$root/demo/go"
+    go build -buildvcs=false -o "$peers/demo/demo-go" .
+}
+
 part js fixtures/js
 part python fixtures/python/requirements.txt
 part go fixtures/go
 # Two of its files are links into fixtures/go.
 part go_legacy fixtures/go-legacy fixtures/go/pdk-go
+part demo demo/go demo/js demo/python

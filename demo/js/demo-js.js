@@ -1,0 +1,21 @@
+'use strict'
+
+// Greets the client from JavaScript.
+class DemoPlugin {
+  constructor(config) {
+    this.config = config
+  }
+
+  // Runs before the request goes to the upstream.
+  async access(kong) {
+    const address = await kong.client.getIp()
+    await kong.response.setHeader('x-demo-javascript', `${this.config.greeting}, ${address}, from JavaScript`)
+  }
+}
+
+module.exports = {
+  Plugin: DemoPlugin,
+  Schema: [{ greeting: { type: 'string', default: 'Hello' } }],
+  Version: '1.0.0',
+  Priority: 30,
+}

@@ -1,0 +1,110 @@
+#!/bin/sh
+# Starts an echo upstream and the gateway with a plugin in each language, sends a request and shows the answer. Stays
+# up until Ctrl-C; with --once it ends at once, with exit code 0 only if all plugins answered.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+peers=$root/.peers
+prefix=$root/.demo
+once=${1:-}
+upstream=
+gateway=
+
+stop() {
+    trap - EXIT INT TERM
+    # shellcheck disable=SC2086 # one or two process ids
+    [ -z "$gateway$upstream" ] || kill $gateway $upstream 2>/dev/null || :
+    wait
+}
+trap stop EXIT
+trap 'stop; exit 130' INT TERM
+
+# Prints a free port, the given one if it is free.
+free_port() {
+    python3 - "$1" <<'PYTHON'
+import socket, sys
+for port in (int(sys.argv[1]), 0):
+    with socket.socket() as listener:
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        print(listener.getsockname()[1])
+        break
+PYTHON
+}
+
+# Prints status line, headers and body of an answer.
+ask() {
+    if command -v curl >/dev/null; then
+        curl --silent --show-error --include --max-time 30 "$1"
+    else
+        python3 - "$1" <<'PYTHON'
+import sys, urllib.error, urllib.request
+try:
+    answer = urllib.request.urlopen(sys.argv[1], timeout=30)
+except urllib.error.HTTPError as error:
+    answer = error
+print("HTTP/1.1", answer.status, answer.reason)
+print(answer.headers, end="")
+print(answer.read().decode())
+PYTHON
+    fi
+}
+
+wait_until_ready() {
+    tries=0
+    until ask "http://127.0.0.1:$status/status/ready" 2>/dev/null | grep -q '^HTTP/1.1 200'; do
+        tries=$((tries + 1))
+        if ! kill -0 "$gateway" 2>/dev/null || [ "$tries" -gt 300 ]; then
+            echo "demo: the gateway did not start; its log is $prefix/logs/error.log" >&2
+            exit 1
+        fi
+        sleep 0.2
+    done
+}
+
+rm -rf "$prefix"
+mkdir -p "$prefix"
+proxy=$(free_port 8000)
+status=$(free_port 8007)
+
+python3 "$root/demo/upstream.py" >"$prefix/upstream.port" &
+upstream=$!
+until [ -s "$prefix/upstream.port" ]; do
+    kill -0 "$upstream" || exit 1
+    sleep 0.1
+done
+
+fill() {
+    sed -e "s|@PEERS@|$peers|g; s|@PREFIX@|$prefix|g; s|@PROXY@|$proxy|g; s|@STATUS@|$status|g" \
+        -e "s|@UPSTREAM@|$(cat "$prefix/upstream.port")|g" "$root/demo/$1" >"$prefix/$1"
+}
+fill kong.conf
+fill kong.yml
+
+"$root/target/debug/polygate" start -c "$prefix/kong.conf" -p "$prefix" &
+gateway=$!
+wait_until_ready
+
+echo "GET http://127.0.0.1:$proxy/hello"
+ask "http://127.0.0.1:$proxy/hello" | tr -d '\r' >"$prefix/answer"
+cat "$prefix/answer"
+echo
+
+missing=
+for language in go javascript typescript python; do
+    if header=$(grep -i "^x-demo-$language: " "$prefix/answer"); then
+        echo "$language answered:  $header"
+    else
+        echo "$language did not answer" >&2
+        missing="$missing $language"
+    fi
+done
+
+if [ "$once" = --once ]; then
+    [ -z "$missing" ]
+    exit
+fi
+echo "The gateway is at http://127.0.0.1:$proxy, its log is $prefix/logs/error.log. Ctrl-C ends it."
+wait "$gateway"
