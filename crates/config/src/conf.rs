@@ -14,7 +14,7 @@ use thiserror::Error;
 pub(crate) use self::check::is_on;
 pub(crate) use self::properties::SERVER_MEMBERS;
 pub use self::saved::write as save;
-pub use self::vault::{VaultError, dereference, is_reference};
+pub use self::vault::{VaultError, is_reference};
 use crate::settings::{LogLevel, Settings};
 
 mod check;
@@ -160,6 +160,21 @@ pub fn load_saved(prefix: &Path) -> Result<(Settings, Vec<Warning>), Vec<ConfErr
     check::resolve(merged, &process.env, &process.default_bin_dir)
 }
 
+/// Whether there is a property of this name; aliases and members of dynamic families included.
+pub fn is_property(name: &str) -> bool {
+    properties::find(name).is_some() || properties::is_dynamic(name) || alias(name).is_some()
+}
+
+/// The value that `reference` stands for with the environment and the vault settings of `sources`.
+pub fn look_up(sources: &Sources, reference: &str) -> Result<String, ConfError> {
+    let merged = merge(sources)?;
+    let prefix = merged.values.get("vault_env_prefix").unwrap_or_default();
+    let variable =
+        |name: &str| sources.env.iter().find(|(known, _)| known == name).map(|(_, text)| text.clone());
+    vault::dereference(reference, prefix, variable)
+        .map_err(|why| ConfError::Refused(format!("could not get '{reference}': {why}")))
+}
+
 /// The prefix alone, absolute, for commands that must work whatever else is wrong.
 pub fn prefix(sources: &Sources) -> Result<PathBuf, ConfError> {
     check::absolute_prefix(&merge(sources)?.values)
@@ -195,7 +210,7 @@ impl Merged {
             self.put(name, &text);
         }
         for (name, text) in plain {
-            if properties::find(&name).is_some() || properties::is_dynamic(&name) {
+            if is_property(&name) {
                 self.put(&name, &text);
             }
         }

@@ -17,6 +17,7 @@ pub(super) fn resolve(
     let Merged { mut values, given, mut warnings } = merged;
     let prefix = absolute_prefix(&values).map_err(|error| vec![error])?;
     values.set("prefix", &prefix.to_string_lossy());
+    make_absolute(&mut values);
     if !given.contains("database") {
         default_to_declarative(&mut values, &mut warnings);
     }
@@ -41,6 +42,18 @@ pub(super) fn absolute_prefix(values: &Values) -> Result<PathBuf, ConfError> {
     let absolute = std::path::absolute(written)
         .map_err(|cause| ConfError::Unreadable { path: written.into(), cause })?;
     Ok(absolute.components().collect())
+}
+
+/// Files that a later command or the running gateway reads again, whatever directory it is in.
+fn make_absolute(values: &mut Values) {
+    let templates = ["html", "json", "xml", "plain"].map(|form| format!("error_template_{form}"));
+    for name in templates.iter().map(String::as_str).chain(["declarative_config"]) {
+        let Some(path) = values.get(name).filter(|text| !vault::is_reference(text)) else { continue };
+        // Fails for an empty path or without a working directory only.
+        if let Ok(absolute) = std::path::absolute(path) {
+            values.set(name, &absolute.to_string_lossy());
+        }
+    }
 }
 
 /// A declarative configuration without a word about the database means that there is none.

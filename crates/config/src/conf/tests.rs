@@ -75,6 +75,14 @@ fn later_sources_win() {
 }
 
 #[test]
+fn files_read_again_later_are_made_absolute() {
+    let settings =
+        settings(&[("KONG_DECLARATIVE_CONFIG", "kong.yml"), ("KONG_ERROR_TEMPLATE_JSON", "/e.json")]);
+    assert_eq!(settings.declarative_config, Some(std::env::current_dir().unwrap().join("kong.yml")));
+    assert_eq!(settings.error_templates.json.as_deref(), Some(Path::new("/e.json")));
+}
+
+#[test]
 fn an_empty_variable_unsets() {
     let dir = TestDirectory::new("unset");
     let file = dir.write("kong.conf", "declarative_config = /a.yml\nlua_max_uri_args = 10\n");
