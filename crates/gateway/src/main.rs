@@ -1,3 +1,47 @@
-//! The `polygate` program.
+//! The `polygate` program: arguments, texts and exit codes.
+//!
+//! The commands, their options, texts and exit codes are those of Kong's command line, so that
+//! scripts, containers and health checks go on working. What a command does is in `commands`, one
+//! file each; the gateway itself is in `polygate-app`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use crate::arguments::{ArgumentError, Request};
+use crate::console::Console;
+
+mod arguments;
+mod commands;
+mod console;
+mod control;
+mod daemon;
+mod instance;
+mod prefix;
+
+fn main() -> ExitCode {
+    let invocation = match arguments::parse(std::env::args_os().skip(1)) {
+        Ok(Request::Run(invocation)) => invocation,
+        Ok(Request::Overview) => return print(&commands::overview()),
+        Ok(Request::Help(command)) => return print(&commands::help(command)),
+        Err(error @ ArgumentError::NoSuchCommand(_)) => {
+            eprintln!("{error}\n\n{}", commands::overview());
+            return ExitCode::FAILURE;
+        }
+        Err(error) => {
+            Console::new(0).failure(error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let console = Console::new(invocation.verbosity);
+    match commands::run(&invocation, console) {
+        Ok(code) => code,
+        Err(error) => {
+            console.failure(error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    Console::new(0).print(text);
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,14 @@
+//! `prepare`: the prefix directory, without a start.
+
+use std::process::ExitCode;
+
+use super::{Outcome, load, sources};
+use crate::arguments::Invocation;
+use crate::console::Console;
+use crate::prefix;
+
+pub fn run(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {
+    let settings = load(sources(invocation), console)?;
+    prefix::prepare(&settings, console)?;
+    Ok(ExitCode::SUCCESS)
+}

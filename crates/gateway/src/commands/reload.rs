@@ -1,0 +1,80 @@
+//! `reload`: a changed configuration takes effect in the running gateway, or the reason why not.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use polygate_config::{Settings, conf};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::{Outcome, load, not_running, running_prefix, sources};
+use crate::arguments::Invocation;
+use crate::console::Console;
+use crate::control;
+use crate::instance::Instance;
+
+/// Longer than the slowest plugin servers need to start anew.
+const PATIENCE: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_millis(50);
+
+pub fn run(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {
+    let prefix = running_prefix(invocation)?;
+    let instance = Instance::find(&prefix)?.ok_or_else(|| not_running(&prefix))?;
+    let settings = resolve(invocation, &prefix, console)?;
+    polygate_app::check(&settings).map_err(|problems| problems.join("\n"))?;
+
+    let before = Loads::ask(&settings)?;
+    let saved = conf::saved_file(&prefix);
+    let previous = fs::read(&saved)?;
+    conf::save(&prefix, &settings.values)?;
+    let outcome = instance.signal(Signal::HUP).map_err(Into::into).and_then(|()| confirm(&settings, &before));
+    if outcome.is_err() {
+        // The gateway goes on with what it had, so that is what later commands have to see.
+        fs::write(&saved, previous)?;
+    }
+    outcome?;
+    console.say("Kong reloaded");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The saved state with the given file and the environment over it. A file that was not given is
+/// not looked for: the saved state has it.
+fn resolve(invocation: &Invocation, prefix: &Path, console: Console) -> Outcome<Settings> {
+    let mut sources = sources(invocation);
+    sources.file = invocation.path("conf");
+    sources.saved = Some(conf::saved_file(prefix));
+    sources.overrides.push(("prefix".to_owned(), prefix.to_string_lossy().into_owned()));
+    load(sources, console)
+}
+
+/// Waits until the gateway has dealt with the signal.
+fn confirm(settings: &Settings, before: &Loads) -> Outcome {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        let now = Loads::ask(settings)?;
+        if now.count > before.count {
+            return now.error.map_or(Ok(()), |why| Err(why.into()));
+        }
+        thread::sleep(INTERVAL);
+    }
+    Err(format!("the gateway did not confirm the reload within {} s; see its error log", PATIENCE.as_secs())
+        .into())
+}
+
+/// How often the gateway has loaded a configuration, and how the last time went.
+struct Loads {
+    count: u64,
+    error: Option<String>,
+}
+
+impl Loads {
+    fn ask(settings: &Settings) -> Outcome<Loads> {
+        let answer = control::get(&settings.control_socket(), "/reload")?;
+        let count = answer.get("generation").and_then(Value::as_u64);
+        let error = answer.get("error").and_then(Value::as_str).map(str::to_owned);
+        Ok(Loads { count: count.ok_or("the running gateway does not count its reloads")?, error })
+    }
+}

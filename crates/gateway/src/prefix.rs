@@ -1,0 +1,76 @@
+//! The prefix directory: made before the gateway starts in it.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use polygate_config::{Settings, conf};
+use thiserror::Error;
+
+use crate::console::Console;
+
+/// What could not be made.
+#[derive(Debug, Error)]
+#[error("could not prepare Kong prefix at {}: {}: {cause}", prefix.display(), path.display())]
+pub struct PrefixError {
+    prefix: PathBuf,
+    path: PathBuf,
+    cause: io::Error,
+}
+
+/// Makes the directories and log files and saves the configuration.
+pub fn prepare(settings: &Settings, console: Console) -> Result<(), PrefixError> {
+    let prefix = &settings.prefix;
+    let at = |path: PathBuf, done: io::Result<()>| {
+        done.map_err(|cause| PrefixError { prefix: prefix.clone(), path, cause })
+    };
+    if !prefix.exists() {
+        console.say(format!("prefix directory {} not found, trying to create it", prefix.display()));
+    }
+    if prefix.is_file() {
+        at(prefix.clone(), Err(io::ErrorKind::NotADirectory.into()))?;
+    }
+    for name in ["pids", "logs", "sockets"] {
+        let path = prefix.join(name);
+        at(path.clone(), fs::create_dir_all(&path))?;
+    }
+    let sockets = prefix.join("sockets");
+    at(sockets.clone(), fs::set_permissions(&sockets, Permissions::from_mode(0o755)))?;
+    for path in log_files(settings) {
+        at(path.clone(), touch(&path))?;
+    }
+    at(conf::saved_file(prefix), conf::save(prefix, &settings.values))
+}
+
+/// Removes what a crashed gateway left in `sockets`. Only for a prefix in which none runs.
+pub fn remove_stale_sockets(prefix: &Path, console: Console) {
+    let entries = fs::read_dir(prefix.join("sockets")).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket())) {
+        console.warn(format!("found a leftover unix socket: {}, removing it", entry.path().display()));
+        if let Err(error) = fs::remove_file(entry.path()) {
+            console.warn(format!("could not remove {}: {error}", entry.path().display()));
+        }
+    }
+}
+
+fn log_files(settings: &Settings) -> impl Iterator<Item = PathBuf> {
+    let logs = settings.logs.clone();
+    let all = [
+        logs.proxy_access,
+        logs.proxy_error,
+        logs.admin_access,
+        logs.admin_error,
+        logs.status_access,
+        logs.status_error,
+    ];
+    // Devices are there already, and links of containers lead to one.
+    all.into_iter().flatten().filter(|path| !path.starts_with("/dev") && !path.is_symlink())
+}
+
+fn touch(path: &Path) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    OpenOptions::new().append(true).create(true).open(path).map(drop)
+}
