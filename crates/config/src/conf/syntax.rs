@@ -14,7 +14,8 @@ pub(super) fn parse(text: &str) -> Vec<(String, String)> {
         .take_while(|line| !line.starts_with('['))
         .filter_map(|line| {
             let (name, value) = line.split_once('=')?;
-            Some((property_name(name), normalise(strip_comment(value).trim())))
+            // Numbers come first, so that one with a comment behind it stays as written.
+            Some((property_name(name), strip_comment(&normalise(value.trim())).trim().to_owned()))
         })
         .collect()
 }
@@ -37,11 +38,11 @@ fn logical_lines(text: &str) -> Vec<String> {
     lines
 }
 
-/// Any character but ASCII letters and digits becomes `_`. The members of the plugin-server family
+/// Any byte but ASCII letters and digits becomes `_`. The members of the plugin-server family
 /// are matched without regard to case, since their names are lower-cased for the look-up.
 fn property_name(written: &str) -> String {
-    let name: String =
-        written.trim().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let character = |byte: u8| if byte.is_ascii_alphanumeric() { byte.into() } else { '_' };
+    let name: String = written.trim().bytes().map(character).collect();
     match name.get(..13) {
         Some(family) if family.eq_ignore_ascii_case("pluginserver_") => name.to_ascii_lowercase(),
         _ => name,
@@ -67,7 +68,7 @@ fn strip_comment(value: &str) -> String {
 /// `8`. A number of more digits than print exactly is left as written, so that a long numeric
 /// password survives.
 fn normalise(value: &str) -> String {
-    let numeric = value.strip_suffix("kB").map_or(value, str::trim_end);
+    let numeric = value.strip_suffix(" kB").unwrap_or(value);
     match number(numeric) {
         Some(number) if value.starts_with(|c: char| c.is_ascii_digit() || "+-".contains(c)) => {
             let exact = number.abs() < 1e14 && numeric.len() <= 15;
