@@ -127,15 +127,22 @@ impl Drop for LogOnPanic<'_> {
     }
 }
 
-/// Ends a process when the test process is gone, however that ended: a gateway in a `static` is never dropped. A
-/// shell waits for the end of a pipe that only this process holds open.
+/// Ends a gateway and removes its prefix when the test process is gone, however that ended: one in a `static` is
+/// never dropped. A shell waits for the end of a pipe that only this process holds open.
 struct Leash(Child);
 
 impl Leash {
-    fn tie(pid: u32) -> Self {
+    /// `$0` is the process, `$1` the prefix.
+    const SCRIPT: &str = "read -r line; kill -TERM \"$0\"; tries=0; \
+        while kill -0 \"$0\" && [ $tries -lt 200 ]; do sleep 0.1; tries=$((tries + 1)); done; \
+        kill -KILL -- \"-$0\"; rm -rf \"$1\"";
+
+    fn tie(pid: u32, prefix: &Path) -> Self {
         let shell = Command::new("/bin/sh")
-            .args(["-c", "read -r line; kill -TERM \"$0\"", &pid.to_string()])
+            .args(["-c", Self::SCRIPT, &pid.to_string()])
+            .arg(prefix)
             .stdin(Stdio::piped())
+            .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0)
             .spawn();
@@ -228,7 +235,7 @@ impl GatewayBuilder {
             .process_group(0)
             .spawn()
             .expect("the program can be run");
-        Gateway { _leash: Leash::tie(child.id()), child, prefix, proxy, status }
+        Gateway { _leash: Leash::tie(child.id(), prefix.path()), child, prefix, proxy, status }
     }
 
     fn conf_text(&self, prefix: &Path, proxy: SocketAddr, status: SocketAddr) -> String {
