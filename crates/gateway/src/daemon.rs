@@ -5,7 +5,7 @@
 //! without either tells that it died.
 
 use std::error::Error;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,15 +16,21 @@ use rustix::stdio::dup2_stdout;
 
 use crate::commands::{BACKGROUND, Outcome};
 use crate::instance::Claim;
+use crate::prefix;
 
 /// What a background gateway writes when it serves.
 const READY: &str = "ready";
 
 /// Runs the gateway until it is stopped.
 pub fn serve(settings: Settings, on_ready: impl FnOnce()) -> Outcome {
-    let prefix = settings.prefix.clone();
-    let Some(_claim) = Claim::take(&prefix)? else { return Err(already_running(&prefix).into()) };
-    polygate_app::serve(settings, on_ready).map_err(|error| error.to_string().into())
+    let directory = settings.prefix.clone();
+    let Some(_claim) = Claim::take(&directory)? else { return Err(already_running(&directory).into()) };
+    let served = polygate_app::serve(settings, on_ready);
+    // What is left there at the next start is then the trace of a crash.
+    for socket in prefix::sockets(&directory) {
+        let _ = fs::remove_file(socket);
+    }
+    served.map_err(|error| error.to_string().into())
 }
 
 /// The text for a second start in one prefix.

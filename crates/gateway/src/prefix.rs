@@ -45,13 +45,18 @@ pub fn prepare(settings: &Settings, console: Console) -> Result<(), PrefixError>
 
 /// Removes what a crashed gateway left in `sockets`. Only for a prefix in which none runs.
 pub fn remove_stale_sockets(prefix: &Path, console: Console) {
-    let entries = fs::read_dir(prefix.join("sockets")).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket())) {
-        console.warn(format!("found a leftover unix socket: {}, removing it", entry.path().display()));
-        if let Err(error) = fs::remove_file(entry.path()) {
-            console.warn(format!("could not remove {}: {error}", entry.path().display()));
+    for socket in sockets(prefix) {
+        console.warn(format!("found a leftover unix socket: {}, removing it", socket.display()));
+        if let Err(error) = fs::remove_file(&socket) {
+            console.warn(format!("could not remove {}: {error}", socket.display()));
         }
     }
+}
+
+/// The internal sockets of the gateway.
+pub fn sockets(prefix: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(prefix.join("sockets")).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket())).map(|entry| entry.path())
 }
 
 fn log_files(settings: &Settings) -> impl Iterator<Item = PathBuf> {
