@@ -87,7 +87,7 @@ impl Gateway {
 
     /// Writes another declarative file; [`Gateway::reload`] makes it count.
     pub fn write_declarative(&self, text: &str) {
-        fs::write(self.prefix().join("kong.yml"), text).expect("the prefix is writable");
+        fs::write(self.prefix().join("kong.yml"), fill(text, self.prefix())).expect("the prefix is writable");
     }
 
     /// `polygate reload`; panics with its output unless it succeeds.
@@ -182,7 +182,7 @@ impl GatewayBuilder {
         self
     }
 
-    /// The declarative file.
+    /// The declarative file; `{prefix}` stands for the prefix directory.
     pub fn declarative(mut self, yaml: &str) -> Self {
         yaml.clone_into(&mut self.declarative);
         self
@@ -224,7 +224,8 @@ impl GatewayBuilder {
         let (proxy, status) = (free_address(), free_address());
         let conf = self.conf_text(prefix.path(), proxy, status);
         fs::write(prefix.path().join("kong.conf"), conf).expect("the prefix is writable");
-        fs::write(prefix.path().join("kong.yml"), &self.declarative).expect("the prefix is writable");
+        fs::write(prefix.path().join("kong.yml"), fill(&self.declarative, prefix.path()))
+            .expect("the prefix is writable");
         let output = |name| fs::File::create(prefix.path().join(name)).expect("the prefix is writable");
         let child = command(&["start", "-c"], &prefix.path().join("kong.conf"))
             .arg("-p")
@@ -239,7 +240,7 @@ impl GatewayBuilder {
     }
 
     fn conf_text(&self, prefix: &Path, proxy: SocketAddr, status: SocketAddr) -> String {
-        let own = self.conf.replace("{prefix}", &prefix.display().to_string());
+        let own = fill(&self.conf, prefix);
         format!(
             "nginx_daemon = off\ndatabase = off\ndeclarative_config = {prefix}/kong.yml\n\
              proxy_listen = {proxy}\nstatus_listen = {status}\nadmin_listen = off\nstream_listen = off\n\
@@ -329,6 +330,10 @@ fn signal(pid: u32, signal: Signal) {
         // A process that has already ended needs no signal.
         let _ = kill_process(pid, signal);
     }
+}
+
+fn fill(text: &str, prefix: &Path) -> String {
+    text.replace("{prefix}", &prefix.display().to_string())
 }
 
 fn read_log(prefix: &Path) -> String {

@@ -10,7 +10,6 @@ use polygate_testkit::gateway::LogOnPanic;
 use polygate_testkit::peers::peer;
 use polygate_testkit::{EchoUpstream, Gateway, Received, Reply};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::declarative::{self, plugin, route};
 use crate::program::LANGUAGES;
@@ -30,7 +29,6 @@ pub struct Fleet {
 pub struct Shared {
     pub gateway: Gateway,
     pub upstream: EchoUpstream,
-    files: TempDir,
 }
 
 static SHARED: LazyLock<Shared> = LazyLock::new(Shared::start);
@@ -51,17 +49,15 @@ impl Deref for Fleet {
 impl Shared {
     /// Where the route `name` with a logging plugin writes.
     pub fn log_file(&self, name: &str) -> PathBuf {
-        self.files.path().join(name)
+        self.gateway.prefix().join(name)
     }
 
     fn start() -> Self {
         let upstream = EchoUpstream::scripted(answer);
-        let files = tempfile::tempdir().expect("a temporary directory");
-        let routes = routes(&files);
-        let entities = entities(&upstream.url(), &routes);
+        let entities = entities(&upstream.url());
         let gateway =
             Gateway::builder().conf(&conf()).environment(SECRET.1, SECRET.2).declarative(&entities).start();
-        Self { gateway, upstream, files }
+        Self { gateway, upstream }
     }
 }
 
@@ -97,8 +93,8 @@ fn conf() -> String {
     .join("\n")
 }
 
-fn routes(files: &TempDir) -> Vec<Value> {
-    let log = |name: &str, reopen: bool| json!({ "path": files.path().join(name), "reopen": reopen });
+fn routes() -> Vec<Value> {
+    let log = |name: &str, reopen: bool| json!({ "path": format!("{{prefix}}/{name}"), "reopen": reopen });
     let pdk: Vec<Value> = LANGUAGES.iter().map(|name| plugin(name, json!({}))).collect();
     let hello = |name: &str, config: Value| plugin(name, config);
     vec![
@@ -135,9 +131,9 @@ fn routes(files: &TempDir) -> Vec<Value> {
     ]
 }
 
-fn entities(upstream: &str, routes: &[Value]) -> String {
+fn entities(upstream: &str) -> String {
     let mut file: Value =
-        serde_json::from_str(&declarative::file(upstream, routes)).expect("a declarative file is JSON");
+        serde_json::from_str(&declarative::file(upstream, &routes())).expect("a declarative file is JSON");
     file["consumers"] =
         json!([{ "id": CONSUMER_ID, "username": "jon", "custom_id": "007", "tags": ["vip"] }]);
     let address = upstream.trim_start_matches("http://");
