@@ -1,0 +1,5 @@
+//! The program as a script sees it: texts, streams, exit codes, files.
+
+mod lifecycle;
+mod scratch;
+mod texts;
