@@ -1,1 +1,9 @@
-//! Listeners and name resolution.
+//! Listeners, client addresses and name resolution.
+//!
+//! [`listen`] opens sockets, [`proxy_protocol`] and [`real_ip`] find out who is really at the other end,
+//! [`dns`] turns names into addresses. Nothing here knows HTTP or the configuration file.
+
+pub mod dns;
+pub mod listen;
+pub mod proxy_protocol;
+pub mod real_ip;
