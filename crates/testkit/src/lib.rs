@@ -7,6 +7,7 @@
 pub mod client;
 pub mod echo;
 pub mod eventually;
+pub mod fake_server;
 pub mod gateway;
 pub mod load;
 pub mod peers;
@@ -14,5 +15,6 @@ pub mod peers;
 pub use client::{Connection, HeaderLine, Request, Response};
 pub use echo::{EchoUpstream, Received, Reply};
 pub use eventually::eventually;
+pub use fake_server::FakeServer;
 pub use gateway::{Gateway, GatewayBuilder};
 pub use load::Load;

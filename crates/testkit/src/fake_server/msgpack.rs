@@ -1,0 +1,195 @@
+//! The MessagePack side of the scriptable server.
+
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+
+use bytes::{Bytes, BytesMut};
+use polygate_plugin_proto::msgpack::{
+    Decoder, Frame, Step, StepData, Value, write_notification, write_response,
+};
+use serde_json::Value as Json;
+
+use crate::fake_server::{Ending, Shared, hang};
+
+/// Whose errors and habits the server has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sdk {
+    Go,
+    JavaScript,
+    Python,
+}
+
+/// What the host answered to a PDK call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// `plugin.Step`, `plugin.StepMultiMap`, `plugin.StepError` ...
+    pub step: String,
+    /// `None` when the key is absent.
+    pub data: Option<Value>,
+}
+
+/// A handler at work.
+pub struct MsgPackEvent<'a> {
+    pub phase: String,
+    /// The instance's configuration.
+    pub config: Json,
+    pub id: i64,
+    peer: &'a mut Peer,
+    message: u32,
+}
+
+struct Peer {
+    stream: UnixStream,
+    input: BytesMut,
+    decoder: Decoder,
+}
+
+/// A request of the host.
+struct Request {
+    id: u32,
+    method: String,
+    param: Value,
+}
+
+impl MsgPackEvent<'_> {
+    /// Makes a PDK call. Panics, which ends the connection, when the host does not answer it.
+    pub fn call(&mut self, method: &str, args: impl IntoIterator<Item = Value>) -> Answer {
+        self.send(method, args);
+        let request = self.peer.request().expect("the host answers a PDK call");
+        assert!(request.method.starts_with("plugin.Step"), "a step, got {}", request.method);
+        let event = request.param.get("EventId").and_then(Value::as_int);
+        assert_eq!(event, Some(self.id), "the answer is for this event");
+        self.message = request.id;
+        let Value::Map(members) = request.param else { panic!("a map") };
+        let data = members.into_iter().find(|(key, _)| key.as_str() == Some("Data")).map(|(_, data)| data);
+        Answer { step: request.method, data }
+    }
+
+    /// Makes a PDK call without waiting, as the SDKs do for `kong.response.exit`. End with
+    /// [`Ending::Silence`] then.
+    pub fn send(&mut self, method: &str, args: impl IntoIterator<Item = Value>) {
+        let step = Step::Call { method: method.to_owned(), args: args.into_iter().collect() };
+        let value = StepData { event_id: self.id, step }.to_value();
+        self.peer.respond(self.message, Ok(&value)).expect("the host reads");
+    }
+}
+
+pub(super) fn serve(
+    stream: UnixStream,
+    shared: &Shared,
+    sdk: Sdk,
+    script: &(impl Fn(&mut MsgPackEvent<'_>) -> Ending + ?Sized),
+) -> io::Result<()> {
+    let mut peer = Peer { stream, input: BytesMut::new(), decoder: Decoder::default() };
+    if sdk == Sdk::Go {
+        let mut out = BytesMut::new();
+        write_notification(&mut out, "serverPid", &Value::Int(std::process::id().into()));
+        peer.stream.write_all(&out)?;
+    }
+    loop {
+        let request = peer.request()?;
+        shared.record(&request.method, request.param.to_json());
+        match request.method.as_str() {
+            "plugin.HandleEvent" => handle_event(&mut peer, shared, sdk, request, script)?,
+            method => match answer(shared, sdk, method, &request.param) {
+                Ok(value) => peer.respond(request.id, Ok(&value))?,
+                Err(text) => peer.respond(request.id, Err(&Value::str(&text)))?,
+            },
+        }
+    }
+}
+
+fn answer(shared: &Shared, sdk: Sdk, method: &str, param: &Value) -> Result<Value, String> {
+    match method {
+        "plugin.StartInstance" => {
+            let text = param.get("Config").and_then(Value::as_str).ok_or("no Config")?;
+            let config: Json = serde_json::from_str(text).map_err(|error| error.to_string())?;
+            if let Some(refusal) = config.get("refuse").and_then(Json::as_str) {
+                return Err(refusal.to_owned());
+            }
+            let id = shared.state().start_instance(None, config);
+            Ok(Value::map([("Name", Value::str("fake")), ("Id", Value::Int(id))]))
+        }
+        "plugin.CloseInstance" => {
+            let id = param.as_int().ok_or("no id")?;
+            shared.state().instances.remove(&id).map(|_| Value::Nil).ok_or(no_instance(sdk, id))
+        }
+        method => Err(match sdk {
+            Sdk::Go => format!("rpc: can't find method {method}"),
+            Sdk::JavaScript => format!("method {method} not implemented"),
+            Sdk::Python => format!("'PluginServer' object has no attribute '{method}'"),
+        }),
+    }
+}
+
+fn no_instance(sdk: Sdk, id: i64) -> String {
+    match sdk {
+        Sdk::Go => format!("No plugin instance {id}"),
+        Sdk::JavaScript | Sdk::Python => format!("no plugin instance #{id}"),
+    }
+}
+
+fn handle_event(
+    peer: &mut Peer,
+    shared: &Shared,
+    sdk: Sdk,
+    request: Request,
+    script: &(impl Fn(&mut MsgPackEvent<'_>) -> Ending + ?Sized),
+) -> io::Result<()> {
+    let instance = request.param.get("InstanceId").and_then(Value::as_int).unwrap_or(-1);
+    let Some(config) = shared.state().instances.get(&instance).cloned() else {
+        return peer.respond(request.id, Err(&Value::str(&no_instance(sdk, instance))));
+    };
+    let phase = request.param.get("EventName").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let id = shared.state().start_event();
+    let mut event = MsgPackEvent { phase, config, id, peer, message: request.id };
+    let ending = script(&mut event);
+    let message = event.message;
+    match ending {
+        Ending::Return => {
+            let value = StepData { event_id: id, step: Step::Return }.to_value();
+            peer.respond(message, Ok(&value))
+        }
+        Ending::Error(text) => peer.respond(message, Err(&Value::str(&text))),
+        Ending::Silence => Ok(()),
+        Ending::Close => Err(ErrorKind::ConnectionAborted.into()),
+        Ending::Hang => hang(&mut peer.stream),
+        Ending::Bytes(bytes) => {
+            peer.stream.write_all(&bytes)?;
+            Err(ErrorKind::ConnectionAborted.into())
+        }
+    }
+}
+
+impl Peer {
+    fn request(&mut self) -> io::Result<Request> {
+        loop {
+            match self.decoder.decode(&mut self.input).map_err(io::Error::other)? {
+                Some(Frame::Request { id, method, params }) => {
+                    assert!(self.input.is_empty(), "the host never sends two requests at once");
+                    let param = params.into_iter().next().unwrap_or_default();
+                    return Ok(Request { id, method: text(method), param });
+                }
+                Some(other) => return Err(io::Error::other(format!("not a request: {other:?}"))),
+                None => {
+                    let mut piece = [0; 16 * 1024];
+                    let n = self.stream.read(&mut piece)?;
+                    if n == 0 {
+                        return Err(ErrorKind::UnexpectedEof.into());
+                    }
+                    self.input.extend_from_slice(&piece[..n]);
+                }
+            }
+        }
+    }
+
+    fn respond(&mut self, id: u32, outcome: Result<&Value, &Value>) -> io::Result<()> {
+        let mut out = BytesMut::new();
+        write_response(&mut out, id, outcome);
+        self.stream.write_all(&out)
+    }
+}
+
+fn text(bytes: Bytes) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
+}
