@@ -13,3 +13,5 @@ mod tests;
 
 pub use frame::{Decoder, TooLarge, write_frame, write_message};
 pub use position::{Argument, Name, NotAName, argument, name};
+/// Encoding and decoding of the messages.
+pub use prost::Message;

@@ -38,6 +38,17 @@ impl StepData {
         Some(Self { event_id, step })
     }
 
+    /// Whether nothing may be sent for the event any more: the handler has finished, or it made one of
+    /// the two calls that decide the request, for which the SDKs wait for no answer.
+    pub fn is_last(&self) -> bool {
+        match &self.step {
+            Step::Return => true,
+            Step::Call { method, .. } => {
+                matches!(method.as_str(), "kong.response.exit" | "kong.response.error")
+            }
+        }
+    }
+
     /// The form on the wire, for scripted servers.
     pub fn to_value(&self) -> Value {
         let data = match &self.step {
