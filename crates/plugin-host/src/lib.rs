@@ -1,1 +1,42 @@
 //! Plugin servers: their processes, instances, connections and events.
+//!
+//! ```text
+//! PluginServers   what the gateway holds: all servers and the plugins they announced
+//! Server          one configured server: its state, its instances, its counters
+//! supervisor      one task per server: process, readiness, back-off, replacement
+//! Generation      one life of one process; instances and connections belong to it and end with it
+//! Instance        one plugin configuration, started in each generation before that is published
+//! connection      a pool per worker thread; at most one call at a time
+//! event           one run of one phase, driven to its end with a deadline
+//! ```
+//!
+//! Supervisors live on the runtime that [`PluginServers::start`] was called on, which must live as
+//! long as the gateway, on a thread that does too: children are told to end when that thread does.
+//! Workers are other threads with their own runtimes; they share [`server::Server`] values.
+
+pub mod counters;
+pub mod discovery;
+pub mod settings;
+pub mod shape;
+pub mod status;
+pub mod wire_table;
+
+mod configuration;
+mod connection;
+mod convert;
+mod event;
+mod failure;
+mod instance;
+mod plugin;
+mod process;
+mod server;
+mod servers;
+mod supervisor;
+
+pub use counters::PluginCounts;
+pub use discovery::Discovery;
+pub use failure::Reason;
+pub use plugin::RemotePlugin;
+pub use servers::{InstanceProblem, PluginServers};
+pub use settings::{BodyMode, OnError, Query, ServerSettings};
+pub use status::ServerStatus;

@@ -1,0 +1,143 @@
+//! A connection to a plugin server, and the pool of them that each worker thread keeps.
+//!
+//! Two rules keep the servers alive: one outstanding request at a time, and never close a connection
+//! whose answer is still to come. So reading and writing can be stopped and gone on with at any
+//! await, and a [`Lease`] that is dropped in the middle hands its connection to a task that finishes.
+
+mod msgpack;
+mod pool;
+mod protobuf;
+
+use std::io;
+
+use bytes::BytesMut;
+use polygate_plugin_proto::{msgpack as messages, protobuf as frames};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+
+use crate::server::Server;
+
+pub(crate) use msgpack::UNKNOWN_INSTANCE;
+pub(crate) use pool::Lease;
+
+/// An open connection. At most one call is under way.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    socket: UnixStream,
+    input: BytesMut,
+    output: BytesMut,
+    messages: messages::Decoder,
+    frames: frames::Decoder,
+    next_id: u32,
+    /// A request was (or is being) written and its answer is not here yet.
+    busy: bool,
+    /// Nothing more can be read from it.
+    broken: bool,
+    /// It served an earlier call, so the server may have closed it since.
+    reused: bool,
+    /// The process that listens on the socket, as the kernel knows it.
+    pid: Option<u32>,
+}
+
+/// A call that got no result.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    #[error("the server closed the connection")]
+    Closed,
+    #[error("connection: {0}")]
+    Io(io::Error),
+    #[error("{0}")]
+    Protocol(String),
+    /// The server's own words.
+    #[error("{0}")]
+    Remote(String),
+}
+
+impl CallError {
+    /// Whether the server went away, rather than answering.
+    pub(crate) fn is_disconnect(&self) -> bool {
+        matches!(self, Self::Closed | Self::Io(_))
+    }
+}
+
+impl Connection {
+    pub(crate) async fn open(server: &Server) -> io::Result<Self> {
+        let socket = UnixStream::connect(&server.settings.socket).await?;
+        let pid = socket.peer_cred().ok().and_then(|peer| peer.pid()).and_then(|pid| u32::try_from(pid).ok());
+        Ok(Self {
+            socket,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            messages: messages::Decoder::default(),
+            frames: frames::Decoder::default(),
+            next_id: 0,
+            busy: false,
+            broken: false,
+            reused: false,
+            pid: pid.filter(|pid| *pid != 0),
+        })
+    }
+
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
+    pub(crate) fn is_reused(&self) -> bool {
+        self.reused
+    }
+
+    /// Bytes of an answer that is not complete.
+    pub(crate) fn incomplete(&self) -> usize {
+        self.input.len()
+    }
+
+    /// Waits until the server closes the connection, which must be idle.
+    pub(crate) async fn closed(&mut self) {
+        while self.fill().await.is_ok() {
+            // Only a notification may arrive now, and its time has passed.
+            self.input.clear();
+        }
+    }
+
+    /// Whether an idle connection can carry another call. Costs no system call while nothing happened.
+    fn is_alive(&mut self) -> bool {
+        let mut byte = [0];
+        matches!(self.socket.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    async fn flush(&mut self) -> Result<(), CallError> {
+        while !self.output.is_empty() {
+            if let Err(error) = self.socket.write_buf(&mut self.output).await {
+                return Err(self.fail(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads more input.
+    async fn fill(&mut self) -> Result<(), CallError> {
+        self.input.reserve(4096);
+        match self.socket.read_buf(&mut self.input).await {
+            Ok(0) => {
+                self.broken = true;
+                Err(CallError::Closed)
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// A write to a server that went away and a read of its reset are the same as an orderly end.
+    fn fail(&mut self, error: io::Error) -> CallError {
+        self.broken = true;
+        match error.kind() {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => CallError::Closed,
+            _ => CallError::Io(error),
+        }
+    }
+
+    fn refuse(&mut self, why: impl ToString) -> CallError {
+        self.broken = true;
+        CallError::Protocol(why.to_string())
+    }
+}

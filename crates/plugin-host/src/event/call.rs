@@ -1,0 +1,45 @@
+//! One PDK call: from a name and arguments to a value.
+
+use polygate_chain::pdk::{Function, PdkError, dispatch};
+use polygate_chain::{RequestContext, Value};
+use polygate_telemetry::log;
+
+/// How a PDK call went.
+pub(super) enum Called {
+    Value(Function, Value),
+    /// The function answered `nil, message`: something that plugins are expected to deal with.
+    Failed(String),
+    /// The function raised an error (a wrong argument, a wrong phase). Kong answers 500 then, whatever
+    /// the plugin makes of it.
+    Thrown(String),
+    /// There is no such function.
+    Unknown,
+}
+
+pub(super) async fn call(context: &mut RequestContext, method: &str, args: Vec<Value>) -> Called {
+    match function(method) {
+        Some(function) => invoke(context, function, args).await,
+        None => {
+            log!(Error, "could not find pdk method: {method}");
+            Called::Unknown
+        }
+    }
+}
+
+pub(super) async fn invoke(context: &mut RequestContext, function: Function, args: Vec<Value>) -> Called {
+    match dispatch(context, function, &args).await {
+        Ok(value) => Called::Value(function, value),
+        Err(PdkError::Returned(text)) => Called::Failed(text),
+        Err(PdkError::Thrown(text)) => Called::Thrown(text),
+    }
+}
+
+/// The function of a wire name. The JavaScript SDK derives names from camel case with a rule that
+/// breaks on digits and on runs of capitals; two names come out wrong.
+pub(super) fn function(method: &str) -> Option<Function> {
+    Function::from_name(match method {
+        "kong.nginx.get_tls1Version_str" => "kong.nginx.get_tls1_version_str",
+        "kong.request.get_uRICaptures" => "kong.request.get_uri_captures",
+        other => other,
+    })
+}

@@ -1,0 +1,114 @@
+//! An event over MessagePack-RPC: `HandleEvent`, then a `Step` for each PDK call, until `"ret"`.
+
+use polygate_chain::RequestContext;
+use polygate_plugin_proto::msgpack::{Step, StepData, Value};
+
+use crate::connection::{CallError, Lease};
+use crate::convert;
+use crate::event::call::{self, Called};
+use crate::event::{Failed, TimeLeft, Try};
+use crate::failure::{EventError, Reason};
+use crate::server::{Notice, Server};
+use crate::wire_table;
+
+pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Result<(), Failed> {
+    let mut time = TimeLeft::new(one_try.server);
+    let (epoch, id, mut lease) = one_try.prepare(&time).await?;
+    let members = [("InstanceId", Value::Int(id.into())), ("EventName", Value::str(one_try.phase.as_str()))];
+    let answer = time.wait(lease.request("plugin.HandleEvent", Value::map(members))).await;
+    let first = match answer {
+        Some(Err(CallError::Remote(text))) if text.to_ascii_lowercase().contains("no plugin instance") => {
+            one_try.generation.forget_instances(epoch);
+            return Err(Failed::once(Reason::Plugin.error(text)));
+        }
+        // The server may have closed a connection that lay idle.
+        Some(Err(error)) if error.is_disconnect() && lease.is_reused() => {
+            return Err(Failed::once(Reason::Crashed.error(error.to_string())));
+        }
+        answer => read(answer, one_try, &lease).map_err(Failed::never)?,
+    };
+    lease.event = Some(first.event_id);
+    let outcome = steps(one_try, context, &mut lease, &mut time, first).await;
+    if !matches!(&outcome, Err(error) if error.reason == Reason::Deadline) {
+        lease.event = None;
+    }
+    outcome.map_err(Failed::never)
+}
+
+/// Answers the PDK calls. On a deadline the event is still open in the server.
+async fn steps(
+    one_try: &Try<'_>,
+    context: &mut RequestContext,
+    lease: &mut Lease,
+    time: &mut TimeLeft,
+    first: StepData,
+) -> Result<(), EventError> {
+    let event = first.event_id;
+    let mut thrown = None;
+    let mut step = first;
+    loop {
+        let last = step.is_last();
+        let Step::Call { method, args } = step.step else {
+            return thrown.map_or(Ok(()), Err);
+        };
+        let args = args.into_iter().map(convert::from_msgpack).collect();
+        let called = time.stopped(call::call(context, &method, args)).await;
+        if let Called::Thrown(text) = &called {
+            thrown = Some(Reason::Plugin.error(text.clone()));
+        }
+        if last {
+            return thrown.map_or(Ok(()), Err);
+        }
+        let (step_method, data) = answer(one_try.server, lease, time, called);
+        let members = [("EventId", Value::Int(event))].into_iter().chain(data.map(|data| ("Data", data)));
+        let param = Value::Map(members.map(|(name, value)| (Value::str(name), value)).collect());
+        let answer = time.wait(lease.request(step_method, param)).await;
+        step = read(answer, one_try, lease)?;
+    }
+}
+
+/// The method and the `Data` that answer a PDK call. Nil is told by leaving `Data` out: JavaScript
+/// plugins compare with `undefined`.
+fn answer(
+    server: &Server,
+    lease: &Lease,
+    time: &mut TimeLeft,
+    called: Called,
+) -> (&'static str, Option<Value>) {
+    match called {
+        Called::Value(function, value) => {
+            time.allow_for(value.as_bytes().map_or(0, bytes::Bytes::len));
+            let step_method = wire_table::step_method(function);
+            let data = convert::to_msgpack(
+                function,
+                step_method,
+                value,
+                lease.generation.flavor,
+                server.settings.body,
+            );
+            (step_method, data)
+        }
+        Called::Unknown => ("plugin.Step", None),
+        Called::Failed(text) | Called::Thrown(text) => ("plugin.StepError", Some(Value::str(&text))),
+    }
+}
+
+/// Makes the next step of an answer; `None` is a deadline.
+fn read(
+    answer: Option<Result<Value, CallError>>,
+    one_try: &Try<'_>,
+    lease: &Lease,
+) -> Result<StepData, EventError> {
+    match answer {
+        Some(Ok(value)) => {
+            StepData::from_value(value).map_err(|error| Reason::Protocol.error(error.to_string()))
+        }
+        Some(Err(CallError::Remote(text))) => Err(Reason::Plugin.error(text)),
+        Some(Err(CallError::Protocol(text))) => Err(Reason::Protocol.error(text)),
+        Some(Err(error)) => Err(Reason::Crashed.error(error.to_string())),
+        None => {
+            one_try.server.notify(Notice::Suspect { generation: one_try.generation.number });
+            Err(one_try.deadline_error(lease))
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! An event over `ProtoBuf:1`: pairs of name and argument, each answered by one frame.
+//!
+//! There is no way to tell the server of an error, so whatever goes wrong closes the connection: the
+//! handler's further calls fail at once, and the server survives.
+
+use bytes::Bytes;
+use polygate_chain::pdk::Function;
+use polygate_chain::{RequestContext, Value};
+use polygate_plugin_proto::protobuf::message::{Call, HandleEvent};
+use polygate_plugin_proto::protobuf::{self as frames, Name};
+
+use crate::connection::{CallError, Lease};
+use crate::event::call::{self, Called};
+use crate::event::{Failed, TimeLeft, Try};
+use crate::failure::{EventError, Reason};
+use crate::shape::{self, Argument, Returned};
+use crate::wire_table;
+
+/// How the exchange of frames ended.
+enum Ended {
+    /// The handler has finished and the connection is free again.
+    Cleanly,
+    /// It has finished, but the connection is of no further use.
+    Slipped,
+    /// The plugin called `kong.response.exit`; the SDK closes the connection itself.
+    Exit,
+}
+
+/// The latest call of the event.
+struct Latest {
+    function: Function,
+    /// Its argument frame had no bytes although a message was to be expected.
+    suspicious: bool,
+}
+
+pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Result<(), Failed> {
+    let mut time = TimeLeft::new(one_try.server);
+    let (epoch, id, mut lease) = one_try.prepare(&time).await?;
+    let event = HandleEvent { instance_id: id as i32, event_name: one_try.phase.as_str().to_owned() };
+    let sequence = lease.send_call(Call::HandleEvent(event));
+    let first = match time.wait(lease.frame()).await {
+        // An instance that is unknown, a process that is gone, or a plugin that ended it.
+        Some(Err(error)) if error.is_disconnect() => {
+            one_try.generation.forget_instances(epoch);
+            return Err(Failed::once(
+                Reason::Crashed
+                    .error(format!("{error} before the handler made a call; the server's own log tells why")),
+            ));
+        }
+        answer => read(answer, one_try, &lease).map_err(Failed::never)?,
+    };
+    let exchange = Exchange { one_try, context, lease: &mut lease, time: &mut time, sequence, latest: None };
+    let ended = exchange.run(first).await.map_err(Failed::never)?;
+    if !matches!(ended, Ended::Cleanly) {
+        lease.close();
+    }
+    Ok(())
+}
+
+struct Exchange<'a, 'b> {
+    one_try: &'a Try<'b>,
+    context: &'a mut RequestContext,
+    lease: &'a mut Lease,
+    time: &'a mut TimeLeft,
+    sequence: i64,
+    latest: Option<Latest>,
+}
+
+impl Exchange<'_, '_> {
+    async fn run(mut self, first: Bytes) -> Result<Ended, EventError> {
+        let mut frame = first;
+        loop {
+            match frames::name(&frame, self.sequence) {
+                Ok(Name::Function(name)) => {
+                    if let Some(ended) = self.call(name).await? {
+                        return Ok(ended);
+                    }
+                }
+                Ok(Name::End) => {
+                    let answer = self.time.wait(self.lease.read_return(self.sequence)).await;
+                    read(answer, self.one_try, self.lease)?;
+                    return Ok(Ended::Cleanly);
+                }
+                Ok(Name::EndSlipped) => return self.slipped(),
+                Err(error) => return Err(Reason::Protocol.error(error.to_string())),
+            }
+            frame = self.frame().await?;
+        }
+    }
+
+    /// Serves one call, whose name was read.
+    async fn call(&mut self, mut name: String) -> Result<Option<Ended>, EventError> {
+        let argument = loop {
+            match frames::argument(self.frame().await?) {
+                frames::Argument::Message(message) => break message,
+                frames::Argument::NextFunction(next) => name = next,
+            }
+        };
+        let unknown = || Reason::Plugin.error(format!("method \"{name}\" not found"));
+        let function = call::function(&name).ok_or_else(unknown)?;
+        let (expected, returned) = wire_table::shapes(function).ok_or_else(unknown)?;
+        self.latest =
+            Some(Latest { function, suspicious: argument.is_empty() && expected != Argument::Empty });
+        let args = shape::arguments(expected, argument)
+            .map_err(|error| Reason::Protocol.error(format!("argument of {name}: {error}")))?;
+        let called = self.time.stopped(call::invoke(self.context, function, args)).await;
+        let answer = match called {
+            Called::Value(_, value) => value,
+            Called::Failed(text) if returned == Returned::RawBody => {
+                self.lease.send_frame(&shape::raw_body_error(text));
+                return Ok(None);
+            }
+            // Go cannot be told; it sees the zero value.
+            Called::Failed(_) | Called::Unknown => Value::Nil,
+            Called::Thrown(text) => return Err(Reason::Plugin.error(text)),
+        };
+        if expected == Argument::ExitArgs {
+            // The SDK waits for one frame, ignores it and closes.
+            self.lease.send_frame(&[]);
+            let _ = self.time.wait(self.lease.send_last()).await;
+            return Ok(Some(Ended::Exit));
+        }
+        self.time.allow_for(answer.as_bytes().map_or(0, Bytes::len));
+        self.lease.send_frame(&shape::answer(returned, answer));
+        Ok(None)
+    }
+
+    async fn frame(&mut self) -> Result<Bytes, EventError> {
+        let answer = self.time.wait(self.lease.frame()).await;
+        read(answer, self.one_try, self.lease)
+    }
+
+    /// The end frame was taken for the argument of the latest call, which thus ran with an empty one
+    /// although its plugin saw it fail. Harmless for a getter or a log line; a setter has left the
+    /// request in a state that nobody wanted.
+    fn slipped(&self) -> Result<Ended, EventError> {
+        match &self.latest {
+            Some(Latest { function, suspicious: true }) if changes_the_request(*function) => {
+                Err(Reason::Plugin
+                    .error(format!("the argument of {} was not UTF-8 and never arrived", function.name())))
+            }
+            _ => Ok(Ended::Slipped),
+        }
+    }
+}
+
+fn changes_the_request(function: Function) -> bool {
+    matches!(wire_table::shapes(function), Some((argument, Returned::Empty)) if argument != Argument::ListValue)
+}
+
+fn read<T>(answer: Option<Result<T, CallError>>, one_try: &Try<'_>, lease: &Lease) -> Result<T, EventError> {
+    match answer {
+        Some(Ok(answer)) => Ok(answer),
+        Some(Err(CallError::Protocol(text) | CallError::Remote(text))) => Err(Reason::Protocol.error(text)),
+        Some(Err(error)) => Err(Reason::Crashed.error(error.to_string())),
+        None => Err(one_try.deadline_error(lease)),
+    }
+}

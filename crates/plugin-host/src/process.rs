@@ -1,0 +1,172 @@
+//! One process of a plugin server: start, output, end.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use polygate_plugin_proto::dump::strip_ansi;
+use polygate_telemetry::log;
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+/// The search path when the gateway was started without one.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// Longer lines are broken up.
+const LONGEST_LINE: usize = 16 * 1024;
+
+/// A running process with its own process group.
+pub(crate) struct Process {
+    child: Child,
+    pid: u32,
+    readers: [JoinHandle<()>; 2],
+}
+
+/// The last lines that a server printed, over all its processes.
+#[derive(Debug, Default)]
+pub(crate) struct OutputTail(Mutex<VecDeque<String>>);
+
+/// A command of the shell, in its own process group, that ends when the gateway's thread does.
+pub(crate) fn shell(command: &str) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(command).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
+    if std::env::var_os("PATH").is_none() {
+        shell.env("PATH", DEFAULT_PATH);
+    }
+    end_with_parent(&mut shell);
+    shell
+}
+
+/// Go, JavaScript and threaded Python servers do not notice the gateway's death: the kernel tells them.
+#[allow(unsafe_code)]
+fn end_with_parent(command: &mut Command) {
+    let parent = rustix::process::getpid();
+    // SAFETY: the closure runs between fork and exec and makes two system calls, both safe there; it
+    // neither allocates nor takes a lock.
+    unsafe {
+        command.pre_exec(move || {
+            set_parent_process_death_signal(Some(Signal::TERM))?;
+            // The parent may have died before the call above; nobody would send the signal then.
+            if rustix::process::getppid() == Some(parent) {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::NotFound.into())
+            }
+        });
+    }
+}
+
+impl Process {
+    /// Runs a start command. Output goes to the log: standard output at info, standard error at notice.
+    pub(crate) fn spawn(name: &str, command: &str, tail: &Arc<OutputTail>) -> io::Result<Self> {
+        let mut command = shell(&format!("exec {command}"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let pid = child.id().ok_or(io::ErrorKind::NotFound)?;
+        let tag = format!("[{name}:{pid}]");
+        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let readers = [
+            tokio::spawn(read_lines(stdout, tail.clone(), {
+                let tag = tag.clone();
+                move |line| log!(Info, "{tag} {line}")
+            })),
+            tokio::spawn(read_lines(stderr, tail.clone(), move |line| log!(Notice, "{tag} {line}"))),
+        ];
+        Ok(Self { child, pid, readers })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Waits for the end of the process; what is left of its group is killed.
+    pub(crate) async fn exited(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait().await?;
+        self.signal(Signal::KILL);
+        Ok(status)
+    }
+
+    /// Asks the whole group to end, and makes it after five seconds.
+    pub(crate) async fn stop(mut self) -> io::Result<ExitStatus> {
+        self.signal(Signal::TERM);
+        if let Ok(status) = tokio::time::timeout(STOP_PATIENCE, self.child.wait()).await {
+            // Workers of a Python server in `-m` mode may outlive it.
+            self.signal(Signal::KILL);
+            return status;
+        }
+        self.signal(Signal::KILL);
+        self.child.wait().await
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) {
+            // The group may be gone already; that is what was wanted.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    /// Gives the readers the time to log what a process that ended said last.
+    pub(crate) async fn last_output(&mut self) {
+        for reader in &mut self.readers {
+            let _ = tokio::time::timeout(Duration::from_millis(200), reader).await;
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.readers.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl OutputTail {
+    const LINES: usize = 100;
+
+    fn push(&self, line: &str) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == Self::LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line.to_owned());
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
+async fn read_lines(mut pipe: impl AsyncRead + Unpin, tail: Arc<OutputTail>, write: impl Fn(&str)) {
+    let mut buffer = BytesMut::with_capacity(4096);
+    let emit = |line: &[u8]| {
+        let text = String::from_utf8_lossy(line);
+        let text = strip_ansi(&text);
+        if !text.trim().is_empty() {
+            tail.push(text.trim_end());
+            write(text.trim_end());
+        }
+    };
+    while pipe.read_buf(&mut buffer).await.is_ok_and(|n| n > 0) {
+        while let Some(end) = buffer.iter().position(|&byte| byte == b'\n') {
+            emit(&buffer.split_to(end + 1));
+        }
+        if buffer.len() > LONGEST_LINE {
+            emit(&buffer.split());
+        }
+    }
+    emit(&buffer);
+}
+
+/// `exit 0`, `signal 9`.
+pub(crate) fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "unknown".into(),
+    }
+}
