@@ -69,7 +69,8 @@ impl Servers {
         order: &[RecordKind],
         last: Option<RecordKind>,
     ) -> Result<Found, DnsError> {
-        let parsed = Name::from_utf8(name)
+        // Relaxed: names of containers often have underscores.
+        let parsed = Name::from_str_relaxed(name)
             .map_err(|error| DnsError::Other(format!("'{name}' is no host name: {error}")))?;
         let mut outcome = Err(DnsError::Empty);
         for kind in in_order(order, last) {
