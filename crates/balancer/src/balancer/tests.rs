@@ -1,0 +1,211 @@
+use polygate_model::entities::Algorithm;
+
+use super::*;
+use crate::fixture::{target, upstream};
+
+fn balancer(upstream: Upstream, targets: &[Target]) -> Balancer {
+    let targets: Vec<_> = targets.iter().cloned().map(Arc::new).collect();
+    Balancer::new(Arc::new(upstream), &targets, 1)
+}
+
+fn plain(addr: &str) -> TargetAddress {
+    TargetAddress { addr: addr.parse().unwrap(), weight: None, srv_target: None }
+}
+
+fn pick(balancer: &Balancer, tried: &[SocketAddr]) -> Option<String> {
+    balancer.pick(b"", tried, Instant::now()).ok().map(|pick| pick.addr().to_string())
+}
+
+fn sorted_picks(balancer: &Balancer, count: usize) -> Vec<String> {
+    let mut picks: Vec<_> = (0..count).map(|_| pick(balancer, &[]).unwrap()).collect();
+    picks.sort_unstable();
+    picks
+}
+
+/// Two failed connections make unhealthy, one good answer makes healthy.
+fn checked() -> Upstream {
+    let mut upstream = upstream();
+    upstream.healthchecks.passive.unhealthy.tcp_failures = 2;
+    upstream.healthchecks.active.healthy.successes = 1;
+    upstream
+}
+
+fn fail(balancer: &Balancer, addr: &str, times: usize) {
+    let key = addr.parse::<SocketAddr>().unwrap();
+    for _ in 0..times {
+        let pick = loop {
+            let pick = balancer.pick(b"", &[], Instant::now()).unwrap();
+            if pick.addr() == key {
+                break pick;
+            }
+        };
+        balancer.report(&pick, Outcome::TcpFailure);
+    }
+}
+
+#[test]
+fn targets_are_split_into_host_and_port() {
+    for (text, expected) in [
+        ("a.com:80", ("a.com", 80)),
+        ("a.com", ("a.com", 8000)),
+        ("10.0.0.1:80", ("10.0.0.1", 80)),
+        ("[::1]:80", ("::1", 80)),
+        ("[::1]", ("::1", 8000)),
+        ("::1", ("::1", 8000)),
+        ("a.com:port", ("a.com:port", 8000)),
+    ] {
+        assert_eq!(split_target(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn addresses_are_ready_and_names_wait_to_be_resolved() {
+    let targets = [target(1, "10.0.0.1:80", 100), target(2, "web.test:81", 100)];
+    let balancer = balancer(upstream(), &targets);
+    let name = UnresolvedTarget { id: Id::from_u128(2), host: "web.test".into(), port: 81 };
+    assert_eq!(balancer.names(), [name]);
+    assert_eq!(sorted_picks(&balancer, 2), ["10.0.0.1:80", "10.0.0.1:80"]);
+    balancer.set_addresses(Id::from_u128(2), &[plain("10.0.0.2:81"), plain("10.0.0.3:81")]);
+    assert_eq!(sorted_picks(&balancer, 3), ["10.0.0.1:80", "10.0.0.2:81", "10.0.0.3:81"]);
+    let hosts: Vec<_> =
+        (0..3).map(|_| balancer.pick(b"", &[], Instant::now()).unwrap().host().to_string()).collect();
+    assert_eq!(hosts.iter().filter(|host| *host == "web.test").count(), 2);
+    balancer.set_addresses(Id::from_u128(2), &[]);
+    assert_eq!(sorted_picks(&balancer, 2), ["10.0.0.1:80", "10.0.0.1:80"]);
+}
+
+#[test]
+fn nobody_to_ask_is_an_error() {
+    assert_eq!(pick(&balancer(upstream(), &[]), &[]), None);
+    assert_eq!(pick(&balancer(upstream(), &[target(1, "web.test:80", 100)]), &[]), None);
+    let switched_off = balancer(upstream(), &[target(1, "10.0.0.1:80", 0)]);
+    let error = switched_off.pick(b"", &[], Instant::now()).unwrap_err();
+    assert_eq!(error.to_string(), "failure to get a peer from the ring-balancer");
+}
+
+#[test]
+fn srv_records_bring_weight_and_name() {
+    let upstream = Upstream { use_srv_name: true, ..upstream() };
+    let balancer = balancer(upstream, &[target(1, "svc.test:80", 100)]);
+    let record = |addr: &str, weight, name: &str| TargetAddress {
+        weight: Some(weight),
+        srv_target: Some(name.into()),
+        ..plain(addr)
+    };
+    let records = [record("10.0.0.1:1", 2, "one.test"), record("10.0.0.2:2", 0, "two.test")];
+    balancer.set_addresses(Id::from_u128(1), &records);
+    let mut picks: Vec<_> = (0..3).map(|_| balancer.pick(b"", &[], Instant::now()).unwrap()).collect();
+    picks.sort_by_key(Pick::addr);
+    let hosts: Vec<_> = picks.iter().map(|pick| &**pick.host()).collect();
+    assert_eq!(hosts, ["one.test", "one.test", "two.test"]);
+}
+
+#[test]
+fn a_retry_goes_elsewhere_while_it_can() {
+    for algorithm in
+        [Algorithm::RoundRobin, Algorithm::LeastConnections, Algorithm::ConsistentHashing, Algorithm::Latency]
+    {
+        let upstream = Upstream { algorithm, ..upstream() };
+        let balancer = balancer(upstream, &[target(1, "10.0.0.1:80", 100), target(2, "10.0.0.2:80", 1)]);
+        let first: SocketAddr = "10.0.0.1:80".parse().unwrap();
+        let second: SocketAddr = "10.0.0.2:80".parse().unwrap();
+        assert_eq!(pick(&balancer, &[first]).as_deref(), Some("10.0.0.2:80"), "{algorithm:?}");
+        assert!(pick(&balancer, &[first, second]).is_some(), "{algorithm:?}");
+    }
+}
+
+#[test]
+fn failures_take_a_peer_out_until_a_probe_or_a_person_brings_it_back() {
+    let balancer = balancer(checked(), &[target(1, "10.0.0.1:80", 100), target(2, "10.0.0.2:80", 100)]);
+    fail(&balancer, "10.0.0.1:80", 2);
+    assert_eq!(sorted_picks(&balancer, 3), ["10.0.0.2:80"; 3]);
+    let states: Vec<_> = balancer.health().iter().map(|target| target.state.as_str()).collect();
+    assert_eq!(states, ["UNHEALTHY", "HEALTHY"]);
+    fail(&balancer, "10.0.0.2:80", 2);
+    assert_eq!(pick(&balancer, &[]), None);
+    assert!(!balancer.is_healthy());
+    balancer.report_probe(Id::from_u128(1), "10.0.0.1:80".parse().unwrap(), Outcome::Status(200));
+    assert_eq!(pick(&balancer, &[]).as_deref(), Some("10.0.0.1:80"));
+    balancer.set_health(Id::from_u128(2), None, true);
+    assert_eq!(sorted_picks(&balancer, 2), ["10.0.0.1:80", "10.0.0.2:80"]);
+}
+
+#[test]
+fn too_little_available_weight_closes_the_balancer() {
+    let mut upstream = checked();
+    upstream.healthchecks.threshold = 50.0;
+    let targets =
+        [target(1, "10.0.0.1:80", 100), target(2, "10.0.0.2:80", 150), target(3, "none.test:80", 0)];
+    let balancer = balancer(upstream, &targets);
+    assert!(balancer.is_healthy());
+    balancer.set_health(Id::from_u128(2), None, false);
+    assert!(!balancer.is_healthy(), "100 of 250 is not more than half");
+    assert_eq!(pick(&balancer, &[]), None);
+    balancer.set_health(Id::from_u128(2), None, true);
+    balancer.set_health(Id::from_u128(1), None, false);
+    assert_eq!(pick(&balancer, &[]).as_deref(), Some("10.0.0.2:80"));
+}
+
+#[test]
+fn health_shows_what_is_switched_off_or_unresolved() {
+    let balancer = balancer(upstream(), &[target(1, "10.0.0.1:80", 7), target(2, "web.test:80", 100)]);
+    let health = balancer.health();
+    assert_eq!(health[0].state.as_str(), "HEALTHCHECKS_OFF");
+    let address = AddressHealth { addr: "10.0.0.1:80".parse().unwrap(), weight: 7, is_healthy: true };
+    assert_eq!(health[0].addresses, [address]);
+    assert_eq!((health[1].state.as_str(), health[1].addresses.len()), ("DNS_ERROR", 0));
+}
+
+#[test]
+fn an_address_that_stays_keeps_its_health() {
+    let balancer = balancer(checked(), &[target(1, "web.test:80", 100)]);
+    let id = Id::from_u128(1);
+    balancer.set_addresses(id, &[plain("10.0.0.1:80"), plain("10.0.0.2:80")]);
+    fail(&balancer, "10.0.0.1:80", 2);
+    balancer.set_addresses(id, &[plain("10.0.0.3:80"), plain("10.0.0.1:80")]);
+    assert_eq!(sorted_picks(&balancer, 2), ["10.0.0.3:80"; 2]);
+}
+
+#[test]
+fn the_next_configuration_inherits_what_is_known() {
+    let old = balancer(checked(), &[target(1, "web.test:80", 100), target(2, "gone.test:80", 1)]);
+    old.set_addresses(Id::from_u128(1), &[plain("10.0.0.1:80"), plain("10.0.0.2:80")]);
+    old.set_addresses(Id::from_u128(2), &[plain("10.0.0.9:80")]);
+    old.set_health(Id::from_u128(1), Some("10.0.0.1:80".parse().unwrap()), false);
+    let new = balancer(checked(), &[target(1, "web.test:80", 50), target(2, "other.test:80", 1)]);
+    new.inherit(&old);
+    let health = new.health();
+    let rows: Vec<_> =
+        health[0].addresses.iter().map(|address| (address.weight, address.is_healthy)).collect();
+    assert_eq!(rows, [(50, false), (50, true)]);
+    assert_eq!(health[1].state, TargetState::DnsError);
+}
+
+#[test]
+fn a_pick_is_an_open_connection_until_it_is_dropped() {
+    let upstream = Upstream { algorithm: Algorithm::LeastConnections, ..upstream() };
+    let balancer = balancer(upstream, &[target(1, "10.0.0.1:80", 1), target(2, "10.0.0.2:80", 1)]);
+    let first = balancer.pick(b"", &[], Instant::now()).unwrap();
+    let second = balancer.pick(b"", &[], Instant::now()).unwrap();
+    assert_ne!(first.addr(), second.addr());
+    let freed = first.addr();
+    drop(first);
+    assert_eq!(balancer.pick(b"", &[], Instant::now()).unwrap().addr(), freed);
+}
+
+#[test]
+fn a_balancer_is_shared_between_threads() {
+    let targets: Vec<_> = (1..=4).map(|number| target(number, &format!("10.0.0.{number}:80"), 1)).collect();
+    let balancer = balancer(checked(), &targets);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..500 {
+                    let pick = balancer.pick(b"", &[], Instant::now()).unwrap();
+                    balancer.report(&pick, Outcome::Status(200));
+                }
+            });
+        }
+    });
+    assert_eq!(balancer.table().slots.iter().map(|slot| slot.peer.connections()).sum::<usize>(), 0);
+}
