@@ -47,12 +47,18 @@ pub struct Host {
 impl Servers {
     /// `servers` replace those of resolv.conf; its search list and options count all the same.
     pub fn new(servers: &[SocketAddr]) -> Result<Self, SetupError> {
-        let (mut config, mut options) = read_system_conf().unwrap_or_else(|_| system_defaults());
+        let (config, mut options) = read_system_conf().unwrap_or_else(|_| system_defaults());
+        let (mut domain, mut search, mut name_servers) = config.into_parts();
         if !servers.is_empty() {
-            let (domain, search, _) = config.into_parts();
-            let servers = servers.iter().map(|&address| name_server(address)).collect();
-            config = ResolverConfig::from_parts(domain, search, servers);
+            name_servers = servers.iter().map(|&address| name_server(address)).collect();
         }
+        if let Ok(list) = std::env::var("LOCALDOMAIN") {
+            (domain, search) = (None, search_list(&list));
+        }
+        if let Ok(list) = std::env::var("RES_OPTIONS") {
+            set_options(&mut options, &list);
+        }
+        let config = ResolverConfig::from_parts(domain, search, name_servers);
         // Ours know how to stay stale and what dns_valid_ttl says; one cache is enough.
         options.cache_size = 0;
         options.use_hosts_file = ResolveHosts::Never;
@@ -151,6 +157,24 @@ fn system_defaults() -> (ResolverConfig, ResolverOpts) {
     (ResolverConfig::from_name_servers(vec![local]), ResolverOpts::default())
 }
 
+/// The value of LOCALDOMAIN; resolv.conf(5) has it replace the search list.
+fn search_list(list: &str) -> Vec<Name> {
+    list.split_whitespace().filter_map(|domain| Name::from_str_relaxed(domain).ok()).collect()
+}
+
+/// The value of RES_OPTIONS, see resolv.conf(5); options that are not listed here have no effect.
+fn set_options(options: &mut ResolverOpts, list: &str) {
+    for (name, value) in list.split_whitespace().filter_map(|option| option.split_once(':')) {
+        let Ok(value) = value.parse::<u16>() else { continue };
+        match name {
+            "ndots" => options.ndots = value.into(),
+            "timeout" => options.timeout = Duration::from_secs(value.max(1).into()),
+            "attempts" => options.attempts = value.max(1).into(),
+            _ => {}
+        }
+    }
+}
+
 fn name_server(address: SocketAddr) -> NameServerConfig {
     let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
         connection.port = address.port();
@@ -207,4 +231,27 @@ fn srv_host(record: &SRV, ip: IpAddr) -> Host {
 fn ttl(lookup: &Lookup) -> Duration {
     let seconds = lookup.answers().iter().map(|record| record.ttl).min();
     Duration::from_secs(seconds.unwrap_or_default().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_changes_search_list_and_options() {
+        let search: Vec<_> = search_list("a.test  b.test.").iter().map(Name::to_ascii).collect();
+        assert_eq!(search, ["a.test", "b.test."]);
+        let mut options = ResolverOpts::default();
+        set_options(&mut options, "ndots:5 rotate timeout:0 attempts:x use-vc:1");
+        assert_eq!((options.ndots, options.timeout.as_secs()), (5, 1));
+        assert_eq!(options.attempts, ResolverOpts::default().attempts);
+    }
+
+    #[test]
+    fn each_type_is_asked_for_once() {
+        use RecordKind::{A, Aaaa, Cname, Last, Srv};
+        let kinds = |last| in_order(&[Last, Srv, A, Cname, Aaaa, A], last).collect::<Vec<_>>();
+        assert_eq!(kinds(None), [Srv, A, Aaaa]);
+        assert_eq!(kinds(Some(A)), [A, Srv, Aaaa]);
+    }
 }
