@@ -191,7 +191,7 @@ async fn serve(server: &Arc<Server>, notices: &mut UnboundedReceiver<Notice>) ->
         if let Err(error) =
             event::start_instance(server, &generation, &instance, Instant::now() + START_LIMIT).await
         {
-            log!(Error, "[pluginserver] {}: starting instance: {error}", server.name());
+            log!(Error, "[pluginserver] {}: plugin {}: {error}", server.name(), instance.plugin);
         }
     }
     server.set_state(State::Ready(generation.clone()));

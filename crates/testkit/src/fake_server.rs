@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -32,6 +32,9 @@ pub enum Ending {
     Close,
     /// Nothing is ever answered; the connection stays open.
     Hang,
+    /// As `Hang`, and no later event of any connection is answered either: what a Python handler does
+    /// that raises before its first PDK call.
+    Wedge,
     /// These bytes in place of an answer; then the connection is closed.
     Bytes(Vec<u8>),
     /// Nothing more is sent and the connection is free: after `kong.response.exit`.
@@ -40,7 +43,7 @@ pub enum Ending {
 
 /// A running server.
 pub struct FakeServer {
-    socket: PathBuf,
+    listener: Arc<UnixListener>,
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -65,6 +68,7 @@ struct State {
     instances: HashMap<i64, Json>,
     next_instance: i64,
     next_event: i64,
+    wedged: bool,
     /// Open connections, to be cut when the server stops.
     connections: Vec<UnixStream>,
 }
@@ -112,17 +116,18 @@ impl FakeServer {
         socket: impl AsRef<Path>,
         serve: impl Fn(UnixStream, &Shared) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        let socket = socket.as_ref().to_owned();
+        let socket = socket.as_ref();
         // Servers replace whatever an earlier one left.
-        let _ = std::fs::remove_file(&socket);
-        let listener = UnixListener::bind(&socket)
+        let _ = std::fs::remove_file(socket);
+        let listener = UnixListener::bind(socket)
             .unwrap_or_else(|error| panic!("a fake server listens on {}: {error}", socket.display()));
+        let listener = Arc::new(listener);
         let shared = Arc::new(Shared { stopping: AtomicBool::new(false), state: Mutex::default() });
         let acceptor = thread::spawn({
-            let (shared, serve) = (shared.clone(), Arc::new(serve));
+            let (listener, shared, serve) = (listener.clone(), shared.clone(), Arc::new(serve));
             move || accept(&listener, &shared, &serve)
         });
-        Self { socket, shared, acceptor: Some(acceptor) }
+        Self { listener, shared, acceptor: Some(acceptor) }
     }
 }
 
@@ -130,8 +135,8 @@ impl FakeServer {
 impl Drop for FakeServer {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // Wakes the acceptor.
-        let _ = UnixStream::connect(&self.socket);
+        // Wakes the acceptor, also when the socket's file is gone.
+        let _ = rustix::net::shutdown(&*self.listener, rustix::net::Shutdown::Both);
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
         }

@@ -23,6 +23,10 @@ pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Resu
         }
         // The server may have closed a connection that lay idle.
         Some(Err(error)) if error.is_disconnect() && lease.is_reused() => {
+            // Where process ids cannot be seen, this may be another process under the same ids.
+            if one_try.generation.pid.is_none() {
+                one_try.server.lost(one_try.generation);
+            }
             return Err(Failed::once(Reason::Crashed.error(error.to_string())));
         }
         answer => read(answer, one_try, &lease).map_err(Failed::never)?,

@@ -136,6 +136,9 @@ fn handle_event(
     request: Request,
     script: &(impl Fn(&mut MsgPackEvent<'_>) -> Ending + ?Sized),
 ) -> io::Result<()> {
+    if shared.state().wedged {
+        return hang(&mut peer.stream);
+    }
     let instance = request.param.get("InstanceId").and_then(Value::as_int).unwrap_or(-1);
     let Some(config) = shared.state().instances.get(&instance).cloned() else {
         return peer.respond(request.id, Err(&Value::str(&no_instance(sdk, instance))));
@@ -154,6 +157,10 @@ fn handle_event(
         Ending::Silence => Ok(()),
         Ending::Close => Err(ErrorKind::ConnectionAborted.into()),
         Ending::Hang => hang(&mut peer.stream),
+        Ending::Wedge => {
+            shared.state().wedged = true;
+            hang(&mut peer.stream)
+        }
         Ending::Bytes(bytes) => {
             peer.stream.write_all(&bytes)?;
             Err(ErrorKind::ConnectionAborted.into())

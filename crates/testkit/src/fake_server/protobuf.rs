@@ -93,7 +93,7 @@ fn handle_event(
         Ending::Silence => Ok(()),
         Ending::Error(text) => Err(io::Error::other(text)),
         Ending::Close => Err(ErrorKind::ConnectionAborted.into()),
-        Ending::Hang => hang(stream),
+        Ending::Hang | Ending::Wedge => hang(stream),
         Ending::Bytes(bytes) => {
             stream.write_all(&bytes)?;
             Err(ErrorKind::ConnectionAborted.into())

@@ -1,0 +1,151 @@
+//! A gateway reduced to its plugin host, and one request.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use polygate_chain::{
+    Connection, Environment, Failure, Handler, Node, Phase, Plugin as _, RequestBody, RequestContext, context,
+};
+use polygate_model::Plugin;
+use polygate_plugin_host::{BodyMode, OnError, PluginServers, Query, ServerSettings, ServerStatus};
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+
+pub const PLUGIN: &str = "scripted";
+
+/// One server with one plugin, in a directory of its own.
+pub struct Host {
+    pub servers: PluginServers,
+    pub directory: TempDir,
+}
+
+/// Settings of a server in `directory` that somebody else runs, with short limits.
+pub fn settings(directory: &Path, protocol: &str) -> ServerSettings {
+    let dump = json!({
+        "Protocol": protocol,
+        "Plugins": [{"Name": PLUGIN, "Phases": ["access", "response", "log"], "Version": "1.0", "Priority": 1}],
+    });
+    ServerSettings {
+        name: "test".into(),
+        socket: directory.join("test.socket"),
+        start_cmd: None,
+        query: Query::All(format!("echo '{dump}'")),
+        connect_timeout: Duration::from_secs(5),
+        event_timeout: Duration::from_secs(5),
+        on_error: OnError::Closed,
+        body: BodyMode::Auto,
+        max_concurrency: 16,
+    }
+}
+
+impl Host {
+    pub async fn new(protocol: &str, change: impl FnOnce(&mut ServerSettings)) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut settings = settings(directory.path(), protocol);
+        change(&mut settings);
+        let servers = PluginServers::start(vec![settings]).await;
+        assert_eq!(servers.plugins().len(), 1, "{:?}", servers.status());
+        Self { servers, directory }
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("test.socket")
+    }
+
+    /// The handler of a configuration, prepared as when the gateway loads it.
+    pub async fn handler(&self, config: Json) -> Arc<dyn Handler> {
+        let configuration = Arc::new(configuration(1, config));
+        assert_eq!(self.servers.prepare(std::slice::from_ref(&configuration)).await, []);
+        self.servers.plugins()[0].configure(&configuration)
+    }
+
+    pub fn status(&self) -> ServerStatus {
+        self.servers.status().remove(0)
+    }
+
+    /// How often the plugin failed for `reason`.
+    pub fn failures(&self, reason: &str) -> u64 {
+        let counts = self.servers.counts().remove(0);
+        counts.failures.iter().find(|(name, _)| *name == reason).expect("a reason").1
+    }
+
+    /// Waits until the status is as wanted.
+    pub async fn until(&self, what: &str, wanted: impl Fn(&ServerStatus) -> bool) -> ServerStatus {
+        let start = Instant::now();
+        loop {
+            let status = self.status();
+            if wanted(&status) {
+                return status;
+            }
+            assert!(start.elapsed() < Duration::from_secs(10), "{what} did not happen: {status:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+pub fn configuration(id: u8, config: Json) -> Plugin {
+    let Json::Object(config) = config else { panic!("a configuration is an object") };
+    Plugin {
+        id: format!("00000000-0000-4000-8000-0000000000{id:02x}").parse().expect("a UUID"),
+        created_at: 0,
+        updated_at: 0,
+        name: PLUGIN.into(),
+        instance_name: None,
+        config,
+        route: None,
+        service: None,
+        consumer: None,
+        protocols: vec![],
+        enabled: true,
+        tags: None,
+    }
+}
+
+/// A request in its access phase: `GET /the/path?a=1` with the header `x-test: yes`.
+pub fn request() -> RequestContext {
+    let node = Node {
+        id: "00000000-0000-4000-8000-000000000000".parse().expect("a UUID"),
+        hostname: "host".into(),
+        statistics: Default::default(),
+    };
+    let environment = Environment::new(Arc::default(), Arc::new(node));
+    let address = "127.0.0.1:8000".parse().expect("an address");
+    let connection = Connection { peer: address, local: address, tls: None, serial: 1 };
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-test", http::HeaderValue::from_static("yes"));
+    headers.insert("x-binary", http::HeaderValue::from_bytes(b"\xff").expect("a value"));
+    let head = context::Request {
+        method: http::Method::GET,
+        target: "/the/path?a=1".into(),
+        path: "/the/path".into(),
+        query: Some("a=1".into()),
+        version: http::Version::HTTP_11,
+        headers,
+        size: 0,
+        serial: 1,
+    };
+    let body = RequestBody::Bytes("the body".into());
+    let mut request =
+        RequestContext::new(Arc::new(environment), Arc::new(connection), address, "0".repeat(32), head, body);
+    request.phase = Phase::Access;
+    request
+}
+
+/// Runs the access handler for a request.
+pub async fn access(handler: &Arc<dyn Handler>, request: &mut RequestContext) -> Result<(), Failure> {
+    handler.run(Phase::Access, request).await
+}
+
+/// Runs the access handler for a request of its own and tells status and reason of its failure.
+pub async fn failure(handler: &Arc<dyn Handler>) -> (u16, &'static str) {
+    let failure = access(handler, &mut request()).await.expect_err("the event fails");
+    (failure.status, failure.reason)
+}
+
+/// Runs the access handler for a request of its own, which must go well.
+pub async fn pass(handler: &Arc<dyn Handler>) -> RequestContext {
+    let mut request = request();
+    access(handler, &mut request).await.expect("the event succeeds");
+    request
+}

@@ -1,0 +1,143 @@
+//! Processes: start, output, crash, replacement, stop.
+
+use std::fs;
+use std::time::Duration;
+
+use polygate_plugin_host::ServerSettings;
+use polygate_testkit::fake_server::{Ending, FakeServer, Sdk};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde_json::json;
+
+use crate::harness::{Host, failure, pass};
+
+/// A server whose process runs a shell command; `$D` is its directory. Who listens is a scripted server.
+async fn host(command: &str) -> Host {
+    host_with(command, |_| {}).await
+}
+
+async fn host_with(command: &str, change: impl FnOnce(&mut ServerSettings)) -> Host {
+    Host::new("MsgPack:1", |settings| {
+        let directory = settings.socket.parent().expect("a directory").display().to_string();
+        settings.start_cmd = Some(format!("/bin/sh -c '{}'", command.replace("$D", &directory)));
+        change(settings);
+    })
+    .await
+}
+
+async fn pid(host: &Host, file: &str) -> Pid {
+    let path = host.directory.path().join(file);
+    host.until("the file with the process id", |_| {
+        fs::read_to_string(&path).is_ok_and(|it| it.ends_with('\n'))
+    })
+    .await;
+    let text = fs::read_to_string(path).expect("is there");
+    Pid::from_raw(text.trim().parse().expect("a number")).expect("not 0")
+}
+
+#[tokio::test]
+async fn a_process_is_started_served_and_stopped_with_its_group() {
+    let host = host("echo $$ >$D/leader; sleep 1000 & echo $! >$D/child; wait").await;
+    let (leader, child) = (pid(&host, "leader").await, pid(&host, "child").await);
+    assert_eq!(host.status().starts, 1);
+    let _server = FakeServer::msgpack(host.socket(), Sdk::Python, |_| Ending::Return);
+    pass(&host.handler(json!({})).await).await;
+    host.servers.stop().await;
+    assert_eq!(host.status().state, "stopped");
+    assert!(test_kill_process(leader).is_err(), "the leader was reaped");
+    // The child belongs to init now, which may take its time to reap it.
+    let dead = |pid: Pid| {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+        stat.is_empty() || stat.contains(") Z ")
+    };
+    host.until("the end of the child", |_| dead(child)).await;
+}
+
+#[tokio::test]
+async fn who_ignores_the_polite_signal_is_killed() {
+    let host = host("trap \"\" TERM; echo $$ >$D/leader; while :; do sleep 1; done").await;
+    let leader = pid(&host, "leader").await;
+    host.servers.stop().await;
+    assert!(test_kill_process(leader).is_err());
+}
+
+#[tokio::test]
+async fn a_crash_costs_a_restart_and_the_instances_come_back() {
+    let host = host("echo $$ >$D/leader; exec sleep 1000").await;
+    let leader = pid(&host, "leader").await;
+    let server = FakeServer::msgpack(host.socket(), Sdk::Go, |_| Ending::Return);
+    let handler = host.handler(json!({})).await;
+    pass(&handler).await;
+    let generation = host.status().generation;
+    kill_process(leader, Signal::KILL).expect("is alive");
+    drop(server);
+    // The new process finds the old socket removed.
+    host.until("the second start", |status| status.starts == 2).await;
+    assert!(!host.socket().exists());
+    let server = FakeServer::msgpack(host.socket(), Sdk::Go, |_| Ending::Return);
+    pass(&handler).await;
+    let status = host.status();
+    assert!(status.generation > generation);
+    assert_eq!(status.last_end.as_deref(), Some("signal 9"));
+    assert_eq!(server.params("plugin.StartInstance").len(), 1);
+}
+
+#[tokio::test]
+async fn output_is_kept_without_its_colours() {
+    let host = host(r#"printf "\033[31mred\033[0m\r\n"; echo warning >&2; exec sleep 1000"#).await;
+    let status = host.until("the output", |status| status.output.len() == 2).await;
+    let mut output = status.output;
+    output.sort();
+    assert_eq!(output, ["red", "warning"]);
+}
+
+#[tokio::test]
+async fn a_command_that_keeps_ending_is_a_crash_loop() {
+    let host = host_with("exit 0", |settings| {
+        settings.start_cmd = Some("/no/such/command".into());
+        settings.connect_timeout = Duration::from_secs(30);
+    })
+    .await;
+    // One event waits until it is clear that waiting is hopeless.
+    let handler = polygate_chain::Plugin::configure(
+        &*host.servers.plugins()[0],
+        &std::sync::Arc::new(crate::harness::configuration(1, json!({}))),
+    );
+    assert_eq!(failure(&handler).await, (503, "plugin_server_unavailable"));
+    let status = host.status();
+    assert_eq!((status.state, status.starts), ("crash_loop", 5));
+    assert_eq!(status.last_end.as_deref(), Some("exit 127"));
+    host.servers.stop().await;
+}
+
+#[tokio::test]
+async fn a_wedged_server_is_replaced() {
+    let host = host_with("echo $$ >$D/leader; exec sleep 1000", |settings| {
+        settings.event_timeout = Duration::from_millis(200);
+    })
+    .await;
+    let leader = pid(&host, "leader").await;
+    let server = FakeServer::msgpack(host.socket(), Sdk::Python, |_| Ending::Wedge);
+    let handler = host.handler(json!({})).await;
+    assert_eq!(failure(&handler).await, (504, "plugin_deadline"));
+    host.until("the second start", |status| status.starts == 2).await;
+    assert!(test_kill_process(leader).is_err());
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_slow_handler_does_not_cost_the_server_its_life() {
+    let host = host_with("echo $$ >$D/leader; exec sleep 1000", |settings| {
+        settings.event_timeout = Duration::from_millis(100);
+    })
+    .await;
+    pid(&host, "leader").await;
+    let server = FakeServer::msgpack(host.socket(), Sdk::Go, |_| Ending::Hang);
+    let handler = host.handler(json!({})).await;
+    assert_eq!(failure(&handler).await, (504, "plugin_deadline"));
+    // The probe is an event for an instance that no server has.
+    let probed = |_: &_| server.params("plugin.HandleEvent").iter().any(|it| it["InstanceId"] == -1);
+    host.until("the probe", probed).await;
+    assert_eq!(failure(&handler).await, (504, "plugin_deadline"));
+    let status = host.status();
+    assert_eq!((status.starts, status.state), (1, "ready"));
+}
