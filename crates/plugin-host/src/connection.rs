@@ -35,6 +35,8 @@ pub(crate) struct Connection {
     broken: bool,
     /// It served an earlier call, so the server may have closed it since.
     reused: bool,
+    /// It said so in the notification that Go servers send.
+    is_go: bool,
     /// The process that listens on the socket, as the kernel knows it.
     pid: Option<u32>,
 }
@@ -74,6 +76,7 @@ impl Connection {
             busy: false,
             broken: false,
             reused: false,
+            is_go: false,
             pid: pid.filter(|pid| *pid != 0),
         })
     }

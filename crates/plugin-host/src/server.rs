@@ -26,6 +26,8 @@ pub(crate) struct Server {
     pub serial: u64,
     pub settings: ServerSettings,
     pub protocol: Protocol,
+    /// One of its plugins, to ask it about; empty if it has none.
+    pub sample: String,
     pub slots: Arc<Semaphore>,
     pub output: Arc<OutputTail>,
     pub history: Mutex<History>,
@@ -92,11 +94,13 @@ impl Server {
     pub(crate) fn new(
         settings: ServerSettings,
         protocol: Protocol,
+        sample: String,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Notice>) {
         let (notices, receiver) = mpsc::unbounded_channel();
         let server = Self {
             serial: NEXT_SERVER.fetch_add(1, Ordering::Relaxed),
             protocol,
+            sample,
             slots: Arc::new(Semaphore::new(settings.max_concurrency.clamp(1, Semaphore::MAX_PERMITS))),
             output: Arc::default(),
             history: Mutex::default(),

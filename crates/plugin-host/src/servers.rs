@@ -187,7 +187,8 @@ impl PluginServers {
 
 impl Running {
     fn start(settings: ServerSettings, dump: &Dump) -> Arc<Self> {
-        let (server, notices) = Server::new(settings, dump.protocol);
+        let sample = dump.plugins.first().map(|it| it.name.clone()).unwrap_or_default();
+        let (server, notices) = Server::new(settings, dump.protocol, sample);
         let supervisor = tokio::spawn(supervisor::run(server.clone(), notices));
         Arc::new(Self { server, supervisor: Mutex::new(Some(supervisor)) })
     }

@@ -246,7 +246,7 @@ async fn reach(server: &Server) -> Connection {
 async fn greet(server: &Server, connection: &mut Connection) -> Option<Flavor> {
     match server.protocol {
         Protocol::ProtoBuf => Some(Flavor::Go),
-        Protocol::MsgPack => match connection.greet().await {
+        Protocol::MsgPack => match connection.greet(&server.sample).await {
             Ok(flavor) => Some(flavor),
             Err(error) => {
                 log!(Error, "[pluginserver] pluginserver '{}' gave no answer: {error}", server.name());

@@ -34,8 +34,8 @@ impl Connection {
                         self.refuse(format!("expected the answer to request {expected}, got that to {id}"))
                     );
                 }
-                // `serverPid` of Go servers; the kernel tells the same.
-                Ok(Some(Frame::Notification { .. })) => {}
+                // Only Go servers send it. Which process it is the kernel tells as well.
+                Ok(Some(Frame::Notification { label, .. })) => self.is_go |= label == "serverPid",
                 Ok(Some(Frame::Request { .. })) => return Err(self.refuse("the server sent a request")),
                 Ok(None) => self.fill().await?,
                 Err(error) => return Err(self.refuse(error)),
@@ -43,8 +43,26 @@ impl Connection {
         }
     }
 
-    /// Finds out whose server it is: each answers a method that it does not have in its own words.
-    pub(crate) async fn greet(&mut self) -> Result<Flavor, CallError> {
+    /// Finds out whose server it is. Go says so itself; the two others list the members of a plugin
+    /// in an order of their own. Failing that, each answers an unknown method in its own words, and
+    /// writes a stack trace to its log.
+    pub(crate) async fn greet(&mut self, plugin: &str) -> Result<Flavor, CallError> {
+        let info = match self.request("plugin.GetPluginInfo", Value::str(plugin)).await {
+            Err(CallError::Remote(_)) => Value::Nil,
+            info => info?,
+        };
+        if self.is_go {
+            return Ok(Flavor::Go);
+        }
+        let second = match &info {
+            Value::Map(members) => members.get(1).and_then(|(name, _)| name.as_str()),
+            _ => None,
+        };
+        match second {
+            Some("Version") => return Ok(Flavor::JavaScript),
+            Some("Phases") => return Ok(Flavor::Python),
+            _ => {}
+        }
         match self.request("plugin.WhoAreYou", Value::Nil).await {
             Err(CallError::Remote(text)) if text.contains("rpc: can't find") => Ok(Flavor::Go),
             Err(CallError::Remote(text)) if text.contains("not implemented") => Ok(Flavor::JavaScript),

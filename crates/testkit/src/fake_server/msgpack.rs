@@ -114,6 +114,13 @@ fn answer(shared: &Shared, sdk: Sdk, method: &str, param: &Value) -> Result<Valu
             let id = param.as_int().ok_or("no id")?;
             shared.state().instances.remove(&id).map(|_| Value::Nil).ok_or(no_instance(sdk, id))
         }
+        // The order of the members is what the SDKs can be told apart by.
+        "plugin.GetPluginInfo" if sdk == Sdk::JavaScript => {
+            Ok(Value::map([("Name", param.clone()), ("Version", Value::Nil), ("Phases", Value::Nil)]))
+        }
+        "plugin.GetPluginInfo" if sdk == Sdk::Python => {
+            Ok(Value::map([("Name", param.clone()), ("Phases", Value::Nil), ("Version", Value::Nil)]))
+        }
         method => Err(match sdk {
             Sdk::Go => format!("rpc: can't find method {method}"),
             Sdk::JavaScript => format!("method {method} not implemented"),
