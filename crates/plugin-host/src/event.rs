@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use polygate_chain::{Phase, RequestContext};
 use polygate_plugin_proto::Protocol;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::connection::Lease;
@@ -97,19 +98,23 @@ impl Try<'_> {
         Ok((epoch, id, lease))
     }
 
-    async fn permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Failed> {
+    /// One of the server's places for events.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Failed> {
+        let slots = &self.server.slots;
+        if let Ok(permit) = slots.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
         let limit = self.server.settings.connect_timeout;
-        let permit = timeout(limit, self.server.slots.clone().acquire_owned()).await;
-        permit.map_err(|_| {
-            Failed::never(Reason::Busy.error(format!(
+        match timeout(limit, slots.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(Failed::never(Reason::Busy.error(format!(
                 "plugin server \"{}\" had no free place among its {} within {} ms; raise max_concurrency if it \
                  can take more",
                 self.server.name(),
                 self.server.settings.max_concurrency,
                 limit.as_millis()
-            )))
-        })
-        .map(|permit| permit.expect("nobody closes the semaphore"))
+            )))),
+        }
     }
 
     fn deadline_error(&self, lease: &Lease) -> EventError {

@@ -1,6 +1,6 @@
 //! All plugin servers of one configuration of the gateway.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub struct PluginServers {
 
 struct Running {
     server: Arc<Server>,
+    /// Names and versions of the plugins it had at its start. A process does not load others later.
+    loaded: BTreeSet<(String, Option<String>)>,
     supervisor: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -59,8 +61,8 @@ impl PluginServers {
         Self { running: vec![], unused: vec![], plugins: vec![] }
     }
 
-    /// The value for changed settings. Servers whose settings and protocol are the same are kept, with
-    /// their processes and instances; all are asked again for their plugins. Publish the new value's
+    /// The value for changed settings. All servers are asked again for their plugins; those whose
+    /// settings and plugins are the same are kept, with their processes and instances. Publish the new value's
     /// plugins, then [`retire`](Self::retire) this one.
     pub async fn reload(&self, settings: Vec<ServerSettings>) -> Self {
         Self::build(settings, self).await
@@ -150,8 +152,7 @@ impl PluginServers {
         for refused in &dump.refused {
             log!(Error, "[pluginserver] {}: {}", settings.name, refused.why);
         }
-        let same = |it: &&Arc<Running>| it.server.settings == settings && it.server.protocol == dump.protocol;
-        let running = previous.running.iter().find(same).cloned();
+        let running = previous.running.iter().find(|it| it.is_for(&settings, &dump)).cloned();
         let running = running.unwrap_or_else(|| Running::start(settings, &dump));
         for info in dump.plugins {
             if let Some(first) = self.plugins.iter().find(|it| it.name() == info.name) {
@@ -186,12 +187,23 @@ impl PluginServers {
 }
 
 impl Running {
+    /// Whether the server can be kept.
+    fn is_for(&self, settings: &ServerSettings, dump: &Dump) -> bool {
+        self.server.settings == *settings
+            && self.server.protocol == dump.protocol
+            && self.loaded == loaded(dump)
+    }
+
     fn start(settings: ServerSettings, dump: &Dump) -> Arc<Self> {
         let sample = dump.plugins.first().map(|it| it.name.clone()).unwrap_or_default();
         let (server, notices) = Server::new(settings, dump.protocol, sample);
         let supervisor = tokio::spawn(supervisor::run(server.clone(), notices));
-        Arc::new(Self { server, supervisor: Mutex::new(Some(supervisor)) })
+        Arc::new(Self { server, loaded: loaded(dump), supervisor: Mutex::new(Some(supervisor)) })
     }
+}
+
+fn loaded(dump: &Dump) -> BTreeSet<(String, Option<String>)> {
+    dump.plugins.iter().map(|it| (it.name.clone(), it.version.clone())).collect()
 }
 
 async fn stop<'a>(servers: impl IntoIterator<Item = &'a Arc<Running>>) {

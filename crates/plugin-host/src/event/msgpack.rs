@@ -57,12 +57,15 @@ async fn steps(
         };
         let args = args.into_iter().map(convert::from_msgpack).collect();
         let called = time.stopped(call::call(context, &method, args)).await;
-        if let Called::Thrown(text) = &called {
-            thrown = Some(Reason::Plugin.error(text.clone()));
-        }
+        let error = match &called {
+            Called::Thrown(text) => Some(Reason::Plugin.error(text.clone())),
+            _ => None,
+        };
         if last {
-            return thrown.map_or(Ok(()), Err);
+            // A request that was decided is decided, whatever went wrong before.
+            return error.map_or(Ok(()), Err);
         }
+        thrown = error.or(thrown);
         let (step_method, data) = answer(one_try.server, lease, time, called);
         let members = [("EventId", Value::Int(event))].into_iter().chain(data.map(|data| ("Data", data)));
         let param = Value::Map(members.map(|(name, value)| (Value::str(name), value)).collect());

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polygate_chain::Plugin as _;
-use polygate_plugin_host::PluginServers;
+use polygate_plugin_host::{PluginServers, Query};
 use polygate_plugin_proto::msgpack::Value;
 use polygate_testkit::fake_server::{Ending, FakeServer, Sdk};
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Host, configuration, failure, pass, settings};
+use crate::harness::{Host, PLUGIN, configuration, failure, pass, settings};
 
 async fn host() -> Host {
     Host::new("MsgPack:1", |_| {}).await
@@ -136,11 +136,35 @@ async fn a_reload_keeps_servers_that_did_not_change() {
 }
 
 #[tokio::test]
+async fn a_server_with_other_plugins_is_a_new_one() {
+    let host = host().await;
+    let _server = FakeServer::msgpack(host.socket(), Sdk::Python, |_| Ending::Return);
+    // The same command prints another version, as after an update of the plugin.
+    let mut settings = settings(host.directory.path(), "MsgPack:1");
+    let file = host.directory.path().join("version");
+    settings.query = Query::All(format!(
+        r#"cd {} && touch version && echo '[{{"Name":"{PLUGIN}","Phases":["log"],"Version":"'$(cat version)'"}}]'"#,
+        host.directory.path().display()
+    ));
+    std::fs::write(&file, "1.0").expect("writes");
+    let first = host.servers.reload(vec![settings.clone()]).await;
+    let second = first.reload(vec![settings.clone()]).await;
+    std::fs::write(&file, "1.1").expect("writes");
+    let third = second.reload(vec![settings]).await;
+    host.servers.retire(&first).await;
+    first.retire(&second).await;
+    assert_ne!(first.status()[0].state, "stopped");
+    second.retire(&third).await;
+    assert_eq!(first.status()[0].state, "stopped");
+    assert_ne!(third.status()[0].state, "stopped");
+}
+
+#[tokio::test]
 async fn a_failed_query_is_shown_and_hurts_nobody_else() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut broken = settings(directory.path(), "MsgPack:1");
     broken.name = "broken".into();
-    broken.query = polygate_plugin_host::Query::All("echo why >&2; exit 1".into());
+    broken.query = Query::All("echo why >&2; exit 1".into());
     let mut twin = settings(directory.path(), "MsgPack:1");
     twin.name = "twin".into();
     let servers = PluginServers::start(vec![broken, settings(directory.path(), "ProtoBuf:1"), twin]).await;

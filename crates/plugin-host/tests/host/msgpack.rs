@@ -108,6 +108,18 @@ async fn a_thrown_error_goes_to_the_plugin_and_fails_the_request() {
 }
 
 #[tokio::test]
+async fn a_decided_request_is_not_failed_by_an_earlier_error() {
+    let host = host().await;
+    let _server = FakeServer::msgpack(host.socket(), Sdk::Python, |event| {
+        assert_eq!(event.call("kong.request.get_header", [Value::Int(5)]).step, "plugin.StepError");
+        event.send("kong.response.exit", [Value::Int(401)]);
+        Ending::Silence
+    });
+    let request = pass(&host.handler(json!({})).await).await;
+    assert_eq!(request.response.status, 401);
+}
+
+#[tokio::test]
 async fn an_unknown_function_answers_nil() {
     let host = host().await;
     let _server = FakeServer::msgpack(host.socket(), Sdk::JavaScript, |event| {
