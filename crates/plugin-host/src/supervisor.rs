@@ -6,8 +6,6 @@
 //! a restart within microseconds, also of processes that somebody else runs.
 
 mod backoff;
-#[cfg(test)]
-mod tests;
 
 use std::io;
 use std::process::ExitStatus;
