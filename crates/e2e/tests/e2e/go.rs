@@ -77,7 +77,7 @@ fn go_5_a_plugin_without_a_version() {
 }
 
 #[test]
-fn go_6_legacy_properties() {
+fn go_6_s_14_legacy_properties() {
     let upstream = EchoUpstream::start();
     let conf = format!(
         "plugins = bundled,go-hello-lm\ngo_plugins_dir = {}\ngo_pluginserver_exe = {}",

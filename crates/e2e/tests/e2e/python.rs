@@ -62,14 +62,14 @@ fn py_4_dedicated_server_with_its_default_socket() {
 }
 
 #[test]
-fn py_5_gevent() {
+fn py_5_s_11_gevent() {
     let (gateway, _upstream) = one_plugin(&servers::python("py", "plugins", "-g"), "py-hello");
     let answer = expect_hello(&gateway);
     assert!(gateway.children().contains(&pid(&answer)), "a plugin server of the gateway");
 }
 
 #[test]
-fn py_5_multiprocessing() {
+fn py_5_s_11_multiprocessing() {
     let (gateway, _upstream) = one_plugin(&servers::python("py", "plugins", "-m"), "py-hello");
     let worker = pid(&expect_hello(&gateway));
     assert!(!gateway.children().contains(&worker), "{worker} is a worker of the server");
