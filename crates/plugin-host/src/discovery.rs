@@ -58,7 +58,7 @@ async fn ask(server: ServerSettings) -> Discovery {
     let start = Instant::now();
     let outcome = match &server.query {
         Query::All(command) => query(command, parse_dump).await,
-        Query::Each { executable, directory, plugins } => each(executable, directory, plugins).await,
+        Query::Each(commands) => each(commands).await,
         Query::None => unreachable!("servers without a query command are not asked"),
     };
     Discovery { server: server.name, took: start.elapsed(), outcome }
@@ -66,27 +66,22 @@ async fn ask(server: ServerSettings) -> Discovery {
 
 /// One dump made of the answers for each plugin. A plugin that the server does not hold is not an
 /// error: another server may.
-async fn each(executable: &str, directory: &str, plugins: &[String]) -> Result<Dump, QueryError> {
+async fn each(commands: &[String]) -> Result<Dump, QueryError> {
     let mut all = Dump {
         protocol: polygate_plugin_proto::Protocol::MsgPack,
         plugins: vec![],
         refused: vec![],
         warnings: vec![],
     };
-    for plugin in plugins {
-        let command = format!(
-            "{executable} -plugins-directory {} -dump-plugin-info {}",
-            quote(directory),
-            quote(plugin)
-        );
-        match query(&command, parse_single_dump).await {
+    for command in commands {
+        match query(command, parse_single_dump).await {
             Ok(dump) => {
                 all.plugins.extend(dump.plugins);
                 all.refused.extend(dump.refused);
                 all.warnings.extend(dump.warnings);
             }
-            Err(QueryError { why: QueryFailure::Dump(_), details, .. }) => {
-                log!(Debug, "[pluginserver] {executable} does not hold plugin {plugin}: {details}");
+            Err(error @ QueryError { why: QueryFailure::Dump(_), .. }) => {
+                log!(Info, "[pluginserver] {error}")
             }
             Err(error) => return Err(error),
         }
@@ -132,11 +127,6 @@ fn details(status: Option<ExitStatus>, stderr: &[u8]) -> String {
         "" => format!("{ended}, nothing on standard error"),
         _ => format!("{ended}, standard error: {}", &stderr[start..]),
     }
-}
-
-/// A word of the shell.
-fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

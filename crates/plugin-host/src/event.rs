@@ -95,6 +95,7 @@ impl Try<'_> {
         let lease = Lease::take(self.server, self.generation, self.fresh, deadline, Some(permit))
             .await
             .map_err(Failed::before_sending)?;
+        self.server.count_event(self.generation);
         Ok((epoch, id, lease))
     }
 
@@ -111,7 +112,7 @@ impl Try<'_> {
                 "plugin server \"{}\" had no free place among its {} within {} ms; raise max_concurrency if it \
                  can take more",
                 self.server.name(),
-                self.server.settings.max_concurrency,
+                self.server.places(),
                 limit.as_millis()
             )))),
         }

@@ -65,6 +65,8 @@ pub(crate) enum Notice {
     Lost { generation: u64 },
     /// A handler did not begin within its time: the process may be wedged.
     Suspect { generation: u64 },
+    /// The process has served as many events as it may.
+    Spent { generation: u64 },
     /// No configuration uses the instance any more.
     Unused { epoch: u32, id: u32 },
 }
@@ -76,6 +78,7 @@ pub(crate) struct Generation {
     /// The process that listens on the socket; `None` if it lives in another PID namespace.
     pub pid: Option<u32>,
     pub flavor: Flavor,
+    events: AtomicU64,
     /// Changes whenever the server turns out to have forgotten its instances.
     epoch: AtomicU32,
 }
@@ -101,7 +104,7 @@ impl Server {
             serial: NEXT_SERVER.fetch_add(1, Ordering::Relaxed),
             protocol,
             sample,
-            slots: Arc::new(Semaphore::new(settings.max_concurrency.clamp(1, Semaphore::MAX_PERMITS))),
+            slots: Arc::new(Semaphore::new(places(&settings))),
             output: Arc::default(),
             history: Mutex::default(),
             state: watch::Sender::new(State::Starting),
@@ -173,6 +176,18 @@ impl Server {
         }
     }
 
+    pub(crate) fn count_event(&self, generation: &Generation) {
+        let events = generation.events.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.settings.max_events == Some(events) {
+            self.notify(Notice::Spent { generation: generation.number });
+        }
+    }
+
+    /// How many events it may have at a time.
+    pub(crate) fn places(&self) -> usize {
+        places(&self.settings)
+    }
+
     pub(crate) fn notify(&self, notice: Notice) {
         // A supervisor that is gone has stopped its server.
         let _ = self.notices.send(notice);
@@ -212,12 +227,17 @@ impl Server {
     }
 }
 
+fn places(settings: &ServerSettings) -> usize {
+    settings.max_concurrency.unwrap_or(256).clamp(1, Semaphore::MAX_PERMITS)
+}
+
 impl Generation {
     pub(crate) fn new(pid: Option<u32>, flavor: Flavor) -> Self {
         Self {
             number: NEXT_GENERATION.fetch_add(1, Ordering::Relaxed),
             pid,
             flavor,
+            events: AtomicU64::new(0),
             epoch: AtomicU32::new(NEXT_EPOCH.fetch_add(1, Ordering::Relaxed)),
         }
     }

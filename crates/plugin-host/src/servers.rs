@@ -23,6 +23,8 @@ use crate::settings::{Query, ServerSettings};
 use crate::status::ServerStatus;
 use crate::supervisor;
 
+/// How long a configuration waits for a process that was started a moment ago; JavaScript takes seconds.
+const START_PATIENCE: Duration = Duration::from_secs(15);
 /// For starting one instance when a configuration is loaded.
 const INSTANCE_LIMIT: Duration = Duration::from_secs(30);
 
@@ -85,8 +87,8 @@ impl PluginServers {
     }
 
     /// Starts the instances of a configuration before it is published; instances of the configuration
-    /// before are kept where nothing changed. Waits for servers that are starting, each for its
-    /// connect timeout; configurations of servers that are not up by then are started when they are.
+    /// before are kept where nothing changed. Waits for servers that are starting, 15 s at the
+    /// most, and for those that somebody else runs, for their connect timeout; configurations of servers that are not up by then are started when they are.
     /// Configurations of other plugins are passed over.
     pub async fn prepare(&self, configurations: &[Arc<Configuration>]) -> Vec<InstanceProblem> {
         let mut tasks = Vec::new();
@@ -223,8 +225,8 @@ async fn prepare(server: Arc<Server>, wanted: Vec<(Id, Arc<Instance>)>) -> Vec<I
     if wanted.is_empty() {
         return vec![];
     }
-    let patience = server.settings.connect_timeout;
-    server.settled(patience).await;
+    let managed = server.settings.start_cmd.is_some();
+    server.settled(if managed { START_PATIENCE } else { server.settings.connect_timeout }).await;
     // A server that is not up takes them in when it is.
     let Ok(generation) = server.ready(Duration::ZERO).await else { return vec![] };
     let mut problems = Vec::new();

@@ -19,8 +19,13 @@ pub struct ServerSettings {
     pub event_timeout: Duration,
     pub on_error: OnError,
     pub body: BodyMode,
-    /// Events at a time, over all workers.
-    pub max_concurrency: usize,
+    /// Events at a time, over all workers; `None` is 256.
+    pub max_concurrency: Option<usize>,
+    /// Events after which the process is replaced by a new one; `None` is never. Bounds what the SDKs
+    /// leak. Only for processes that the gateway starts, as is the next.
+    pub max_events: Option<u64>,
+    /// Resident bytes above which it is replaced.
+    pub max_memory: Option<u64>,
 }
 
 /// How the server's plugins are asked for.
@@ -28,8 +33,8 @@ pub struct ServerSettings {
 pub enum Query {
     /// A shell command that prints all of them.
     All(String),
-    /// go-pluginserver before 0.6 answers for one plugin at a time.
-    Each { executable: String, directory: String, plugins: Vec<String> },
+    /// Shell commands that print one plugin each, in MessagePack: go-pluginserver before 0.6.
+    Each(Vec<String>),
     /// Nobody asks: the server stays unused.
     None,
 }

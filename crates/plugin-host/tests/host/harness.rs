@@ -35,7 +35,9 @@ pub fn settings(directory: &Path, protocol: &str) -> ServerSettings {
         event_timeout: Duration::from_secs(5),
         on_error: OnError::Closed,
         body: BodyMode::Auto,
-        max_concurrency: 16,
+        max_concurrency: None,
+        max_events: None,
+        max_memory: None,
     }
 }
 

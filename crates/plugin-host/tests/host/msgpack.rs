@@ -297,7 +297,7 @@ async fn open_lets_the_request_go_on() {
 #[tokio::test]
 async fn events_wait_for_a_place_but_not_for_ever() {
     let change = |settings: &mut polygate_plugin_host::ServerSettings| {
-        settings.max_concurrency = 1;
+        settings.max_concurrency = Some(1);
         settings.connect_timeout = Duration::from_millis(300);
     };
     let host = Host::new(PROTOCOL, change).await;

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use polygate_plugin_host::ServerSettings;
+use polygate_plugin_proto::msgpack::Value;
 use polygate_testkit::fake_server::{Ending, FakeServer, Sdk};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::json;
@@ -140,4 +141,44 @@ async fn a_slow_handler_does_not_cost_the_server_its_life() {
     assert_eq!(failure(&handler).await, (504, "plugin_deadline"));
     let status = host.status();
     assert_eq!((status.starts, status.state), (1, "ready"));
+}
+
+#[tokio::test]
+async fn a_process_that_served_enough_is_replaced_without_a_gap() {
+    let host =
+        host_with("echo $$ >$D/leader; exec sleep 1000", |settings| settings.max_events = Some(2)).await;
+    let first = pid(&host, "leader").await;
+    let script = |event: &mut polygate_testkit::fake_server::MsgPackEvent<'_>| {
+        event.call("kong.ctx.shared.get", [Value::str("x")]);
+        Ending::Return
+    };
+    let old = FakeServer::msgpack(host.socket(), Sdk::JavaScript, script);
+    let handler = host.handler(json!({})).await;
+    let generation = host.status().generation;
+    pass(&handler).await;
+    pass(&handler).await;
+    host.until("the second start", |status| status.starts == 2).await;
+    // The new process does not listen yet: the old one serves.
+    pass(&handler).await;
+    assert_eq!(host.status().generation, generation);
+    assert!(test_kill_process(first).is_ok());
+    assert_eq!(old.params("plugin.StartInstance").len(), 1);
+
+    let new = FakeServer::msgpack(host.socket(), Sdk::JavaScript, script);
+    host.until("the new generation", |status| status.generation > generation).await;
+    pass(&handler).await;
+    assert_eq!(new.params("plugin.StartInstance").len(), 1);
+    host.until("the end of the old process", |_| test_kill_process(first).is_err()).await;
+    assert_eq!(host.status().state, "ready");
+    host.servers.stop().await;
+}
+
+#[tokio::test]
+async fn a_process_that_grew_too_large_is_replaced() {
+    // Every process is larger than one byte; the scripted server's is that of this test.
+    let host = host_with("exec sleep 1000", |settings| settings.max_memory = Some(1)).await;
+    host.until("the first start", |status| status.starts == 1).await;
+    let _server = FakeServer::msgpack(host.socket(), Sdk::JavaScript, |_| Ending::Return);
+    host.until("the second start", |status| status.starts == 2).await;
+    host.servers.stop().await;
 }
