@@ -64,8 +64,8 @@ impl PluginServers {
     }
 
     /// The value for changed settings. All servers are asked again for their plugins; those whose
-    /// settings and plugins are the same are kept, with their processes and instances. Publish the new value's
-    /// plugins, then [`retire`](Self::retire) this one.
+    /// settings and plugins are the same are kept, with their processes and instances. Publish the new
+    /// value's plugins, then [`retire`](Self::retire) this one.
     pub async fn reload(&self, settings: Vec<ServerSettings>) -> Self {
         Self::build(settings, self).await
     }
@@ -87,9 +87,9 @@ impl PluginServers {
     }
 
     /// Starts the instances of a configuration before it is published; instances of the configuration
-    /// before are kept where nothing changed. Waits for servers that are starting, 15 s at the
-    /// most, and for those that somebody else runs, for their connect timeout; configurations of servers that are not up by then are started when they are.
-    /// Configurations of other plugins are passed over.
+    /// before are kept where nothing changed. Waits for servers that are starting, 15 s at the most,
+    /// and for those that somebody else runs, for their connect timeout; configurations of servers
+    /// that are not up by then are started when they are. Those of other plugins are passed over.
     pub async fn prepare(&self, configurations: &[Arc<Configuration>]) -> Vec<InstanceProblem> {
         let mut tasks = Vec::new();
         for running in &self.running {
