@@ -1,1 +1,27 @@
 //! A request's state, the phases, the PDK and the traits plugins are written against.
+//!
+//! Everything a plugin can see or change is a method of [`RequestContext`], written once: built-in
+//! plugins call the methods, plugin servers reach them by name through [`pdk::dispatch`]. The crate
+//! opens no sockets; the edge crates (`http`, `plugin-host`) do that and meet here.
+
+pub mod answer;
+pub mod body;
+pub mod context;
+pub mod environment;
+pub mod error_page;
+pub mod pdk;
+pub mod phase;
+pub mod plan;
+pub mod plugin;
+pub mod serialize;
+pub mod timings;
+pub mod value;
+
+pub use answer::{Answer, Source};
+pub use body::{Body, BodyError, RequestBody};
+pub use context::{Connection, Head, RequestContext, Tls};
+pub use environment::{Environment, Limits, Node, Statistics, TrustedIps};
+pub use phase::{Phase, Phases};
+pub use plan::{Collected, Plan};
+pub use plugin::{Failure, Handler, LocalFuture, Plugin};
+pub use value::{Key, Value};

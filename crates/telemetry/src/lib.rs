@@ -1,1 +1,12 @@
 //! The error log, access logs and metric names.
+//!
+//! Lines look as operators know them from nginx, `2026/11/23 09:00:00 [notice] 12#0: text`, so that
+//! existing log pipelines keep working. Writing is line-buffered by the kernel only: a line that was
+//! logged is in the file.
+
+pub mod clock;
+pub mod file;
+pub mod log;
+
+pub use file::LogFile;
+pub use log::Level;

@@ -1,0 +1,269 @@
+//! The state of one request, owned in one place from accept to log.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Version};
+use indexmap::IndexMap;
+use polygate_model::{Consumer, Id, Plugin, Route, Service};
+
+use crate::timings::Timings;
+use crate::{Answer, Environment, Phase, RequestBody, Source, Value};
+
+/// Everything about one request. The PDK's functions are methods in [`crate::pdk`].
+pub struct RequestContext {
+    pub environment: Arc<Environment>,
+    /// 32 lower-case hex digits.
+    pub request_id: String,
+    pub connection: Arc<Connection>,
+    /// The client's address after real-ip processing.
+    pub client: SocketAddr,
+    pub timings: Timings,
+    /// The phase that runs now.
+    pub phase: Phase,
+    /// The configuration whose handler runs now.
+    pub plugin: Option<Arc<Plugin>>,
+
+    /// The request as it stands: plugins change it in place, the gateway's own headers are added
+    /// when it goes upstream.
+    pub request: Request,
+    pub request_body: RequestBody,
+
+    pub matched: Option<Matched>,
+    pub consumer: Authenticated,
+    pub upstream: UpstreamChoice,
+
+    /// The head of the response to the client; before proxying only what plugins set.
+    pub response: Head,
+    /// Set once somebody other than the upstream decided the response.
+    pub answer: Option<Answer>,
+    /// Whether the request went (or was about to go) to the upstream.
+    pub proxied: bool,
+    /// What the upstream sent.
+    pub service_response: Option<ServiceResponse>,
+    /// A plugin asked for `kong.service.request.enable_buffering`.
+    pub buffering: bool,
+
+    /// `kong.ctx.shared`.
+    pub shared: IndexMap<String, Value>,
+    /// What `kong.nginx.set_ctx` stored.
+    pub nginx_ctx: IndexMap<String, Value>,
+    pub log_edits: Vec<LogEdit>,
+    /// `kong.client.tls.set_client_verify`.
+    pub client_verify: Option<String>,
+    pub bytes_sent: u64,
+    pub body_bytes_sent: u64,
+    pub tries: Vec<Try>,
+}
+
+/// One downstream connection; shared by its requests.
+#[derive(Debug)]
+pub struct Connection {
+    /// The TCP peer, or what its PROXY header says.
+    pub peer: SocketAddr,
+    pub local: SocketAddr,
+    pub tls: Option<Tls>,
+    /// Counts over the life of the process.
+    pub serial: u64,
+}
+
+#[derive(Debug)]
+pub struct Tls {
+    /// `TLSv1.3`.
+    pub version: &'static str,
+    pub cipher: String,
+    pub sni: Option<String>,
+    /// PEM, leaf first.
+    pub client_chain: Option<String>,
+}
+
+/// The request line and headers.
+#[derive(Debug)]
+pub struct Request {
+    pub method: Method,
+    /// Path and query as received; never changes.
+    pub target: String,
+    /// The path in the form that routes match: see the router's normalisation.
+    pub path: String,
+    /// Without `?`; `None` when there is no `?`.
+    pub query: Option<String>,
+    pub version: Version,
+    pub headers: HeaderMap,
+    /// Bytes of line and headers (an estimate from their parts), plus the body as far as it was read.
+    pub size: u64,
+    /// How many requests the connection has carried, this one included.
+    pub serial: u64,
+}
+
+/// What routing found.
+#[derive(Debug, Clone)]
+pub struct Matched {
+    pub route: Arc<Route>,
+    pub service: Option<Arc<Service>>,
+    /// The part of the path which the route's `strip_path` takes off; empty if none.
+    pub prefix: String,
+    pub captures: Captures,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Captures {
+    /// Index 0 is the whole match.
+    pub unnamed: Vec<String>,
+    pub named: Vec<(String, String)>,
+}
+
+/// Consumer and credential as a plugin gave them; the id is known when it is a UUID.
+#[derive(Debug, Default)]
+pub struct Authenticated {
+    pub consumer: Option<Value>,
+    pub credential: Option<Value>,
+    pub consumer_id: Option<Id>,
+}
+
+impl Authenticated {
+    pub fn set_consumer(&mut self, consumer: Option<Value>) {
+        self.consumer_id = consumer.as_ref().and_then(|it| it.get("id").as_str()?.parse().ok());
+        self.consumer = consumer;
+    }
+}
+
+/// Where and how the request goes upstream: the service's values, and what plugins put in their place.
+#[derive(Debug, Default)]
+pub struct UpstreamChoice {
+    /// `http` or `https` instead of the service's protocol.
+    pub scheme: Option<String>,
+    /// Already encoded, in place of the path computed from service and route.
+    pub path: Option<String>,
+    /// A `Host` header that a plugin set.
+    pub host_header: Option<String>,
+    pub target: Option<(String, u16)>,
+    /// Name of an Upstream.
+    pub upstream: Option<String>,
+    pub retries: Option<u16>,
+    /// Connect, write and read, milliseconds.
+    pub timeouts: Option<[u32; 3]>,
+    pub tls_verify: Option<bool>,
+    pub tls_verify_depth: Option<u32>,
+    /// What was sent in the end: scheme, `Host`, path and query.
+    pub sent: Option<SentRequest>,
+}
+
+#[derive(Debug, Clone)]
+pub struct SentRequest {
+    pub scheme: &'static str,
+    pub host: String,
+    /// With the query.
+    pub uri: String,
+}
+
+#[derive(Debug, Default)]
+pub struct Head {
+    /// 0 until somebody set it.
+    pub status: u16,
+    pub headers: HeaderMap,
+}
+
+#[derive(Debug)]
+pub struct ServiceResponse {
+    pub status: u16,
+    pub headers: HeaderMap,
+    /// The whole body, when proxying is buffered.
+    pub body: Option<Bytes>,
+}
+
+/// One attempt to reach the upstream.
+#[derive(Debug, Clone)]
+pub struct Try {
+    pub address: SocketAddr,
+    /// When the peer was chosen, nanoseconds since the Unix epoch.
+    pub balancer_start_ns: u64,
+    /// How long choosing it took.
+    pub balancer_latency_ns: u64,
+    /// `next` (another peer was tried) or `failed`, with the status it stands for.
+    pub failure: Option<(&'static str, u16)>,
+}
+
+#[derive(Debug, Clone)]
+pub struct LogEdit {
+    pub key: String,
+    pub value: Value,
+    pub mode: LogEditMode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogEditMode {
+    Set,
+    Add,
+    Replace,
+}
+
+impl RequestContext {
+    pub fn new(
+        environment: Arc<Environment>,
+        connection: Arc<Connection>,
+        client: SocketAddr,
+        request_id: String,
+        request: Request,
+        request_body: RequestBody,
+    ) -> Self {
+        Self {
+            environment,
+            request_id,
+            connection,
+            client,
+            timings: Timings::start_now(),
+            phase: Phase::Rewrite,
+            plugin: None,
+            request,
+            request_body,
+            matched: None,
+            consumer: Authenticated::default(),
+            upstream: UpstreamChoice::default(),
+            response: Head::default(),
+            answer: None,
+            proxied: false,
+            service_response: None,
+            buffering: false,
+            shared: IndexMap::new(),
+            nginx_ctx: IndexMap::new(),
+            log_edits: Vec::new(),
+            client_verify: None,
+            bytes_sent: 0,
+            body_bytes_sent: 0,
+            tries: Vec::new(),
+        }
+    }
+
+    /// `http` or `https`, of the downstream connection.
+    pub fn scheme(&self) -> &'static str {
+        if self.connection.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Whether the peer's forwarding headers count.
+    pub fn peer_is_trusted(&self) -> bool {
+        self.environment.trusted_ips.contains(self.connection.peer.ip())
+    }
+
+    pub fn route(&self) -> Option<&Arc<Route>> {
+        self.matched.as_ref().map(|matched| &matched.route)
+    }
+
+    pub fn service(&self) -> Option<&Arc<Service>> {
+        self.matched.as_ref()?.service.as_ref()
+    }
+
+    /// The authenticated consumer, if it is one of the configuration's.
+    pub fn known_consumer(&self) -> Option<&Arc<Consumer>> {
+        self.environment.entities.consumers.get(&self.consumer.consumer_id?)
+    }
+
+    /// Who made the response that goes to the client.
+    pub fn source(&self) -> Source {
+        match &self.answer {
+            Some(answer) => answer.source,
+            None if self.proxied => Source::Service,
+            None => Source::Error,
+        }
+    }
+}

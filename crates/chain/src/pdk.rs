@@ -1,0 +1,67 @@
+//! The plugin development kit: every function a plugin can call, one module per area.
+//!
+//! `protocol/pdk.toml` describes the functions; [`Function`] and the dispatcher are generated from it.
+
+mod generated;
+
+pub mod args;
+pub mod client;
+pub mod client_tls;
+pub mod cluster;
+pub mod ctx_shared;
+pub mod ip;
+pub mod log;
+pub mod nginx;
+pub mod node;
+pub mod plugin;
+pub mod request;
+pub mod response;
+pub mod router;
+pub mod service;
+pub mod service_request;
+pub mod service_response;
+pub mod telemetry;
+pub mod vault;
+
+pub use generated::Function;
+
+use crate::{RequestContext, Value};
+
+/// What a function answers; `(nil, message)` and raised errors are the two kinds of [`PdkError`].
+pub type PdkResult = Result<Value, PdkError>;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PdkError {
+    /// The function returned nil and this message.
+    #[error("{0}")]
+    Returned(String),
+    /// The function raised an error: a bad argument, or a phase it does not work in.
+    #[error("{0}")]
+    Thrown(String),
+}
+
+impl PdkError {
+    pub fn returned(message: impl Into<String>) -> Self {
+        Self::Returned(message.into())
+    }
+
+    pub fn thrown(message: impl Into<String>) -> Self {
+        Self::Thrown(message.into())
+    }
+}
+
+/// Calls `function` for a plugin, after checking the phase. The request's body is read first when
+/// the function looks at it.
+pub async fn dispatch(context: &mut RequestContext, function: Function, args: &[Value]) -> PdkResult {
+    if !function.phases().contains(context.phase) {
+        return Err(PdkError::thrown(format!(
+            "function cannot be called in {} phase (only in: {})",
+            context.phase,
+            function.phases()
+        )));
+    }
+    if function.reads_body() {
+        context.request_body.read().await.map_err(|error| PdkError::returned(error.to_string()))?;
+    }
+    function.call(context, args)
+}

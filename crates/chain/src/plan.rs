@@ -1,0 +1,206 @@
+//! Which plugin configurations run for a request, and in which order.
+//!
+//! One order for all plugins, built in or not: priority descending, then name descending. A plugin
+//! runs at most once per request, with the most specific configuration whose scope matches.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use polygate_model::{Id, Plugin as Configuration};
+use polygate_telemetry::log;
+
+use crate::{Failure, Handler, Phase, Phases, Plugin, RequestContext};
+
+/// Every enabled plugin with its configurations: part of one loaded configuration.
+#[derive(Default)]
+pub struct Plan {
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    phases: Phases,
+    /// A bit per rank of [`Scope::RANKS`] that some configuration has: most look-ups end here.
+    ranks: u8,
+    configured: HashMap<Scope, Configured>,
+}
+
+/// A configuration with its handler.
+#[derive(Clone)]
+pub struct Configured {
+    pub configuration: Arc<Configuration>,
+    phases: Phases,
+    handler: Arc<dyn Handler>,
+}
+
+/// The configurations chosen for one request, in order.
+#[derive(Clone, Default)]
+pub struct Collected(Vec<Configured>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+struct Scope {
+    route: Option<Id>,
+    service: Option<Id>,
+    consumer: Option<Id>,
+}
+
+impl Plan {
+    /// `plugins` are the enabled ones; configurations that are switched off, that belong to the
+    /// stream subsystem, or whose plugin is not among `plugins`, are left out.
+    pub fn new(plugins: &[Arc<dyn Plugin>], configurations: &[Arc<Configuration>]) -> Self {
+        let mut plugins: Vec<_> = plugins.iter().collect();
+        plugins.sort_by(|a, b| b.priority().cmp(&a.priority()).then_with(|| b.name().cmp(a.name())));
+        let entries = plugins.into_iter().filter_map(|plugin| Entry::new(&**plugin, configurations)).collect();
+        Self { entries }
+    }
+
+    /// Runs the global configurations' handlers of `rewrite`. Stops at the first answer.
+    pub async fn rewrite(&self, context: &mut RequestContext) -> Result<(), Failure> {
+        context.phase = Phase::Rewrite;
+        for configured in self.globals() {
+            configured.run(Phase::Rewrite, context).await?;
+            if context.answer.is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Chooses the configurations for the request and runs their `access` handlers. After an answer
+    /// or a failure no further handler runs, but the rest is still chosen: their `log` must run.
+    pub async fn access(&self, context: &mut RequestContext) -> (Collected, Result<(), Failure>) {
+        context.phase = Phase::Access;
+        let mut collected = Vec::new();
+        let mut outcome = Ok(());
+        for entry in &self.entries {
+            let Some(configured) = entry.choose(context) else { continue };
+            if outcome.is_ok() && context.answer.is_none() {
+                outcome = configured.run(Phase::Access, context).await;
+            }
+            collected.push(configured.clone());
+        }
+        (Collected(collected), outcome)
+    }
+
+    /// What takes part when a request ended before any choice was made.
+    pub fn collect_globals(&self) -> Collected {
+        Collected(self.globals().cloned().collect())
+    }
+
+    fn globals(&self) -> impl Iterator<Item = &Configured> {
+        self.entries.iter().filter_map(|entry| entry.configured.get(&Scope::default()))
+    }
+}
+
+impl Collected {
+    /// Whether the upstream's response must be held back for somebody.
+    pub fn wants_response(&self) -> bool {
+        self.0.iter().any(|configured| configured.phases.contains(Phase::Response))
+    }
+
+    pub fn wants_log(&self) -> bool {
+        self.0.iter().any(|configured| configured.phases.contains(Phase::Log))
+    }
+
+    /// Runs the `response` handlers. Stops at the first answer.
+    pub async fn response(&self, context: &mut RequestContext) -> Result<(), Failure> {
+        context.phase = Phase::Response;
+        for configured in &self.0 {
+            configured.run(Phase::Response, context).await?;
+            if context.answer.is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs all `log` handlers; a failure is logged and stops nobody.
+    pub async fn log(&self, context: &mut RequestContext) {
+        context.phase = Phase::Log;
+        for configured in &self.0 {
+            if let Err(failure) = configured.run(Phase::Log, context).await {
+                log!(
+                    Error,
+                    "[{}] log handler failed: {failure}, request_id: \"{}\"",
+                    configured.configuration.name,
+                    context.request_id
+                );
+            }
+        }
+    }
+}
+
+impl Configured {
+    async fn run(&self, phase: Phase, context: &mut RequestContext) -> Result<(), Failure> {
+        if !self.phases.contains(phase) {
+            return Ok(());
+        }
+        context.plugin = Some(self.configuration.clone());
+        let outcome = self.handler.run(phase, context).await;
+        context.plugin = None;
+        outcome
+    }
+}
+
+impl Entry {
+    fn new(plugin: &dyn Plugin, configurations: &[Arc<Configuration>]) -> Option<Self> {
+        let phases = plugin.phases();
+        let mut configured = HashMap::new();
+        for configuration in configurations.iter().filter(|it| it.name == plugin.name()) {
+            if configuration.enabled && configuration.protocols.iter().any(|protocol| protocol.is_http()) {
+                let handler = plugin.configure(configuration);
+                let it = Configured { configuration: configuration.clone(), phases, handler };
+                configured.insert(Scope::of(configuration), it);
+            }
+        }
+        let ranks = configured.keys().fold(0, |bits, scope| bits | 1 << scope.rank());
+        (!configured.is_empty()).then_some(Self { phases, ranks, configured })
+    }
+
+    fn choose(&self, context: &RequestContext) -> Option<&Configured> {
+        let request = Scope {
+            route: context.route().map(|route| route.id),
+            service: context.service().map(|service| service.id),
+            consumer: context.consumer.consumer_id,
+        };
+        let ranks = Scope::RANKS.iter().enumerate().filter(|(rank, _)| self.ranks & (1 << rank) != 0);
+        ranks.filter_map(|(_, fields)| request.only(fields)).find_map(|scope| self.configured.get(&scope))
+    }
+}
+
+impl Scope {
+    /// Which of route, service and consumer a configuration names; the most specific first.
+    const RANKS: [[bool; 3]; 8] = [
+        [true, true, true],
+        [true, false, true],
+        [false, true, true],
+        [true, true, false],
+        [false, false, true],
+        [true, false, false],
+        [false, true, false],
+        [false, false, false],
+    ];
+
+    fn of(configuration: &Configuration) -> Self {
+        let id = |reference: Option<polygate_model::Reference>| reference.map(|it| it.id);
+        Self {
+            route: id(configuration.route),
+            service: id(configuration.service),
+            consumer: id(configuration.consumer),
+        }
+    }
+
+    fn rank(&self) -> usize {
+        let fields = [self.route.is_some(), self.service.is_some(), self.consumer.is_some()];
+        Self::RANKS.iter().position(|rank| *rank == fields).expect("the ranks list all combinations")
+    }
+
+    /// The same ids, cut down to `fields`; `None` when the request lacks one of them.
+    fn only(&self, fields: &[bool; 3]) -> Option<Self> {
+        let keep = |wanted: bool, id: Option<Id>| if wanted { id.map(Some) } else { Some(None) };
+        Some(Self {
+            route: keep(fields[0], self.route)?,
+            service: keep(fields[1], self.service)?,
+            consumer: keep(fields[2], self.consumer)?,
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! What a plugin is to the gateway, and how its failures look.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::{Phase, Phases, RequestContext};
+
+/// Requests stay on the worker thread that accepted them, so futures need not be `Send`.
+pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// An installed plugin: built in, or announced by a plugin server.
+pub trait Plugin: Send + Sync {
+    fn name(&self) -> &str;
+
+    /// Higher runs earlier.
+    fn priority(&self) -> i64;
+
+    fn phases(&self) -> Phases;
+
+    /// Makes the handler of one configuration. Cheap: whatever takes time (starting an instance)
+    /// was done when the configuration was loaded.
+    fn configure(&self, configuration: &Arc<polygate_model::Plugin>) -> Arc<dyn Handler>;
+}
+
+/// One configuration of a plugin, ready for events.
+pub trait Handler: Send + Sync {
+    /// Runs the handler of one phase; only called for phases that the plugin announced. What the
+    /// plugin decided is in `context`, an error means that it could not decide.
+    fn run<'a>(&'a self, phase: Phase, context: &'a mut RequestContext) -> LocalFuture<'a, Result<(), Failure>>;
+}
+
+/// A handler that did not do its work. The request fails with it: closed, never skipped.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// 500 for an error of the plugin, 503 when no server is available, 504 for a deadline.
+    pub status: u16,
+    /// Stable and machine-readable: for the reason header and for metrics.
+    pub reason: &'static str,
+    /// For the log. Clients see the text that belongs to the status.
+    pub message: String,
+}

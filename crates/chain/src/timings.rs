@@ -1,0 +1,71 @@
+//! When each step of a request began and ended.
+
+use std::time::{Duration, Instant};
+
+use polygate_telemetry::clock;
+
+/// Begin and end of one step; unset until it happened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Span {
+    pub start: Option<Instant>,
+    pub end: Option<Instant>,
+}
+
+impl Span {
+    pub fn begin(&mut self) {
+        self.start = Some(Instant::now());
+    }
+
+    pub fn finish(&mut self) {
+        self.end = Some(Instant::now());
+    }
+
+    pub fn duration(&self) -> Option<Duration> {
+        Some(self.end?.saturating_duration_since(self.start?))
+    }
+}
+
+/// `upstream` is the wait for the response head, `receive` the reading of the response body.
+#[derive(Debug, Clone, Copy)]
+pub struct Timings {
+    /// Since the Unix epoch, taken at the same moment as `start`.
+    pub started_at: Duration,
+    pub start: Instant,
+    pub rewrite: Span,
+    pub access: Span,
+    pub balancer: Span,
+    pub upstream: Span,
+    pub response: Span,
+    pub receive: Span,
+    pub log: Option<Instant>,
+}
+
+impl Timings {
+    pub fn start_now() -> Self {
+        Self {
+            started_at: clock::unix_now(),
+            start: Instant::now(),
+            rewrite: Span::default(),
+            access: Span::default(),
+            balancer: Span::default(),
+            upstream: Span::default(),
+            response: Span::default(),
+            receive: Span::default(),
+            log: None,
+        }
+    }
+
+    /// Calendar time of `moment`, in milliseconds since the Unix epoch.
+    pub fn unix_ms(&self, moment: Instant) -> i64 {
+        (self.started_at + moment.saturating_duration_since(self.start)).as_millis() as i64
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// From the start of the request until the upstream was chosen; what `X-Kong-Proxy-Latency` shows.
+    pub fn until_proxied(&self) -> Option<Duration> {
+        Some(self.balancer.end?.saturating_duration_since(self.start))
+    }
+}

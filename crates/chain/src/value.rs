@@ -1,0 +1,181 @@
+//! A value that crosses the plugin boundary, whatever the protocol and the language.
+
+use bytes::Bytes;
+use serde_json::{Map, Number, Value as Json};
+
+/// Strings are bytes: headers and bodies need not be UTF-8. Each protocol decides how to pack them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Value {
+    #[default]
+    Nil,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Str(Bytes),
+    List(Vec<Value>),
+    Map(Vec<(Key, Value)>),
+}
+
+/// Keys are strings except where the PDK counts (`kong.request.get_uri_captures`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    Int(i64),
+    Str(Bytes),
+}
+
+impl Value {
+    pub fn str(text: impl AsRef<[u8]>) -> Self {
+        Self::Str(Bytes::copy_from_slice(text.as_ref()))
+    }
+
+    /// A number, as an integer when it is one.
+    pub fn number(number: f64) -> Self {
+        if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
+            Self::Int(number as i64)
+        } else {
+            Self::Float(number)
+        }
+    }
+
+    pub fn is_nil(&self) -> bool {
+        matches!(self, Self::Nil)
+    }
+
+    pub fn as_bytes(&self) -> Option<&Bytes> {
+        match self {
+            Self::Str(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(self.as_bytes()?).ok()
+    }
+
+    /// The integer, also when it came as a float without a fraction.
+    pub fn as_int(&self) -> Option<i64> {
+        match *self {
+            Self::Int(n) => Some(n),
+            Self::Float(n) if n.fract() == 0.0 && n.abs() < 9.2e18 => Some(n as i64),
+            _ => None,
+        }
+    }
+
+    /// The member of a map; nil for an absent one and for anything that is not a map.
+    pub fn get(&self, name: &str) -> &Value {
+        static NIL: Value = Value::Nil;
+        let Self::Map(members) = self else { return &NIL };
+        members
+            .iter()
+            .find(|(key, _)| matches!(key, Key::Str(key) if key == name.as_bytes()))
+            .map_or(&NIL, |(_, value)| value)
+    }
+
+    /// `string`, `number`, `table` ...: the names that the PDK's error texts use.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Nil => "nil",
+            Self::Bool(_) => "boolean",
+            Self::Int(_) | Self::Float(_) => "number",
+            Self::Str(_) => "string",
+            Self::List(_) | Self::Map(_) => "table",
+        }
+    }
+
+    /// JSON; bytes that are not UTF-8 are replaced by U+FFFD, numbers that JSON lacks become null.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::Nil => Json::Null,
+            Self::Bool(b) => Json::Bool(*b),
+            Self::Int(n) => Json::from(*n),
+            Self::Float(n) => Number::from_f64(*n).map_or(Json::Null, Json::Number),
+            Self::Str(bytes) => Json::String(String::from_utf8_lossy(bytes).into_owned()),
+            Self::List(items) => items.iter().map(Self::to_json).collect(),
+            Self::Map(members) => {
+                Json::Object(members.iter().map(|(key, value)| (key.to_text(), value.to_json())).collect())
+            }
+        }
+    }
+}
+
+impl Key {
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Int(n) => n.to_string(),
+            Self::Str(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        }
+    }
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Self::Str(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::number(value)
+    }
+}
+
+impl From<Bytes> for Value {
+    fn from(value: Bytes) -> Self {
+        Self::Str(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::str(value)
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Str(value.into())
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Nil, Into::into)
+    }
+}
+
+impl<T: Into<Value>> FromIterator<T> for Value {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Self::List(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl From<&Json> for Value {
+    fn from(json: &Json) -> Self {
+        match json {
+            Json::Null => Self::Nil,
+            Json::Bool(b) => Self::Bool(*b),
+            Json::Number(n) => n.as_i64().map_or_else(|| Self::number(n.as_f64().unwrap_or(0.0)), Self::Int),
+            Json::String(text) => Self::str(text),
+            Json::Array(items) => items.iter().map(Self::from).collect(),
+            Json::Object(members) => Self::from(members),
+        }
+    }
+}
+
+impl From<&Map<String, Json>> for Value {
+    fn from(members: &Map<String, Json>) -> Self {
+        Self::Map(members.iter().map(|(key, value)| (Key::from(key.as_str()), value.into())).collect())
+    }
+}
