@@ -314,6 +314,36 @@ pub struct Certificate {
     pub tags: Option<Vec<String>>,
 }
 
+/// A certificate authority that services may be verified against.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaCertificate {
+    pub id: Id,
+    pub created_at: i64,
+    pub updated_at: i64,
+    pub cert: String,
+    /// SHA-256 of the certificate, in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cert_digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
+}
+
+/// Where `{vault://<prefix>/...}` references are looked up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Vault {
+    pub id: Id,
+    pub created_at: i64,
+    pub updated_at: i64,
+    pub prefix: String,
+    /// The kind of vault; `env` reads environment variables.
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    pub config: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CredentialKind {
     KeyAuth,
@@ -344,6 +374,8 @@ pub struct Entities {
     pub upstreams: BTreeMap<Id, Arc<Upstream>>,
     pub targets: BTreeMap<Id, Arc<Target>>,
     pub certificates: BTreeMap<Id, Arc<Certificate>>,
+    pub ca_certificates: BTreeMap<Id, Arc<CaCertificate>>,
+    pub vaults: BTreeMap<Id, Arc<Vault>>,
     pub credentials: BTreeMap<Id, Arc<Credential>>,
     consumers_by_username: HashMap<String, Id>,
     /// MD5 of the text they came from, in hex; 32 zeros for an empty configuration.

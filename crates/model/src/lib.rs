@@ -5,8 +5,10 @@
 //! [`entities`]; everything that serves traffic sees the typed, immutable structs only.
 
 pub mod entities;
+pub mod lua_pattern;
+pub mod schema;
 
 pub use entities::{
-    Certificate, Consumer, Credential, CredentialKind, Entities, HashOn, Id, Plugin, Protocol, Reference,
-    Route, Service, Target, Upstream,
+    CaCertificate, Certificate, Consumer, Credential, CredentialKind, Entities, HashOn, Id, Plugin, Protocol,
+    Reference, Route, Service, Target, Upstream, Vault,
 };

@@ -1,0 +1,235 @@
+//! A schema document to [`Field`]s, with everything wrong in the document collected.
+//!
+//! Documents come from plugin servers and from our own tables. Only the latter may use `check`, the
+//! name of a check that is code, and `is`, the name of a shared definition.
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use super::field::{Field, Kind, Record};
+use super::json_schema::JsonSchema;
+use super::rules::Rule;
+
+mod attributes;
+mod entity_checks;
+mod rules;
+
+/// What a schema document is wrong in.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct SchemaErrors {
+    pub problems: Vec<SchemaProblem>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{path}: {message}")]
+pub struct SchemaProblem {
+    /// Names of fields and attributes, dotted: `config.limit.between`.
+    pub path: String,
+    pub message: String,
+}
+
+pub(crate) struct Reader {
+    /// Whether the document is one of ours.
+    trusted: bool,
+    path: Vec<String>,
+    problems: Vec<SchemaProblem>,
+}
+
+impl Reader {
+    pub(crate) fn new(trusted: bool) -> Self {
+        Self { trusted, path: Vec::new(), problems: Vec::new() }
+    }
+
+    pub(crate) fn into_result<T>(self, parsed: Option<T>) -> Result<T, SchemaErrors> {
+        match parsed {
+            Some(parsed) if self.problems.is_empty() => Ok(parsed),
+            _ => Err(SchemaErrors { problems: self.problems }),
+        }
+    }
+
+    pub(crate) fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    pub(crate) fn problem(&mut self, message: impl Into<String>) {
+        self.problems.push(SchemaProblem { path: self.path.join("."), message: message.into() });
+    }
+
+    /// Runs a step with a name added to the path of its problems.
+    pub(crate) fn inside<T>(&mut self, name: &str, step: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(name.to_owned());
+        let result = step(self);
+        self.path.pop();
+        result
+    }
+
+    /// A field's definition. None when it is wrong, which has then been noted.
+    pub(crate) fn field(&mut self, definition: &Value) -> Option<Field> {
+        let Some(definition) = definition.as_object() else {
+            self.problem("expected a definition table");
+            return None;
+        };
+        let problems = self.problems.len();
+        let name = self.type_name(definition)?;
+        self.check_attributes(definition, name);
+        let kind = self.kind(definition, name);
+        let rules = self.rules(definition, name);
+        // A default that its own field refuses shows as soon as somebody leaves the field out.
+        let flag = |attribute: &str| definition.get(attribute) == Some(&Value::Bool(true));
+        let kind = kind.filter(|_| self.problems.len() == problems)?;
+        let required =
+            flag("required") || (matches!(kind, Kind::Record(_)) && !definition.contains_key("required"));
+        Some(Field {
+            required,
+            default: definition.get("default").filter(|default| !default.is_null()).cloned(),
+            auto: flag("auto"),
+            unique: flag("unique"),
+            referenceable: flag("referenceable"),
+            error: definition.get("err").and_then(Value::as_str).map(str::to_owned),
+            kind,
+            rules,
+        })
+    }
+
+    fn type_name<'a>(&mut self, definition: &'a Map<String, Value>) -> Option<&'a str> {
+        match definition.get("type") {
+            Some(Value::String(name)) if attributes::TYPES.contains(&name.as_str()) => return Some(name),
+            Some(Value::String(name)) if name == "function" => {
+                self.problem("a field of type 'function' cannot be configured from JSON");
+            }
+            Some(Value::String(name)) => self.problem(format!("invalid type: {name}")),
+            Some(_) => self.inside("type", |reader| reader.problem("expected a string")),
+            None => self.problem("missing type declaration"),
+        }
+        None
+    }
+
+    fn kind(&mut self, definition: &Map<String, Value>, name: &str) -> Option<Kind> {
+        Some(match name {
+            "string" => Kind::String,
+            "number" => Kind::Number,
+            "integer" => Kind::Integer,
+            "boolean" => Kind::Boolean,
+            "array" => Kind::Array(self.nested(definition, name, "elements")?),
+            "set" => Kind::Set(self.nested(definition, name, "elements")?),
+            "map" => {
+                let keys = self.nested(definition, name, "keys");
+                let values = self.nested(definition, name, "values");
+                Kind::Map { keys: keys?, values: values? }
+            }
+            "record" => Kind::Record(self.record(definition)?),
+            "json" => Kind::Json(self.json(definition)?),
+            _ => Kind::Foreign(self.text(definition, name, "reference")?),
+        })
+    }
+
+    /// Elements, keys and values: present, and never null inside.
+    fn nested(&mut self, definition: &Map<String, Value>, kind: &str, attribute: &str) -> Option<Box<Field>> {
+        let nested = self.needed(definition, kind, attribute)?;
+        let mut field = self.inside(attribute, |reader| reader.field(nested))?;
+        field.required = true;
+        Some(Box::new(field))
+    }
+
+    fn needed<'a>(
+        &mut self,
+        definition: &'a Map<String, Value>,
+        kind: &str,
+        attribute: &str,
+    ) -> Option<&'a Value> {
+        let value = definition.get(attribute).filter(|value| !value.is_null());
+        if value.is_none() {
+            self.problem(format!("field of type '{kind}' must declare '{attribute}'"));
+        }
+        value
+    }
+
+    fn text(&mut self, definition: &Map<String, Value>, kind: &str, attribute: &str) -> Option<String> {
+        self.needed(definition, kind, attribute)?.as_str().map(str::to_owned)
+    }
+
+    fn json(&mut self, definition: &Map<String, Value>) -> Option<JsonSchema> {
+        let source = self.needed(definition, "json", "json_schema")?;
+        let Some(inline) = source.get("inline") else {
+            self.problem("json_schema: required field missing: inline");
+            return None;
+        };
+        match JsonSchema::parse(inline) {
+            Ok(schema) => Some(schema),
+            Err(reason) => {
+                self.problem(format!("json_schema.inline: {reason}"));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn record(&mut self, definition: &Map<String, Value>) -> Option<Record> {
+        let source = self.needed(definition, "record", "fields")?;
+        let definitions = self.inside("fields", |reader| reader.definitions(source))?;
+        let mut record = Record::default();
+        for (name, definition) in &definitions {
+            if let Some(field) = self.inside(name, |reader| reader.field(definition)) {
+                record.fields.insert(name.clone(), field);
+            }
+        }
+        if let Some(checks) = definition.get("entity_checks") {
+            record.checks = self.inside("entity_checks", |reader| reader.entity_checks(checks, &definitions));
+        }
+        Some(record)
+    }
+
+    /// The entries of a `fields` list: objects of one member each. Names may carry the options of a
+    /// Go struct tag, which is cut off; a field named `-` is one that Go leaves out.
+    fn definitions(&mut self, source: &Value) -> Option<IndexMap<String, Value>> {
+        let entries = match source {
+            Value::Array(entries) => entries.as_slice(),
+            // An empty list is an empty object to some encoders.
+            Value::Object(members) if members.is_empty() => &[],
+            _ => {
+                self.problem("expected an array");
+                return None;
+            }
+        };
+        let mut definitions = IndexMap::new();
+        for (index, entry) in entries.iter().enumerate() {
+            let Some(members) = entry.as_object().filter(|members| members.len() == 1) else {
+                self.problem(format!("each entry must be an object of one member: entry {}", index + 1));
+                continue;
+            };
+            for (name, definition) in members {
+                let name = name.split(',').next().unwrap_or_default();
+                if name == "-" {
+                    continue;
+                }
+                if definitions.insert(name.to_owned(), definition.clone()).is_some() {
+                    self.problem(format!("field declared twice: {name}"));
+                }
+            }
+        }
+        Some(definitions)
+    }
+}
+
+/// The definition of a field, by name or by a dotted path through nested records.
+fn find_definition<'a>(definitions: &'a IndexMap<String, Value>, path: &str) -> Option<&'a Value> {
+    let (head, tail) = match path.split_once('.') {
+        Some((head, tail)) => (head, Some(tail)),
+        None => (path, None),
+    };
+    let mut definition = definitions.get(head)?;
+    for name in tail.iter().flat_map(|tail| tail.split('.')) {
+        let fields = definition.get("fields")?.as_array()?;
+        definition = fields.iter().find_map(|entry| entry.get(name))?;
+    }
+    Some(definition)
+}
+
+/// An empty text is refused unless the schema says otherwise.
+fn least_length(rules: &mut Vec<Rule>) {
+    if !rules.iter().any(|rule| matches!(rule, Rule::LenMin(_))) {
+        let place = rules.iter().position(|rule| rule.runs_after_lengths()).unwrap_or(rules.len());
+        rules.insert(place, Rule::LenMin(1));
+    }
+}
