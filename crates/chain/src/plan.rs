@@ -18,7 +18,6 @@ pub struct Plan {
 }
 
 struct Entry {
-    phases: Phases,
     /// A bit per rank of [`Scope::RANKS`] that some configuration has: most look-ups end here.
     ranks: u8,
     configured: HashMap<Scope, Configured>,
@@ -153,7 +152,7 @@ impl Entry {
             }
         }
         let ranks = configured.keys().fold(0, |bits, scope| bits | 1 << scope.rank());
-        (!configured.is_empty()).then_some(Self { phases, ranks, configured })
+        (!configured.is_empty()).then_some(Self { ranks, configured })
     }
 
     fn choose(&self, context: &RequestContext) -> Option<&Configured> {
