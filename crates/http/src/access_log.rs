@@ -8,9 +8,8 @@ use polygate_telemetry::clock::DateTime;
 
 pub fn write(file: &LogFile, context: &RequestContext) {
     let request = &context.request;
-    let header = |name: HeaderName| {
-        request.headers.get(name).map_or("-".into(), |value| escape(value.as_bytes()))
-    };
+    let header =
+        |name: HeaderName| request.headers.get(name).map_or("-".into(), |value| escape(value.as_bytes()));
     let line = format!(
         "{} - - [{}] \"{} {} {}\" {} {} \"{}\" \"{}\" kong_request_id: \"{}\"\n",
         context.client.ip(),

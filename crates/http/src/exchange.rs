@@ -36,7 +36,8 @@ pub async fn run(
 ) -> Reply {
     let (mut context, mut extensions) = open(request, serial, connection, &gateway);
     let mut collected = gateway.plan.collect_globals();
-    let content = match steps(&mut context, &mut extensions, &mut collected, &worker, &gateway, client).await {
+    let content = match steps(&mut context, &mut extensions, &mut collected, &worker, &gateway, client).await
+    {
         Some(proxied) => {
             extensions = proxied.extensions;
             proxied.content
@@ -109,7 +110,8 @@ fn open(
     gateway: &Gateway,
 ) -> (Box<RequestContext>, Extensions) {
     let (parts, body) = request.into_parts();
-    let target = parts.uri.path_and_query().map_or_else(|| parts.uri.to_string(), |it| it.as_str().to_owned());
+    let target =
+        parts.uri.path_and_query().map_or_else(|| parts.uri.to_string(), |it| it.as_str().to_owned());
     let settings = &gateway.settings;
     let body = client_body::request_body(body, settings.client_max_body_size, settings.client_body_timeout);
     let mut headers = parts.headers;
@@ -198,8 +200,7 @@ fn route(context: &mut RequestContext, gateway: &Gateway) -> Option<()> {
 /// A route for https only answers plain requests with 426 or a redirect.
 fn require_https(context: &mut RequestContext) -> Option<()> {
     let route = context.route()?.clone();
-    let https_only =
-        route.protocols.contains(&Protocol::Https) && !route.protocols.contains(&Protocol::Http);
+    let https_only = route.protocols.contains(&Protocol::Https) && !route.protocols.contains(&Protocol::Http);
     if !https_only || forwarding::forwarded_scheme(context) == "https" {
         return Some(());
     }

@@ -109,7 +109,9 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
         .filter_map(|name| name.trim().parse::<HeaderName>().ok())
         .filter(|name| *name != KEEP_ALIVE && *name != UPGRADE && name.as_str() != "close")
         .collect();
-    for name in named.iter().chain([&CONNECTION, &KEEP_ALIVE, &PROXY_CONNECTION, &UPGRADE, &TRANSFER_ENCODING]) {
+    for name in
+        named.iter().chain([&CONNECTION, &KEEP_ALIVE, &PROXY_CONNECTION, &UPGRADE, &TRANSFER_ENCODING])
+    {
         headers.remove(name);
     }
 }

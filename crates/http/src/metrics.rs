@@ -46,9 +46,17 @@ impl Metrics {
         }
         for (name, help, counter) in [
             ("polygate_log_events_dropped_total", "Log phases lost to a full queue.", &self.log_dropped),
-            ("polygate_client_gone_total", "Requests whose client left before the response.", &self.client_gone),
+            (
+                "polygate_client_gone_total",
+                "Requests whose client left before the response.",
+                &self.client_gone,
+            ),
         ] {
-            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {}", counter.load(Relaxed));
+            let _ = writeln!(
+                out,
+                "# HELP {name} {help}\n# TYPE {name} counter\n{name} {}",
+                counter.load(Relaxed)
+            );
         }
     }
 }

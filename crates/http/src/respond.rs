@@ -36,7 +36,12 @@ pub fn plugin_failure(context: &mut RequestContext, failure: &Failure) {
     context.response.headers.insert(REASON, HeaderValue::from_static(failure.reason));
 }
 
-fn set(context: &mut RequestContext, source: Source, status: u16, (body, content_type): (Bytes, &'static str)) {
+fn set(
+    context: &mut RequestContext,
+    source: Source,
+    status: u16,
+    (body, content_type): (Bytes, &'static str),
+) {
     let headers = &mut context.response.headers;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));

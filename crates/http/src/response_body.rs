@@ -81,7 +81,12 @@ struct Ending {
 }
 
 impl ResponseBody {
-    pub fn new(content: Content, context: Box<RequestContext>, collected: Collected, worker: Rc<Worker>) -> Self {
+    pub fn new(
+        content: Content,
+        context: Box<RequestContext>,
+        collected: Collected,
+        worker: Rc<Worker>,
+    ) -> Self {
         Self { content, ending: Some(Ending { context, collected, worker }) }
     }
 }

@@ -55,7 +55,14 @@ pub async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let (worker, gateway, stop) = (worker.clone(), gateway.clone(), stop.clone());
-                connections.spawn_local(serve_connection(stream, peer, proxy_protocol, worker, gateway, stop));
+                connections.spawn_local(serve_connection(
+                    stream,
+                    peer,
+                    proxy_protocol,
+                    worker,
+                    gateway,
+                    stop,
+                ));
             }
             Err(error) => {
                 // Out of descriptors, most likely: give the others a moment to close some.

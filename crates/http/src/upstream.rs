@@ -297,7 +297,8 @@ fn host_header(context: &RequestContext, target_name: Option<&str>, peer_port: u
         Ok(IpAddr::V6(_)) => format!("[{host}]"),
         _ => host.to_owned(),
     };
-    let default_port = if context.service().is_some_and(|it| it.protocol.as_str().ends_with('s')) { 443 } else { 80 };
+    let default_port =
+        if context.service().is_some_and(|it| it.protocol.as_str().ends_with('s')) { 443 } else { 80 };
     if port == default_port { host } else { format!("{host}:{port}") }
 }
 
@@ -349,8 +350,14 @@ async fn exchange(
         let mut error = match sent {
             Ok(response) => {
                 let (parts, incoming) = response.into_parts();
-                let lease =
-                    Lease { address, sender, served: served + 1, worker: worker.clone(), limits, _pick: pick };
+                let lease = Lease {
+                    address,
+                    sender,
+                    served: served + 1,
+                    worker: worker.clone(),
+                    limits,
+                    _pick: pick,
+                };
                 return Ok(Reply {
                     status: parts.status.as_u16(),
                     headers: parts.headers,

@@ -59,9 +59,7 @@ impl DateTime {
     /// `2026-11-23T09:00:00+00:00`.
     pub fn iso8601(self) -> impl fmt::Display {
         let Self { year, month, day, hour, minute, second } = self;
-        fmt::from_fn(move |f| {
-            write!(f, "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+00:00")
-        })
+        fmt::from_fn(move |f| write!(f, "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+00:00"))
     }
 }
 
