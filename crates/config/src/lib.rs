@@ -1,6 +1,7 @@
 //! kong.conf, its environment and the declarative file: text in, checked values out.
 
 pub mod conf;
+pub mod declarative;
 pub mod settings;
 #[cfg(test)]
 mod test_directory;
