@@ -1,1 +1,30 @@
 //! Wires configuration, plugin servers and listeners together; owns workers, reload and shutdown.
+//!
+//! ```text
+//! control        the thread that calls `serve`: plugin servers, signals, reload, shutdown
+//! configuration  settings and entities -> what a worker serves requests with
+//! plugins        which of the enabled plugins are installed, and where
+//! targets        keeps the addresses of balancer targets up to date
+//! workers        the threads that serve requests
+//! status         the status API and the socket of the command line
+//! check, doctor  the same steps without serving, for people
+//! ```
+
+mod check;
+mod configuration;
+mod control;
+mod declarative;
+mod doctor;
+mod error;
+mod logs;
+mod plugins;
+mod signals;
+mod status;
+mod targets;
+mod translate;
+mod workers;
+
+pub use check::check;
+pub use control::serve;
+pub use doctor::{PluginReport, ServerReport, doctor};
+pub use error::{Error, LoadError};

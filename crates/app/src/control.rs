@@ -1,0 +1,209 @@
+//! The control thread: starts everything, acts on signals, ends everything.
+//!
+//! It is the thread that calls [`serve`], because plugin servers are told to end with the thread that
+//! started them. Workers serve from an atomic pointer; a reload builds the next configuration here and
+//! swaps it in.
+
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use polygate_chain::{Node, Statistics};
+use polygate_config::{Settings, conf};
+use polygate_http::{Gateway, Stop};
+use polygate_net::dns::Resolver;
+use polygate_telemetry::log;
+use rustix::system::uname;
+use tokio::sync::watch;
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::configuration::Configuration;
+use crate::logs::{self, Logs};
+use crate::signals::{self, StopSignals};
+use crate::workers::{self, Shared, Workers};
+use crate::{Error, LoadError, status, translate};
+
+/// For workers that are told to drop everything.
+const FAST_STOP: Duration = Duration::from_millis(500);
+
+/// What the control thread knows; its tasks share it.
+pub struct Control {
+    prefix: PathBuf,
+    pub node: Arc<Node>,
+    resolver: Resolver,
+    /// `None` until the first one is loaded.
+    pub configuration: RefCell<Option<Rc<Configuration>>>,
+    /// Where workers look; set together with the first configuration.
+    gateway: RefCell<Option<Arc<ArcSwap<Gateway>>>>,
+    pub loads: RefCell<Loads>,
+    /// Told to be taken out of service: only readiness changes.
+    pub is_draining: Cell<bool>,
+}
+
+/// How often a configuration was loaded, with success or not, and why the last time failed.
+#[derive(Debug, Default, Clone)]
+pub struct Loads {
+    pub generation: u64,
+    pub error: Option<String>,
+}
+
+/// Serves until a signal ends it. `on_ready` is called once, when requests are served.
+pub fn serve(settings: Settings, on_ready: impl FnOnce()) -> Result<(), Error> {
+    let logs = Logs::open(&settings)?;
+    let served = workers::runtime()
+        .and_then(|runtime| LocalSet::new().block_on(&runtime, run(settings, &logs, on_ready)));
+    if let Err(error) = &served {
+        log!(Emerg, "{error}");
+    }
+    served
+}
+
+async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result<(), Error> {
+    let mut stops = StopSignals::new()?;
+    let (mut reload, mut reopen) = (signals::reload()?, signals::reopen()?);
+    let listeners = workers::listen(&settings.proxy_listen, settings.workers)?;
+    let control = Rc::new(Control::new(&settings)?);
+    status::start(&settings, &control)?;
+    spawn_local({
+        let logs = logs.clone();
+        async move {
+            while reopen.recv().await.is_some() {
+                logs.reopen();
+            }
+        }
+    });
+
+    let resolvers = listeners.iter().map(|_| Resolver::new(&translate::dns(&settings)));
+    let resolvers = resolvers.collect::<Result<Vec<_>, _>>()?;
+    let gateway = tokio::select! {
+        loaded = control.load_first(settings) => loaded?,
+        _ = stops.next() => return Ok(()),
+    };
+    let (stop, stopped) = watch::channel(Stop::Running);
+    let shared = Arc::new(Shared { gateway, access_log: logs.access.clone(), stop: stopped });
+    let mut workers = Workers::start(listeners.into_iter().zip(resolvers).collect(), &shared)?;
+    log!(Notice, "polygate {} serves requests", env!("CARGO_PKG_VERSION"));
+    on_ready();
+
+    let reloads = spawn_local({
+        let control = control.clone();
+        async move {
+            while reload.recv().await.is_some() {
+                control.reload().await;
+            }
+        }
+    });
+    let wish = stops.next().await;
+    reloads.abort();
+    end(wish, &mut stops, &stop, &mut workers).await;
+    control.stop_servers().await;
+    Ok(())
+}
+
+/// Ends the workers; a graceful end lasts as long as requests do, or until a less patient signal.
+async fn end(wish: Stop, stops: &mut StopSignals, stop: &watch::Sender<Stop>, workers: &mut Workers) {
+    let mut wish = wish;
+    while wish == Stop::Graceful {
+        log!(Notice, "gracefully shutting down");
+        stop.send_replace(wish);
+        tokio::select! {
+            () = workers.ended() => return,
+            next = stops.next() => wish = next,
+        }
+    }
+    log!(Notice, "shutting down");
+    stop.send_replace(Stop::Fast);
+    if timeout(FAST_STOP, workers.ended()).await.is_err() {
+        log!(Warn, "some workers do not end, going on without them");
+    }
+}
+
+impl Control {
+    fn new(settings: &Settings) -> Result<Self, Error> {
+        let node = Node {
+            id: settings.node_id.unwrap_or_else(Uuid::new_v4),
+            hostname: uname().nodename().to_string_lossy().into_owned(),
+            statistics: Statistics::default(),
+        };
+        Ok(Self {
+            prefix: settings.prefix.clone(),
+            node: Arc::new(node),
+            resolver: Resolver::new(&translate::dns(settings))?,
+            configuration: RefCell::default(),
+            gateway: RefCell::default(),
+            loads: RefCell::default(),
+            is_draining: Cell::new(false),
+        })
+    }
+
+    pub fn current(&self) -> Option<Rc<Configuration>> {
+        self.configuration.borrow().clone()
+    }
+
+    async fn load_first(&self, settings: Settings) -> Result<Arc<ArcSwap<Gateway>>, LoadError> {
+        let first = Configuration::load(settings, &self.node, &self.resolver, None).await?;
+        let gateway = Arc::new(ArcSwap::new(first.gateway.clone()));
+        self.gateway.replace(Some(gateway.clone()));
+        self.configuration.replace(Some(Rc::new(first)));
+        self.loads.replace(Loads { generation: 1, error: None });
+        Ok(gateway)
+    }
+
+    /// Replaces the configuration by the saved one; keeps it when that cannot be served.
+    async fn reload(&self) {
+        log!(Notice, "reloading the configuration");
+        let outcome = self.load_next().await;
+        let error = outcome.err().map(|error| error.to_string());
+        match &error {
+            Some(why) => log!(Error, "the configuration stays as it was: {why}"),
+            None => log!(Notice, "the new configuration is in use"),
+        }
+        let generation = self.loads.borrow().generation + 1;
+        self.loads.replace(Loads { generation, error });
+    }
+
+    async fn load_next(&self) -> Result<(), LoadError> {
+        let (settings, warnings) = conf::load_saved(&self.prefix).map_err(LoadError::Settings)?;
+        for warning in warnings {
+            log!(Warn, "{}", warning.message);
+        }
+        logs::set_level(&settings);
+        let previous = self.current();
+        let next = Configuration::load(settings, &self.node, &self.resolver, previous.as_deref()).await?;
+        if let Some(gateway) = &*self.gateway.borrow() {
+            gateway.store(next.gateway.clone());
+        }
+        let next = Rc::new(next);
+        self.configuration.replace(Some(next.clone()));
+        if let Some(previous) = previous {
+            warn_of_fixed(&previous.settings, &next.settings);
+            previous.servers.retire(&next.servers).await;
+        }
+        Ok(())
+    }
+
+    async fn stop_servers(&self) {
+        if let Some(configuration) = self.current() {
+            configuration.servers.stop().await;
+        }
+    }
+}
+
+/// What a reload does not change.
+fn warn_of_fixed(before: &Settings, now: &Settings) {
+    let fixed = [
+        ("proxy_listen", before.proxy_listen != now.proxy_listen),
+        ("status_listen", before.status_listen != now.status_listen),
+        ("nginx_worker_processes", before.workers != now.workers),
+        ("the log files", before.logs != now.logs),
+        ("the dns settings", before.dns != now.dns),
+    ];
+    for (what, _) in fixed.iter().filter(|(_, changed)| *changed) {
+        log!(Warn, "a change of {what} takes a restart");
+    }
+}

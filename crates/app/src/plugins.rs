@@ -1,0 +1,151 @@
+//! Which of the enabled plugins are installed, and what their configurations must look like.
+//!
+//! A plugin that nobody announced stops the load, unless a server that might hold it did not answer.
+//! Then everything else is served, and requests that need the plugin are refused.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use polygate_chain::{Failure, Handler, LocalFuture, Phase, Phases, Plugin, RequestContext};
+use polygate_model::schema::Schema;
+use polygate_telemetry::log;
+use serde_json::Value;
+
+use crate::LoadError;
+
+/// Built-in plugins, which `bundled` stands for.
+pub const BUNDLED: &[&str] = &[];
+
+/// What the plugin servers said about themselves.
+#[derive(Default)]
+pub struct Announced {
+    /// Schema documents by the name of the plugin.
+    pub schemas: HashMap<String, Value>,
+    /// Servers that did not answer, and why.
+    pub silent: Vec<(String, String)>,
+}
+
+/// The enabled plugins.
+#[derive(Debug, Default)]
+pub struct Enabled {
+    pub schemas: HashMap<String, Schema>,
+    /// Those that nobody announced, while some server is silent.
+    pub unknown: Vec<String>,
+}
+
+/// Looks all enabled plugins up among the announced ones.
+pub fn resolve(names: &[String], announced: &Announced) -> Result<Enabled, LoadError> {
+    let mut enabled = Enabled::default();
+    let mut problems = Vec::new();
+    for name in names {
+        match announced.schemas.get(name).map(Schema::parse) {
+            Some(Ok(schema)) => drop(enabled.schemas.insert(name.clone(), schema)),
+            Some(Err(errors)) => problems.push(format!("on plugin '{name}': {errors}")),
+            None if announced.silent.is_empty() => problems.push(format!(
+                "on plugin '{name}': {name} plugin is enabled but not installed;\nno plugin found"
+            )),
+            None => enabled.unknown.push(name.clone()),
+        }
+    }
+    if problems.is_empty() { Ok(enabled) } else { Err(LoadError::Plugins(problems.join("; "))) }
+}
+
+/// Stands in for a plugin whose server did not say what it holds: every request that needs it fails.
+pub struct Unavailable {
+    name: String,
+    message: String,
+}
+
+impl Unavailable {
+    pub fn new(name: &str, announced: &Announced) -> Arc<Self> {
+        let silent: Vec<_> =
+            announced.silent.iter().map(|(server, why)| format!("{server} ({why})")).collect();
+        let message = format!(
+            "no plugin server announced the enabled plugin '{name}', and these did not answer: {}",
+            silent.join(", ")
+        );
+        log!(Error, "{message}; requests that need it are answered with 503");
+        Arc::new(Self { name: name.to_owned(), message })
+    }
+}
+
+impl Plugin for Unavailable {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// First, so that no other plugin acts on a request that is going to fail.
+    fn priority(&self) -> i64 {
+        i64::MAX
+    }
+
+    fn phases(&self) -> Phases {
+        [Phase::Access].into_iter().collect()
+    }
+
+    fn configure(&self, _: &Arc<polygate_model::Plugin>) -> Arc<dyn Handler> {
+        Arc::new(Refusal(self.message.clone()))
+    }
+}
+
+struct Refusal(String);
+
+impl Handler for Refusal {
+    fn run<'a>(&'a self, _: Phase, _: &'a mut RequestContext) -> LocalFuture<'a, Result<(), Failure>> {
+        let failure = Failure { status: 503, reason: "plugin_server_unavailable", message: self.0.clone() };
+        Box::pin(std::future::ready(Err(failure)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn announced(silent: &[&str]) -> Announced {
+        let schema = |name: &str, field: Value| (name.to_owned(), json!({"name": name, "fields": [field]}));
+        Announced {
+            schemas: HashMap::from([
+                schema("good", json!({"config": {"type": "record", "fields": []}})),
+                schema("bad", json!({"config": {"type": "record", "fields": [{"x": {"type": "nonsense"}}]}})),
+            ]),
+            silent: silent.iter().map(|name| (name.to_string(), "it died".to_owned())).collect(),
+        }
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| name.to_string()).collect()
+    }
+
+    #[test]
+    fn plugins_that_nobody_has_are_all_listed() {
+        let error = resolve(&names(&["x", "good", "y"]), &announced(&[])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "error loading plugin schemas: on plugin 'x': x plugin is enabled but not installed;\nno plugin found; \
+             on plugin 'y': y plugin is enabled but not installed;\nno plugin found"
+        );
+    }
+
+    #[test]
+    fn a_silent_server_may_hold_the_plugin() {
+        let enabled = resolve(&names(&["x", "good"]), &announced(&["go"])).unwrap();
+        assert!(enabled.schemas.contains_key("good"));
+        assert_eq!(enabled.unknown, ["x"]);
+    }
+
+    #[test]
+    fn a_broken_schema_names_its_plugin() {
+        let error = resolve(&names(&["bad"]), &announced(&["go"])).unwrap_err().to_string();
+        assert!(error.starts_with("error loading plugin schemas: on plugin 'bad': "), "{error}");
+    }
+
+    #[test]
+    fn unavailable_plugins_come_first() {
+        let plugin = Unavailable::new("x", &announced(&["go"]));
+        assert!(plugin.phases().contains(Phase::Access));
+        assert_eq!(plugin.priority(), i64::MAX);
+        assert!(plugin.message.ends_with("did not answer: go (it died)"), "{}", plugin.message);
+    }
+}

@@ -1,0 +1,150 @@
+//! One function per path.
+
+use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use super::metrics;
+use crate::control::Control;
+use crate::declarative::EMPTY_HASH;
+
+/// Of the body of `POST /status/ready`, bytes.
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// What the control socket answers: everything.
+pub async fn control(control: &Control, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    match (request.method(), request.uri().path()) {
+        (&Method::GET, "/plugin-servers") => json(StatusCode::OK, &plugin_servers(control)),
+        (&Method::GET, "/reload") => json(StatusCode::OK, &loads(control)),
+        _ => status(control, request).await,
+    }
+}
+
+/// What the status listeners answer.
+pub async fn status(control: &Control, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
+    let path = path.strip_suffix('/').unwrap_or(path);
+    match (request.method(), path) {
+        (&Method::GET | &Method::HEAD, "/status") => json(StatusCode::OK, &node_status(control)),
+        (&Method::GET | &Method::HEAD, "/status/ready") => ready(control),
+        (&Method::POST, "/status/ready") => drain(control, request).await,
+        (&Method::GET | &Method::HEAD, "/status/dns") => {
+            message(StatusCode::NOT_IMPLEMENTED, "not implemented with the legacy DNS client")
+        }
+        (&Method::GET | &Method::HEAD, "/metrics") => text(metrics::render(control)),
+        (_, "/status" | "/status/ready" | "/status/dns" | "/metrics") => {
+            message(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
+        }
+        _ => message(StatusCode::NOT_FOUND, "Not found"),
+    }
+}
+
+fn ready(control: &Control) -> Response<Full<Bytes>> {
+    match unready(control) {
+        None => message(StatusCode::OK, "ready"),
+        Some(why) => message(StatusCode::SERVICE_UNAVAILABLE, why),
+    }
+}
+
+/// Why requests should not be sent here.
+fn unready(control: &Control) -> Option<&'static str> {
+    if control.is_draining.get() {
+        return Some("draining");
+    }
+    match control.current() {
+        None => Some("no configuration available (configuration hash is not initialized)"),
+        Some(current) if current.gateway.environment.entities.hash == EMPTY_HASH => {
+            Some("no configuration available (empty configuration present)")
+        }
+        Some(_) => None,
+    }
+}
+
+async fn drain(control: &Control, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let body = Limited::new(request.into_body(), LARGEST_BODY).collect().await;
+    let wish = body.ok().and_then(|body| serde_json::from_slice::<Value>(&body.to_bytes()).ok());
+    if wish.as_ref().and_then(|wish| wish.get("status")) != Some(&json!("draining")) {
+        return message(StatusCode::BAD_REQUEST, "the body must be {\"status\":\"draining\"}");
+    }
+    control.is_draining.set(true);
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+fn node_status(control: &Control) -> Value {
+    let statistics = &control.node.statistics;
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let (accepted, active) = (count(&statistics.connections_accepted), count(&statistics.connections_active));
+    let busy = count(&statistics.requests_active);
+    let hash = control.current().map(|current| current.gateway.environment.entities.hash.clone());
+    json!({
+        "server": {
+            "connections_accepted": accepted,
+            "connections_handled": accepted,
+            "connections_active": active,
+            // A request being read and one being answered are not told apart.
+            "connections_reading": 0,
+            "connections_writing": busy,
+            "connections_waiting": active.saturating_sub(busy),
+            "total_requests": count(&statistics.requests_total),
+        },
+        "memory": {
+            "workers_lua_vms": [],
+            "lua_shared_dicts": {},
+            "resident": resident().map(|kib| format!("{:.2} MiB", kib as f64 / 1024.0)),
+        },
+        "configuration_hash": hash,
+    })
+}
+
+/// Memory of this process in KiB.
+fn resident() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+/// What the host says of each server, under the names that the command line shows.
+fn plugin_servers(control: &Control) -> Value {
+    let servers = control.current().map(|current| current.servers.status()).unwrap_or_default();
+    servers
+        .iter()
+        .map(|server| {
+            let mut value = json!(server);
+            value["server"] = server.name.as_str().into();
+            value["restarts"] = server.starts.saturating_sub(1).into();
+            value
+        })
+        .collect()
+}
+
+fn loads(control: &Control) -> Value {
+    let loads = control.loads.borrow();
+    json!({ "generation": loads.generation, "error": loads.error })
+}
+
+fn message(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+    json(status, &json!({ "message": text }))
+}
+
+fn json(status: StatusCode, value: &Value) -> Response<Full<Bytes>> {
+    respond(status, "application/json; charset=utf-8", value.to_string())
+}
+
+fn text(body: String) -> Response<Full<Bytes>> {
+    respond(StatusCode::OK, "text/plain; charset=utf-8", body)
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,152 @@
+//! Settings as the other crates want to hear them. They do not know kong.conf.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use polygate_chain::error_page::{ErrorPages, Format};
+use polygate_chain::{Limits, TrustedIps};
+use polygate_config::Settings;
+use polygate_config::settings::{
+    DnsRecord, ErrorType, Listen, OnError, PluginServerSettings, RawBody, SoKeepalive,
+};
+use polygate_http::{HttpSettings, Tokens};
+use polygate_net::dns::{DnsSettings, RecordKind};
+use polygate_net::listen::{Keepalive, ListenOptions};
+use polygate_plugin_host::{self as host, BodyMode, Query, ServerSettings};
+
+use crate::LoadError;
+
+/// `enabled` are the plugins to ask the 2.x Go server for, which answers for one at a time.
+pub fn plugin_servers(settings: &Settings, enabled: &[String]) -> Vec<ServerSettings> {
+    let each = settings
+        .legacy_go
+        .as_ref()
+        .map(|legacy| enabled.iter().map(|name| legacy.dump_command(name)).collect::<Vec<_>>());
+    settings.plugin_servers.iter().map(|server| plugin_server(server, each.as_deref())).collect()
+}
+
+fn plugin_server(server: &PluginServerSettings, legacy: Option<&[String]>) -> ServerSettings {
+    ServerSettings {
+        name: server.name.clone(),
+        socket: server.socket.clone(),
+        start_cmd: server.start_cmd.clone(),
+        query: match (&server.query_cmd, legacy) {
+            (Some(command), _) => Query::All(command.clone()),
+            (None, Some(commands)) => Query::Each(commands.to_vec()),
+            (None, None) => Query::None,
+        },
+        connect_timeout: server.connect_timeout,
+        event_timeout: server.event_timeout,
+        on_error: match server.on_error {
+            OnError::Closed => host::OnError::Closed,
+            OnError::Open => host::OnError::Open,
+        },
+        body: match server.body {
+            RawBody::Bytes => BodyMode::Bytes,
+            RawBody::Text => BodyMode::Text,
+            RawBody::Auto => BodyMode::Auto,
+        },
+        max_concurrency: server.max_concurrency,
+        max_events: server.max_events,
+        max_memory: server.max_memory,
+    }
+}
+
+pub fn http(settings: &Settings) -> HttpSettings {
+    let limits = &settings.header_limits;
+    let header_limit = limits.buffer_size + limits.large_buffers * limits.large_buffer_size;
+    HttpSettings {
+        response_tokens: Tokens {
+            server: settings.headers.server,
+            via: settings.headers.via,
+            proxy_latency: settings.headers.proxy_latency,
+            upstream_latency: settings.headers.upstream_latency,
+            response_latency: settings.headers.response_latency,
+            upstream_status: settings.headers.upstream_status,
+            request_id: settings.headers.request_id,
+        },
+        request_id_upstream: settings.headers_upstream.request_id,
+        real_ip_header: settings.real_ip_header.clone(),
+        real_ip_recursive: settings.real_ip_recursive,
+        client_max_body_size: settings.client_max_body_size,
+        header_limit: usize::try_from(header_limit).unwrap_or(usize::MAX),
+        client_header_timeout: settings.client_header_timeout,
+        client_body_timeout: settings.client_body_timeout,
+        keepalive_requests: settings.downstream_keepalive.max_requests,
+        keepalive_timeout: settings.downstream_keepalive.idle_timeout,
+        upstream_pool_size: settings.upstream_keepalive.pool_size,
+        upstream_max_requests: settings.upstream_keepalive.max_requests.unwrap_or(0),
+        upstream_idle: settings.upstream_keepalive.idle_timeout.unwrap_or(Duration::ZERO),
+        debug_header: settings.allow_debug_header,
+        charset: settings.charset.clone(),
+    }
+}
+
+pub fn dns(settings: &Settings) -> DnsSettings {
+    let dns = &settings.dns;
+    let kind = |record: &DnsRecord| match record {
+        DnsRecord::Last => RecordKind::Last,
+        DnsRecord::A => RecordKind::A,
+        DnsRecord::Aaaa => RecordKind::Aaaa,
+        DnsRecord::Cname => RecordKind::Cname,
+        DnsRecord::Srv => RecordKind::Srv,
+    };
+    DnsSettings {
+        servers: dns.resolvers.clone(),
+        hosts_file: Some(dns.hosts_file.clone()),
+        order: dns.order.iter().map(kind).collect(),
+        valid_ttl: dns.valid_ttl,
+        stale_ttl: dns.stale_ttl,
+        not_found_ttl: dns.not_found_ttl,
+        error_ttl: dns.error_ttl,
+    }
+}
+
+pub fn listen(listen: &Listen) -> ListenOptions {
+    ListenOptions {
+        reuseport: listen.reuseport,
+        backlog: listen.backlog,
+        ipv6only: listen.ipv6only,
+        keepalive: listen.so_keepalive.map(|keepalive| match keepalive {
+            SoKeepalive::Off => Keepalive::Off,
+            SoKeepalive::On { idle, interval, count } => Keepalive::On { idle, interval, count },
+        }),
+    }
+}
+
+pub fn limits(settings: &Settings) -> Limits {
+    Limits {
+        request_headers: settings.lua_max_req_headers,
+        response_headers: settings.lua_max_resp_headers,
+        uri_args: settings.lua_max_uri_args,
+        post_args: settings.lua_max_post_args,
+    }
+}
+
+pub fn trusted_ips(settings: &Settings) -> TrustedIps {
+    TrustedIps::new(settings.trusted_ips.clone())
+}
+
+/// The built-in pages, or the files that replace them.
+pub fn error_pages(settings: &Settings) -> Result<ErrorPages, LoadError> {
+    let built_in = ErrorPages::default();
+    let files = &settings.error_templates;
+    Ok(ErrorPages {
+        json: template(&files.json, built_in.json)?,
+        plain: template(&files.plain, built_in.plain)?,
+        html: template(&files.html, built_in.html)?,
+        xml: template(&files.xml, built_in.xml)?,
+        default: match settings.error_default_type {
+            ErrorType::Plain => Format::Plain,
+            ErrorType::Html => Format::Html,
+            ErrorType::Json => Format::Json,
+            ErrorType::Xml => Format::Xml,
+        },
+    })
+}
+
+fn template(file: &Option<PathBuf>, built_in: String) -> Result<String, LoadError> {
+    let Some(path) = file else { return Ok(built_in) };
+    fs::read_to_string(path).map_err(|cause| LoadError::Unreadable { path: path.clone(), cause })
+}
