@@ -20,7 +20,7 @@ pub enum Function {
     ClientLoadConsumer,
     /// `kong.client.get_consumer`: The consumer that authentication set on the request.
     ClientGetConsumer,
-    /// `kong.client.authenticate`: Sets the request's consumer and credential; nil clears one of them, and both must not be nil.
+    /// `kong.client.authenticate`: Sets the request's consumer and credential; nil clears one of them, and at least one must be given.
     ClientAuthenticate,
     /// `kong.client.get_protocol`: The protocol of the matched route, told from the connection when the route has several.
     ClientGetProtocol,
