@@ -61,22 +61,26 @@ impl EntitySchema {
     /// Completes and checks an entry. Plugin entries go through their plugin's
     /// [`Schema`](super::Schema) instead.
     pub fn check(&self, given: Map<String, Value>) -> Result<Map<String, Value>, FieldErrors> {
-        self.record_for(&given).check(given)
+        let Some(key) = &self.variant_key else { return self.record.check(given) };
+        let default = self.record.fields.get(key).and_then(|field| field.default.as_ref());
+        let names = match given.get(key).filter(|value| !value.is_null()).or(default) {
+            Some(Value::Array(names)) => names.clone(),
+            name => name.cloned().into_iter().collect(),
+        };
+        if let Some(record) = names.iter().find_map(|name| self.variant(name)) {
+            return record.check(given);
+        }
+        let mut result = self.record.check(given);
+        if let (Err(errors), Some(Value::String(name))) = (&mut result, names.first()) {
+            errors.set(key, format!("unknown type: {name}"));
+        }
+        result
     }
 
-    /// The variant that the entry's own value selects, or that the default of the field does.
-    fn record_for(&self, given: &Map<String, Value>) -> &Record {
-        let Some(key) = &self.variant_key else { return &self.record };
-        let default = self.record.fields.get(key).and_then(|field| field.default.as_ref());
-        let value = given.get(key).filter(|value| !value.is_null()).or(default);
-        let names = match value {
-            Some(Value::Array(names)) => names.as_slice(),
-            Some(name) => std::slice::from_ref(name),
-            None => &[],
-        };
-        let variant =
-            |name: &Value| self.variants.iter().find(|(of, _)| of.iter().any(|of| name == of.as_str()));
-        names.iter().find_map(variant).map_or(&self.record, |(_, record)| record)
+    /// The record of entries whose variant key has this value, or has it first.
+    fn variant(&self, name: &Value) -> Option<&Record> {
+        let of = |names: &[String]| names.iter().any(|of| name == of.as_str());
+        self.variants.iter().find(|(names, _)| of(names)).map(|(_, record)| record)
     }
 
     fn read(source: &Value) -> Self {
