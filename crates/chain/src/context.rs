@@ -52,6 +52,7 @@ pub struct RequestContext {
     pub log_edits: Vec<LogEdit>,
     /// `kong.client.tls.set_client_verify`.
     pub client_verify: Option<String>,
+    pub handshake: Handshake,
     pub bytes_sent: u64,
     pub body_bytes_sent: u64,
     pub tries: Vec<Try>,
@@ -76,6 +77,13 @@ pub struct Tls {
     pub sni: Option<String>,
     /// PEM, leaf first.
     pub client_chain: Option<String>,
+}
+
+/// What plugins want of the TLS handshake that is under way, in the certificate phase.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Handshake {
+    pub request_client_certificate: bool,
+    pub disable_session_reuse: bool,
 }
 
 /// The request line and headers.
@@ -229,6 +237,7 @@ impl RequestContext {
             nginx_ctx: IndexMap::new(),
             log_edits: Vec::new(),
             client_verify: None,
+            handshake: Handshake::default(),
             bytes_sent: 0,
             body_bytes_sent: 0,
             tries: Vec::new(),

@@ -9,11 +9,17 @@ pub mod client;
 pub mod client_tls;
 pub mod cluster;
 pub mod ctx_shared;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod grpc;
+pub(crate) mod headers;
 pub mod ip;
 pub mod log;
 pub mod nginx;
 pub mod node;
+mod payload;
 pub mod plugin;
+pub(crate) mod query;
 pub mod request;
 pub mod response;
 pub mod router;
@@ -24,6 +30,9 @@ pub mod telemetry;
 pub mod vault;
 
 pub use generated::Function;
+
+use indexmap::IndexMap;
+use serde::Serialize;
 
 use crate::{RequestContext, Value};
 
@@ -64,4 +73,18 @@ pub async fn dispatch(context: &mut RequestContext, function: Function, args: &[
         context.request_body.read().await.map_err(|error| PdkError::returned(error.to_string()))?;
     }
     function.call(context, args)
+}
+
+/// An entity as plugins see it: unset members are left out.
+fn entity<T: Serialize>(entity: &T) -> Value {
+    serde_json::to_value(entity).map_or(Value::Nil, |json| Value::from(&json))
+}
+
+/// Keeps `value` under `key`; a nil removes the key.
+fn store(table: &mut IndexMap<String, Value>, key: &str, value: &Value) {
+    if value.is_nil() {
+        table.shift_remove(key);
+    } else {
+        table.insert(key.to_owned(), value.clone());
+    }
 }

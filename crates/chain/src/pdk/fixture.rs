@@ -1,0 +1,107 @@
+//! Requests for tests.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use polygate_model::{Consumer, Entities, Id, Plugin, Route, Service};
+use serde_json::json;
+
+use crate::context::{Captures, Matched, Request};
+use crate::pdk::{PdkError, PdkResult};
+use crate::{Connection, Environment, Node, Phase, RequestBody, RequestContext, Statistics, TrustedIps};
+
+pub const CONSUMER: Id = uuid::uuid!("5f1cf7a4-3a36-4a35-9a49-0a1f0d6c1001");
+
+/// A request over a plain connection from the trusted peer 127.0.0.1:40000 to port 8000, in the access
+/// phase, before any plugin. The client behind the peer is 203.0.113.9:50000.
+pub fn context(method: &str, target: &str, fields: &[(&str, &str)]) -> RequestContext {
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) => (path, Some(query.to_owned())),
+        None => (target, None),
+    };
+    let request = Request {
+        method: Method::from_bytes(method.as_bytes()).unwrap(),
+        target: target.to_owned(),
+        path: path.to_owned(),
+        query,
+        version: Version::HTTP_11,
+        headers: headers(fields),
+        size: 100,
+        serial: 1,
+    };
+    let connection = Connection {
+        peer: SocketAddr::from(([127, 0, 0, 1], 40_000)),
+        local: SocketAddr::from(([127, 0, 0, 1], 8000)),
+        tls: None,
+        serial: 7,
+    };
+    let client = SocketAddr::from(([203, 0, 113, 9], 50_000));
+    let body = RequestBody::Bytes(Bytes::new());
+    let id = "0123456789abcdef0123456789abcdef".to_owned();
+    let mut context =
+        RequestContext::new(Arc::new(environment()), Arc::new(connection), client, id, request, body);
+    context.phase = Phase::Access;
+    context
+}
+
+/// A GET that matched a route `/api` with a service, while the plugin `sample` runs.
+pub fn routed(target: &str) -> RequestContext {
+    let mut context = context("GET", target, &[("host", "client.test")]);
+    let service: Service = entity(json!({
+        "retries": 5, "protocol": "http", "host": "service.test", "port": 80, "connect_timeout": 60000,
+        "write_timeout": 60000, "read_timeout": 60000, "enabled": true, "ws_id": Id::nil(),
+    }));
+    let route: Route = entity(json!({
+        "protocols": ["http", "https"], "paths": ["/api"], "https_redirect_status_code": 426,
+        "regex_priority": 0, "strip_path": true, "path_handling": "v0", "preserve_host": false,
+        "request_buffering": true, "response_buffering": true, "ws_id": Id::nil(),
+    }));
+    let plugin: Plugin =
+        entity(json!({"name": "sample", "config": {}, "protocols": ["http"], "enabled": true}));
+    context.matched = Some(Matched {
+        route: Arc::new(route),
+        service: Some(Arc::new(service)),
+        prefix: "/api".to_owned(),
+        captures: Captures::default(),
+    });
+    context.plugin = Some(Arc::new(plugin));
+    context
+}
+
+/// From now on no peer is trusted.
+pub fn distrust(context: &mut RequestContext) {
+    let mut environment = environment();
+    environment.trusted_ips = TrustedIps::default();
+    context.environment = Arc::new(environment);
+}
+
+pub fn headers(fields: &[(&str, &str)]) -> HeaderMap {
+    let field = |&(name, value): &(&str, &str)| {
+        (HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap())
+    };
+    fields.iter().map(field).collect()
+}
+
+pub fn thrown(message: &str) -> PdkResult {
+    Err(PdkError::thrown(message))
+}
+
+fn environment() -> Environment {
+    let mut entities = Entities::default();
+    let consumer: Consumer = entity(json!({"username": "alice"}));
+    entities.insert_consumer(Arc::new(Consumer { id: CONSUMER, ..consumer }));
+    let node = Node { id: Id::nil(), hostname: "node.test".to_owned(), statistics: Statistics::default() };
+    let mut environment = Environment::new(Arc::new(entities), Arc::new(node));
+    environment.trusted_ips = TrustedIps::new(vec!["127.0.0.0/8".parse().unwrap()]);
+    environment
+}
+
+/// An entity with the members that all kinds have.
+fn entity<T: serde::de::DeserializeOwned>(mut members: serde_json::Value) -> T {
+    members["id"] = json!(uuid::uuid!("5f1cf7a4-3a36-4a35-9a49-0a1f0d6c2002"));
+    members["created_at"] = json!(1_700_000_000);
+    members["updated_at"] = json!(1_700_000_000);
+    serde_json::from_value(members).unwrap()
+}

@@ -1,0 +1,114 @@
+//! How an answer looks to a gRPC client: status and message are headers, there is no body.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Version};
+use serde_json::Value as Json;
+
+use crate::RequestContext;
+use crate::pdk::query;
+
+const CONTENT_TYPE_GRPC: &str = "application/grpc";
+
+/// The canonical names of the status codes, by code.
+const NAMES: [&str; 17] = [
+    "OK",
+    "Canceled",
+    "Unknown",
+    "InvalidArgument",
+    "DeadlineExceeded",
+    "NotFound",
+    "AlreadyExists",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "FailedPrecondition",
+    "Aborted",
+    "OutOfRange",
+    "Unimplemented",
+    "Internal",
+    "Unavailable",
+    "DataLoss",
+    "Unauthenticated",
+];
+
+/// Whether the client waits for a gRPC answer.
+pub fn is_request(context: &RequestContext) -> bool {
+    context.request.version == Version::HTTP_2 && has_grpc_type(&context.request.headers)
+}
+
+pub fn has_grpc_type(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(CONTENT_TYPE_GRPC.as_bytes()))
+}
+
+/// Adds `grpc-status` and `grpc-message`, unless a plugin set them. Without a message it is the name
+/// of the code.
+pub fn describe(headers: &mut HeaderMap, status: u16, message: Option<&str>) {
+    let code = code(status);
+    let message = message.unwrap_or(NAMES[usize::from(code)]);
+    // Percent-encoded as gRPC over HTTP/2 wants it: all but printable ASCII, and the sign itself.
+    let message =
+        query::percent_encode(message.as_bytes(), |byte| (b' '..=b'~').contains(&byte) && byte != b'%');
+    headers.entry("grpc-status").or_insert_with(|| HeaderValue::from(u16::from(code)));
+    if let Ok(message) = HeaderValue::try_from(message) {
+        headers.entry("grpc-message").or_insert(message);
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE_GRPC));
+}
+
+/// The text for `grpc-message` in a body that was meant for HTTP: itself, or the member `message`.
+pub fn message(body: &Bytes, is_json: bool) -> Option<String> {
+    if is_json {
+        let Ok(Json::Object(mut members)) = serde_json::from_slice(body) else { return None };
+        return match members.remove("message") {
+            Some(Json::String(text)) => Some(text),
+            _ => None,
+        };
+    }
+    (!body.is_empty()).then(|| String::from_utf8_lossy(body).into_owned())
+}
+
+fn code(status: u16) -> u8 {
+    match status {
+        200..=299 => 0,
+        401 => 16,
+        403 => 7,
+        404 => 5,
+        409 => 6,
+        429 => 8,
+        499 => 1,
+        400..=498 => 3,
+        501 => 12,
+        503 => 14,
+        504 => 4,
+        500..=599 => 13,
+        _ => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_names() {
+        for (status, code, name) in [
+            (200, "0", "OK"),
+            (302, "2", "Unknown"),
+            (400, "3", "InvalidArgument"),
+            (418, "3", "InvalidArgument"),
+            (429, "8", "ResourceExhausted"),
+            (502, "13", "Internal"),
+            (504, "4", "DeadlineExceeded"),
+        ] {
+            let mut headers = HeaderMap::new();
+            describe(&mut headers, status, None);
+            assert_eq!(
+                (&headers["grpc-status"], &headers["grpc-message"]),
+                (&code.parse().unwrap(), &name.parse().unwrap())
+            );
+        }
+        let mut headers = HeaderMap::new();
+        describe(&mut headers, 500, Some("50% ü\n"));
+        assert_eq!(headers["grpc-message"], "50%25 %C3%BC%0A");
+    }
+}

@@ -1,0 +1,175 @@
+//! Query strings and form bodies: reading them as nginx does, writing them in a fixed order.
+
+use bytes::Bytes;
+
+use crate::pdk::{PdkError, args, headers};
+use crate::{Key, Value};
+
+/// The arguments in their order; without `=` there is no value. At most `limit`, empty names left out.
+pub fn decode(text: &[u8], limit: usize) -> impl Iterator<Item = (Bytes, Option<Bytes>)> {
+    text.split(|&byte| byte == b'&').filter_map(split_pair).take(limit)
+}
+
+/// Name to string, to true where there is no `=`, or to a list where the name is repeated.
+pub fn to_table(text: &[u8], limit: usize) -> Value {
+    let mut members: Vec<(Key, Value)> = Vec::new();
+    for (name, value) in decode(text, limit) {
+        let value = to_value(value);
+        let name = Key::Str(name);
+        match members.iter_mut().find(|(key, _)| *key == name) {
+            None => members.push((name, value)),
+            Some((_, Value::List(values))) => values.push(value),
+            Some((_, first)) => *first = Value::List(vec![std::mem::take(first), value]),
+        }
+    }
+    Value::Map(members)
+}
+
+/// The first value of the argument `name`: a string, true, or nil if there is none.
+pub fn first(text: &[u8], name: &[u8], limit: usize) -> Value {
+    decode(text, limit).find(|(key, _)| key == name).map_or(Value::Nil, |(_, value)| to_value(value))
+}
+
+/// The query string of a map: `k=v`, `k` for true, nothing for false, one piece per item of a list.
+/// The pieces are sorted by name, as byte strings, so that the same map gives the same text.
+pub fn encode(arguments: &Value) -> Result<String, PdkError> {
+    let members = args::table(arguments).ok_or_else(|| args::wrong_type("args", "a table"))?;
+    let mut pieces = Vec::with_capacity(members.len());
+    for (key, value) in members {
+        let name = match &key {
+            Key::Str(name) => escape(name),
+            Key::Int(number) => number.to_string(),
+        };
+        let items =
+            if let Value::List(items) = value { items.as_slice() } else { std::slice::from_ref(value) };
+        let piece: Vec<String> = items
+            .iter()
+            .map(|item| pair(&name, item))
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .flatten()
+            .collect();
+        if !piece.is_empty() {
+            pieces.push(piece.join("&"));
+        }
+    }
+    pieces.sort_unstable();
+    Ok(pieces.join("&"))
+}
+
+/// `text` without the arguments called `name`; the rest stays as it is.
+pub fn without(text: &str, name: &[u8]) -> String {
+    let is_other = |pair: &&str| split_pair(pair.as_bytes()).is_none_or(|(key, _)| key != name);
+    text.split('&').filter(is_other).collect::<Vec<_>>().join("&")
+}
+
+/// Undoes percent-encoding; what is no valid sequence stays.
+pub fn unescape(text: &[u8], plus_is_blank: bool) -> Bytes {
+    let hex = |at: usize| text.get(at).and_then(|&digit| (digit as char).to_digit(16));
+    let mut plain = Vec::with_capacity(text.len());
+    let mut i = 0;
+    while i < text.len() {
+        match (text[i], hex(i + 1), hex(i + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                plain.push((high * 16 + low) as u8);
+                i += 2;
+            }
+            (b'+', ..) if plus_is_blank => plain.push(b' '),
+            (byte, ..) => plain.push(byte),
+        }
+        i += 1;
+    }
+    plain.into()
+}
+
+/// Letters, digits and `-._~` stay, all else is percent-encoded (RFC 3986, unreserved characters).
+pub fn escape(text: &[u8]) -> String {
+    percent_encode(text, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+}
+
+/// Percent-encodes the bytes which `stays` refuses.
+pub fn percent_encode(text: &[u8], stays: impl Fn(u8) -> bool) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut encoded = String::with_capacity(text.len());
+    for &byte in text {
+        if byte.is_ascii() && stays(byte) {
+            encoded.push(byte as char);
+        } else {
+            encoded.push('%');
+            encoded.push(HEX[usize::from(byte >> 4)] as char);
+            encoded.push(HEX[usize::from(byte & 15)] as char);
+        }
+    }
+    encoded
+}
+
+fn split_pair(pair: &[u8]) -> Option<(Bytes, Option<Bytes>)> {
+    let equals = pair.iter().position(|&byte| byte == b'=');
+    let name = unescape(&pair[..equals.unwrap_or(pair.len())], true);
+    let value = equals.map(|at| unescape(&pair[at + 1..], true));
+    (!name.is_empty()).then_some((name, value))
+}
+
+fn to_value(value: Option<Bytes>) -> Value {
+    value.map_or(Value::Bool(true), Value::Str)
+}
+
+fn pair(name: &str, value: &Value) -> Result<Option<String>, PdkError> {
+    match value {
+        Value::Bool(false) => Ok(None),
+        Value::Bool(true) => Ok(Some(name.to_owned())),
+        Value::Str(_) | Value::Int(_) | Value::Float(_) => {
+            Ok(Some(format!("{name}={}", escape(&headers::plain(value)))))
+        }
+        Value::Nil | Value::List(_) | Value::Map(_) => Err(PdkError::thrown(format!(
+            "invalid value for query argument \"{name}\": got {}, expected string, number, boolean or array of these",
+            value.type_name()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn encodes_maps() {
+        for (map, expected) in [
+            (
+                json!({"foo": "hello world", "a": true, "aa": ["zzz", true, true, "aaa"]}),
+                "a&aa=zzz&aa&aa&aa=aaa&foo=hello%20world",
+            ),
+            (json!({}), ""),
+            (json!([]), ""),
+            (json!({"b": "", "n": 1.5, "no": false, "i": 7}), "b=&i=7&n=1.5"),
+            (json!({"k&=": "ä-._~*"}), "k%26%3D=%C3%A4-._~%2A"),
+        ] {
+            assert_eq!(encode(&Value::from(&map)).as_deref(), Ok(expected), "of {map}");
+        }
+        assert_eq!(encode(&Value::from("a=b")), Err(PdkError::thrown("args must be a table")));
+        let error = encode(&Value::from(&json!({"a": {}}))).unwrap_err().to_string();
+        assert!(error.starts_with("invalid value for query argument \"a\": got table"), "{error}");
+    }
+
+    #[test]
+    fn decodes_arguments() {
+        for (text, limit, expected) in [
+            ("", 100, json!({})),
+            ("a=1&b&a=2&a&c=", 100, json!({"a": ["1", "2", true], "b": true, "c": ""})),
+            ("x%20y=a+b%2Bc&=none&&bad=%zz%2", 100, json!({"x y": "a b+c", "bad": "%zz%2"})),
+            ("a=1&b=2&c=3", 2, json!({"a": "1", "b": "2"})),
+        ] {
+            assert_eq!(to_table(text.as_bytes(), limit).to_json(), expected, "of {text}");
+        }
+        assert_eq!(first(b"a&b=2&b=3", b"b", 100), Value::from("2"));
+        assert_eq!(first(b"a&b=2", b"a", 100), Value::Bool(true));
+        assert_eq!(first(b"a&b=2", b"c", 100), Value::Nil);
+    }
+
+    #[test]
+    fn removes_arguments_in_place() {
+        assert_eq!(without("z=1&a%62=2&y&ab", b"ab"), "z=1&y");
+        assert_eq!(without("ab=1", b"ab"), "");
+    }
+}
