@@ -1,0 +1,109 @@
+//! `kong.node`: this process.
+
+use std::fs;
+
+use crate::pdk::{PdkError, PdkResult, args};
+use crate::{Key, RequestContext, Value};
+
+pub fn get_id(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+    Ok(context.environment.node.id.to_string().into())
+}
+
+pub fn get_hostname(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+    Ok(context.environment.node.hostname.as_str().into())
+}
+
+/// The process's memory in the shape of Kong's answer. There are no shared dictionaries here; the two
+/// that the Go SDK needs to be present are, with a size of 0.
+pub fn get_memory_stats(_context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let unit = args::optional_text(args, 0, "unit")?.unwrap_or("b");
+    let scale = match args::at(args, 1) {
+        Value::Nil => 2,
+        _ => args::integer(args, 1, "scale", 0, 100)?,
+    };
+    let unit = Unit::parse(unit)?;
+    let bytes = |count| unit.show(count, scale as usize);
+    let empty = || map([("allocated_slabs", bytes(0)), ("capacity", bytes(0))]);
+    let worker =
+        map([("http_allocated_gc", bytes(resident_bytes())), ("pid", Value::Int(std::process::id().into()))]);
+    Ok(map([
+        ("lua_shared_dicts", map([("kong", empty()), ("kong_db_cache", empty())])),
+        ("workers_lua_vms", Value::List(vec![worker])),
+    ]))
+}
+
+#[derive(Clone, Copy)]
+struct Unit {
+    size: u64,
+    name: &'static str,
+}
+
+impl Unit {
+    fn parse(unit: &str) -> Result<Self, PdkError> {
+        let (size, name) = match unit {
+            "b" | "B" => (1, ""),
+            "k" | "K" => (1 << 10, "KiB"),
+            "m" | "M" => (1 << 20, "MiB"),
+            "g" | "G" => (1 << 30, "GiB"),
+            _ => {
+                return Err(PdkError::thrown(format!(
+                    "invalid unit '{unit}' (expected 'k/K', 'm/M', 'g/G' or 'b/B')"
+                )));
+            }
+        };
+        Ok(Self { size, name })
+    }
+
+    /// A number for bytes, else text such as `12.00 KiB`.
+    fn show(self, bytes: u64, scale: usize) -> Value {
+        match self.size {
+            1 => Value::Int(bytes as i64),
+            size => format!("{:.scale$} {}", bytes as f64 / size as f64, self.name).into(),
+        }
+    }
+}
+
+/// 0 where the system does not tell.
+fn resident_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kibibytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kibibytes.unwrap_or(0) * 1024
+}
+
+fn map<const N: usize>(members: [(&str, Value); N]) -> Value {
+    Value::Map(members.into_iter().map(|(name, value)| (Key::from(name), value)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pdk::fixture::{self, thrown};
+
+    #[test]
+    fn units() {
+        for (unit, scale, expected) in [
+            ("b", 2, Value::Int(1536)),
+            ("k", 2, "1.50 KiB".into()),
+            ("M", 3, "0.001 MiB".into()),
+            ("g", 0, "0 GiB".into()),
+        ] {
+            assert_eq!(Unit::parse(unit).unwrap().show(1536, scale), expected, "of {unit}");
+        }
+    }
+
+    #[test]
+    fn memory_stats_are_complete() {
+        let context = &mut fixture::context("GET", "/", &[]);
+        let stats = get_memory_stats(context, &[]).unwrap();
+        for name in ["kong", "kong_db_cache"] {
+            assert_eq!(stats.get("lua_shared_dicts").get(name).get("capacity"), &Value::Int(0));
+        }
+        let Value::List(workers) = stats.get("workers_lua_vms") else { panic!("no list: {stats:?}") };
+        assert_eq!(workers[0].get("pid").as_int(), Some(std::process::id().into()));
+        assert!(workers[0].get("http_allocated_gc").as_int().unwrap() > 0);
+        let error = thrown("invalid unit 'x' (expected 'k/K', 'm/M', 'g/G' or 'b/B')");
+        assert_eq!(get_memory_stats(context, &["x".into()]), error);
+    }
+}
