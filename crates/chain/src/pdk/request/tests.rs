@@ -1,0 +1,101 @@
+use bytes::Bytes;
+use serde_json::json;
+
+use super::*;
+use crate::RequestBody;
+use crate::pdk::fixture::{self, thrown};
+
+#[test]
+fn hosts() {
+    for (header, expected) in
+        [("Example.COM:8000", "example.com"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("", "kong")]
+    {
+        let context = &mut fixture::context("GET", "/", &[("host", header)]);
+        assert_eq!(get_host(context, &[]), Ok(expected.into()), "of {header}");
+    }
+}
+
+#[test]
+fn forwarding_headers_of_a_trusted_peer() {
+    type Getter = fn(&mut RequestContext, &[Value]) -> PdkResult;
+    for (getter, name, value, expected) in [
+        (get_forwarded_scheme as Getter, "x-forwarded-proto", "HTTPS", Value::from("https")),
+        (get_forwarded_host, "x-forwarded-host", "u@Out.test:81", "out.test".into()),
+        (get_forwarded_port, "x-forwarded-host", "out.test:81", Value::Int(81)),
+        (get_forwarded_port, "x-forwarded-port", "82", Value::Int(82)),
+        (get_forwarded_port, "x-forwarded-port", "0", Value::Int(8000)),
+        (get_forwarded_path, "x-forwarded-path", "/out", "/out".into()),
+        (get_forwarded_prefix, "x-forwarded-prefix", "/pre", "/pre".into()),
+    ] {
+        let context = &mut fixture::context("GET", "/", &[(name, value)]);
+        assert_eq!(getter(context, &[]), Ok(expected), "of {name}: {value}");
+        fixture::distrust(context);
+        for (getter, own) in [
+            (get_forwarded_scheme as Getter, Value::from("http")),
+            (get_forwarded_host, "kong".into()),
+            (get_forwarded_port, Value::Int(8000)),
+            (get_forwarded_path, "/".into()),
+            (get_forwarded_prefix, Value::Nil),
+        ] {
+            assert_eq!(getter(context, &[]), Ok(own), "without trust, with {name}");
+        }
+    }
+}
+
+#[test]
+fn stripped_prefix_is_forwarded() {
+    let context = &mut fixture::routed("/api/x");
+    assert_eq!(get_forwarded_prefix(context, &[]), Ok("/api".into()));
+}
+
+#[test]
+fn parts_of_the_target() {
+    let context = &mut fixture::context("POST", "/a%20b?x=1&y&x=2", &[]);
+    assert_eq!(get_method(context, &[]), Ok("POST".into()));
+    assert_eq!(get_raw_path(context, &[]), Ok("/a%20b".into()));
+    assert_eq!(get_path_with_query(context, &[]), Ok("/a%20b?x=1&y&x=2".into()));
+    assert_eq!(get_raw_query(context, &[]), Ok("x=1&y&x=2".into()));
+    assert_eq!(get_query(context, &[]).unwrap().to_json(), json!({"x": ["1", "2"], "y": true}));
+    assert_eq!(get_query(context, &[Value::Int(1)]).unwrap().to_json(), json!({"x": "1"}));
+    assert_eq!(get_query_arg(context, &["y".into()]), Ok(true.into()));
+    assert_eq!(get_query_arg(context, &["z".into()]), Ok(Value::Nil));
+    assert_eq!(get_query_arg(context, &[]), thrown("query argument name must be a string"));
+    assert_eq!(get_http_version(context, &[]), Ok(Value::Float(1.1)));
+}
+
+#[test]
+fn headers_are_limited() {
+    let context = &mut fixture::context("GET", "/", &[("x-a", "1"), ("x-b", "2")]);
+    assert_eq!(get_header(context, &["X_A".into()]), Ok("1".into()));
+    assert_eq!(get_header(context, &[]), thrown("header name must be a string"));
+    assert_eq!(get_headers(context, &[Value::Int(1)]).unwrap().to_json(), json!({"x-a": "1"}));
+    assert_eq!(get_headers(context, &[Value::Int(0)]), thrown("max_headers must be >= 1"));
+}
+
+#[test]
+fn bodies() {
+    let context = &mut fixture::context("POST", "/", &[("content-type", "application/json")]);
+    context.request_body = RequestBody::Bytes(Bytes::from_static(b"{\"a\":1}"));
+    assert_eq!(get_raw_body(context, &[]), Ok("{\"a\":1}".into()));
+    assert_eq!(get_raw_body(context, &[Value::Int(0)]), Ok("{\"a\":1}".into()));
+    let too_big = PdkError::returned("request body file too big: 7 > 6");
+    assert_eq!(get_raw_body(context, &[Value::Int(6)]), Err(too_big));
+    assert_eq!(get_body(context, &[]).unwrap().to_json(), json!({"a": 1}));
+    let form = get_body(context, &["application/x-www-form-urlencoded".into()]).unwrap();
+    assert_eq!(form.to_json(), json!({"{\"a\":1}": true}));
+    context.request_body = RequestBody::Gone;
+    assert_eq!(get_raw_body(context, &[]), Err(PdkError::returned("the request body is no longer there")));
+}
+
+#[test]
+fn captures_count_from_the_whole_match() {
+    let context = &mut fixture::routed("/api/x");
+    let empty = json!({"unnamed": [], "named": {}});
+    assert_eq!(get_uri_captures(context, &[]).unwrap().to_json(), empty);
+    context.matched.as_mut().unwrap().captures =
+        Captures { unnamed: vec!["/api/x".into(), "x".into()], named: vec![("id".into(), "x".into())] };
+    let captures = get_uri_captures(context, &[]).unwrap();
+    let unnamed = vec![(Key::Int(0), "/api/x".into()), (Key::Int(1), "x".into())];
+    assert_eq!(captures.get("unnamed"), &Value::Map(unnamed));
+    assert_eq!(captures.get("named").get("id"), &Value::from("x"));
+}

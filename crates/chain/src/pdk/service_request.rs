@@ -1,0 +1,256 @@
+//! `kong.service.request`: changes to the request before it goes upstream.
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
+use http::{HeaderName, HeaderValue, Method};
+
+use crate::pdk::headers::{self, Change};
+use crate::pdk::{PdkError, PdkResult, args, payload, query, request};
+use crate::{RequestBody, RequestContext, Value};
+
+const METHODS: [&str; 15] = [
+    "GET",
+    "HEAD",
+    "PUT",
+    "POST",
+    "DELETE",
+    "OPTIONS",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "PROPFIND",
+    "PROPPATCH",
+    "LOCK",
+    "UNLOCK",
+    "PATCH",
+    "TRACE",
+];
+
+/// `http` or `https`; the port stays.
+pub fn set_scheme(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let scheme = args::text(args, 0, "scheme")?;
+    if !matches!(scheme, "http" | "https") {
+        return Err(PdkError::thrown(format!("invalid scheme: {scheme}")));
+    }
+    context.upstream.scheme = Some(scheme.to_owned());
+    Ok(Value::Nil)
+}
+
+/// Replaces the upstream's path. What cannot stand in a path is percent-encoded.
+pub fn set_path(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let path = args::string(args, 0, "path")?;
+    if !path.starts_with(b"/") {
+        return Err(PdkError::thrown("path must start with /"));
+    }
+    let stays = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&'()*+,/:;=?@[]-_.~%".contains(&byte);
+    context.upstream.path = Some(query::percent_encode(path, stays));
+    Ok(Value::Nil)
+}
+
+/// As it is, except that bytes no request line can carry are percent-encoded.
+pub fn set_raw_query(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let text = query::percent_encode(args::string(args, 0, "query")?, |byte| byte.is_ascii_graphic());
+    set_query_text(context, text);
+    Ok(Value::Nil)
+}
+
+pub fn set_method(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let name = args::text(args, 0, "method")?;
+    context.request.method = Some(name)
+        .filter(|name| METHODS.contains(name))
+        .and_then(|name| Method::from_bytes(name.as_bytes()).ok())
+        .ok_or_else(|| PdkError::thrown(format!("invalid method: {name}")))?;
+    Ok(Value::Nil)
+}
+
+pub fn set_query(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let text = query::encode(args::at(args, 0))?;
+    set_query_text(context, text);
+    Ok(Value::Nil)
+}
+
+/// Removes every occurrence; the others keep their order.
+pub fn clear_query_arg(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let text = query::without(request::raw_query(context), args::string(args, 0, "query argument name")?);
+    set_query_text(context, text);
+    Ok(Value::Nil)
+}
+
+pub fn set_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    replace(context, Change::from_args(args)?);
+    Ok(Value::Nil)
+}
+
+/// Appends, in order. A request has one `Host` only, so that one is replaced.
+pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let change = Change::from_args(args)?;
+    if change.name == HOST {
+        replace(context, change);
+    } else {
+        change.add_to(&mut context.request.headers);
+    }
+    Ok(Value::Nil)
+}
+
+pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let name = headers::name_argument(args)?;
+    if name == HOST {
+        context.upstream.host_header = None;
+    }
+    context.request.headers.remove(name);
+    Ok(Value::Nil)
+}
+
+/// [`set_header`] for each; with an error in one of them none is set.
+pub fn set_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    for change in Change::all(args::at(args, 0))? {
+        replace(context, change);
+    }
+    Ok(Value::Nil)
+}
+
+pub fn set_raw_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let body = args::string(args, 0, "body")?;
+    set_single(context, CONTENT_LENGTH, HeaderValue::from(body.len()));
+    context.request.headers.remove(TRANSFER_ENCODING);
+    context.request_body = RequestBody::Bytes(body.clone());
+    Ok(Value::Nil)
+}
+
+/// A table as a form, as JSON or as multipart: by the second argument, else by the request's type.
+pub fn set_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let given = args::optional_text(args, 1, "mime")?;
+    let header = headers::first(&context.request.headers, b"content-type");
+    let content_type = given.or(header.as_str()).ok_or_else(|| {
+        PdkError::returned("content type was neither explicitly given as an argument or received as a header")
+    })?;
+    let (body, content_type) = payload::encode(args::at(args, 0), content_type)?;
+    let content_type = HeaderValue::try_from(content_type)
+        .map_err(|error| PdkError::thrown(format!("mime is no header value: {error}")))?;
+    set_raw_body(context, &[Value::Str(body)])?;
+    set_single(context, CONTENT_TYPE, content_type);
+    Ok(Value::Bool(true))
+}
+
+/// The response of this request is read completely before the client gets it.
+pub fn enable_buffering(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+    context.buffering = true;
+    Ok(Value::Nil)
+}
+
+/// On a stream: a plain connection to the upstream.
+pub fn disable_tls(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+    context.upstream.scheme = Some("tcp".to_owned());
+    Ok(Value::Bool(true))
+}
+
+/// On a stream: TLS to the upstream.
+pub fn enable_tls(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+    context.upstream.scheme = Some("tls".to_owned());
+    Ok(Value::Bool(true))
+}
+
+fn set_query_text(context: &mut RequestContext, text: String) {
+    context.request.query = Some(text).filter(|text| !text.is_empty());
+}
+
+fn replace(context: &mut RequestContext, mut change: Change) {
+    if change.name == HOST {
+        change.values.truncate(1);
+        let host = change.values.first().and_then(|value| value.to_str().ok());
+        context.upstream.host_header = host.map(str::to_owned);
+    }
+    change.replace_in(&mut context.request.headers);
+}
+
+fn set_single(context: &mut RequestContext, name: HeaderName, value: HeaderValue) {
+    context.request.headers.insert(name, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pdk::fixture::{self, thrown};
+    use serde_json::json;
+
+    #[test]
+    fn paths_are_encoded() {
+        for (path, expected) in [
+            ("/a b/ä?x", "/a%20b/%C3%A4?x"),
+            ("/%20%zz\"<", "/%20%zz%22%3C"),
+            ("/!#$&'()*+,/:;=?@[]-_.~", "/!#$&'()*+,/:;=?@[]-_.~"),
+        ] {
+            let context = &mut fixture::routed("/");
+            set_path(context, &[path.into()]).unwrap();
+            assert_eq!(context.upstream.path.as_deref(), Some(expected), "of {path}");
+        }
+        let context = &mut fixture::routed("/");
+        assert_eq!(set_path(context, &["a".into()]), thrown("path must start with /"));
+        assert_eq!(set_path(context, &[]), thrown("path must be a string"));
+    }
+
+    #[test]
+    fn words_are_checked() {
+        let context = &mut fixture::routed("/");
+        assert_eq!(set_scheme(context, &["ftp".into()]), thrown("invalid scheme: ftp"));
+        assert_eq!(set_method(context, &["get".into()]), thrown("invalid method: get"));
+        assert_eq!(set_method(context, &["BREW".into()]), thrown("invalid method: BREW"));
+        set_scheme(context, &["https".into()]).unwrap();
+        set_method(context, &["MKCOL".into()]).unwrap();
+        assert_eq!(context.upstream.scheme.as_deref(), Some("https"));
+        assert_eq!(context.request.method.as_str(), "MKCOL");
+    }
+
+    #[test]
+    fn queries_change_in_place() {
+        let context = &mut fixture::context("GET", "/?a=1&b=2&a", &[]);
+        clear_query_arg(context, &["a".into()]).unwrap();
+        assert_eq!(context.request.query.as_deref(), Some("b=2"));
+        set_query(context, &[Value::from(&json!({"foo": "hello world", "a": true}))]).unwrap();
+        assert_eq!(request::get_raw_query(context, &[]), Ok("a&foo=hello%20world".into()));
+        set_raw_query(context, &["x=\r\n&y=%41".into()]).unwrap();
+        assert_eq!(context.request.query.as_deref(), Some("x=%0D%0A&y=%41"));
+        set_raw_query(context, &["".into()]).unwrap();
+        assert_eq!(context.request.query, None);
+        assert_eq!(context.request.target, "/?a=1&b=2&a");
+    }
+
+    #[test]
+    fn headers_replace_and_append() {
+        let context = &mut fixture::context("GET", "/", &[("x-a", "0"), ("x-b", "0")]);
+        set_header(context, &["X-A".into(), "1".into()]).unwrap();
+        add_header(context, &["x-a".into(), Value::from_iter(["2", "3"])]).unwrap();
+        set_headers(context, &[Value::from(&json!({"x-b": [], "x-c": 5}))]).unwrap();
+        let headers = headers::all(&context.request.headers, 100).to_json();
+        assert_eq!(headers, json!({"x-a": ["1", "2", "3"], "x-c": "5"}));
+        clear_header(context, &["X-A".into()]).unwrap();
+        assert!(!context.request.headers.contains_key("x-a"));
+    }
+
+    #[test]
+    fn host_goes_upstream_too() {
+        let context = &mut fixture::context("GET", "/", &[("host", "a.test")]);
+        set_header(context, &["Host".into(), "b.test:1".into()]).unwrap();
+        assert_eq!(context.upstream.host_header.as_deref(), Some("b.test:1"));
+        assert_eq!(request::get_host(context, &[]), Ok("b.test".into()));
+        add_header(context, &["HOST".into(), "c.test".into()]).unwrap();
+        assert_eq!(context.request.headers.get_all(HOST).iter().count(), 1);
+        clear_header(context, &["host".into()]).unwrap();
+        assert_eq!(context.upstream.host_header, None);
+    }
+
+    #[test]
+    fn bodies_bring_their_headers() {
+        let context = &mut fixture::context("POST", "/", &[("transfer-encoding", "chunked")]);
+        set_raw_body(context, &["abc".into()]).unwrap();
+        let headers = headers::all(&context.request.headers, 100).to_json();
+        assert_eq!(headers, json!({"content-length": "3"}));
+        let table = Value::from(&json!({"b": "x y", "a": 1}));
+        let error = "content type was neither explicitly given as an argument or received as a header";
+        assert_eq!(set_body(context, std::slice::from_ref(&table)), Err(PdkError::returned(error)));
+        set_body(context, &[table, "application/x-www-form-urlencoded".into()]).unwrap();
+        assert_eq!(context.request_body.bytes().unwrap(), "a=1&b=x%20y");
+        assert_eq!(context.request.headers[CONTENT_LENGTH], "11");
+        assert_eq!(set_body(context, &[Value::Nil]), thrown("args must be a table"));
+        assert_eq!(set_raw_body(context, &[Value::Nil]), thrown("body must be a string"));
+    }
+}
