@@ -1,0 +1,188 @@
+//! `kong.response`: the response to the client, and answering in the upstream's place.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue};
+use polygate_telemetry::log;
+
+use crate::pdk::headers::{self, Change};
+use crate::pdk::{PdkError, PdkResult, args, grpc};
+use crate::{Answer, Phase, RequestContext, Source, Value};
+
+const CONTENT_TYPE_JSON: &str = "application/json; charset=utf-8";
+
+/// As it will be sent.
+pub fn get_status(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+    Ok(Value::Int(context.response.status.into()))
+}
+
+pub fn get_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    headers::get(&context.response.headers, args)
+}
+
+pub fn get_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    headers::get_all(&context.response.headers, args, context.environment.limits.response_headers)
+}
+
+/// `service`, `exit` or `error`.
+pub fn get_source(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+    Ok(context.source().as_str().into())
+}
+
+pub fn set_status(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let status = status(args, 100)?;
+    undecided(context)?.response.status = status;
+    Ok(Value::Nil)
+}
+
+pub fn set_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let change = Change::from_args(args)?.with_dashes();
+    change.replace_in(&mut undecided(context)?.response.headers);
+    Ok(Value::Nil)
+}
+
+pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let change = Change::from_args(args)?.with_dashes();
+    change.add_to(&mut undecided(context)?.response.headers);
+    Ok(Value::Nil)
+}
+
+pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let name = headers::dashed(headers::name_argument(args)?);
+    undecided(context)?.response.headers.remove(name);
+    Ok(Value::Nil)
+}
+
+/// [`set_header`] for each, an empty list clears; with an error in one of them none is set.
+pub fn set_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    let changes = Change::all(args::at(args, 0))?;
+    let headers = &mut undecided(context)?.response.headers;
+    changes.into_iter().for_each(|change| change.with_dashes().replace_in(headers));
+    Ok(Value::Nil)
+}
+
+/// Answers the request: status, body (string, table or nil) and headers, which replace those of the
+/// same name that earlier plugins set.
+pub fn exit(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    undecided(context)?;
+    let status = status(args, 100)?;
+    let (body, is_json) = match args::at(args, 1) {
+        Value::Nil => (Bytes::new(), false),
+        Value::Str(body) => (body.clone(), false),
+        table @ (Value::List(_) | Value::Map(_)) => (Bytes::from(table.to_json().to_string()), true),
+        _ => return Err(args::wrong_type("body", "a nil, string or table")),
+    };
+    if context.phase == Phase::Preread {
+        return exit_stream(context, status, body);
+    }
+    let mut given = given_headers(args)?;
+    if grpc::is_request(context) && !grpc::has_grpc_type(&given) {
+        given.remove(CONTENT_TYPE);
+        let message = grpc::message(&body, is_json);
+        grpc::describe(&mut given, status, message.as_deref());
+        answer(context, status, Bytes::new(), given);
+        return Ok(Value::Nil);
+    }
+    if is_json {
+        given.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(CONTENT_TYPE_JSON));
+    }
+    answer(context, status, body, given);
+    Ok(Value::Nil)
+}
+
+/// Answers with an error page: in the type that `headers` names, else in one the client accepts.
+pub fn error(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    undecided(context)?;
+    let status = status(args, 400)?;
+    let message = match args::at(args, 1) {
+        Value::Nil => None,
+        Value::Str(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        table @ (Value::List(_) | Value::Map(_)) => Some(table.to_json().to_string()),
+        _ => return Err(args::wrong_type("message", "a nil, string or table")),
+    };
+    let mut given = given_headers(args)?;
+    given.remove(CONTENT_LENGTH);
+    let mut body = Bytes::new();
+    if grpc::has_grpc_type(&given) || (grpc::is_request(context) && !given.contains_key(CONTENT_TYPE)) {
+        grpc::describe(&mut given, status, message.as_deref());
+    } else {
+        let wanted = given.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let accept = context.request.headers.get(ACCEPT).map(HeaderValue::as_bytes);
+        let pages = &context.environment.error_pages;
+        let (page, content_type) =
+            pages.render(status, message.as_deref(), &context.request_id, accept, wanted);
+        given.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        body = page;
+    }
+    answer(context, status, body, given);
+    Ok(Value::Nil)
+}
+
+/// On a stream there are no headers, and only the statuses that such a session can end with. The
+/// client sees the body of a success; that of a failure is for the log.
+fn exit_stream(context: &mut RequestContext, status: u16, mut body: Bytes) -> PdkResult {
+    if !matches!(status, 200 | 400 | 403 | 500 | 502 | 503) {
+        return Err(PdkError::thrown("unacceptable code, only 200, 400, 403, 500, 502 and 503 are accepted"));
+    }
+    if status >= 400 {
+        let text = String::from_utf8_lossy(&body);
+        log!(Error, "unable to proxy stream connection, status: {status}, err: {text}");
+        body = Bytes::new();
+    }
+    context.response.status = status;
+    context.answer = Some(Answer { source: Source::Exit, body });
+    Ok(Value::Nil)
+}
+
+fn answer(context: &mut RequestContext, status: u16, body: Bytes, given: HeaderMap) {
+    let headers = &mut context.response.headers;
+    for name in given.keys() {
+        headers.remove(name);
+    }
+    headers.remove(TRANSFER_ENCODING);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if given.contains_key(CONTENT_LENGTH) {
+        headers.remove(CONTENT_LENGTH);
+    }
+    for (name, value) in &given {
+        headers.append(name.clone(), value.clone());
+    }
+    context.response.status = status;
+    context.answer = Some(Answer { source: Source::Exit, body });
+}
+
+/// The third argument of `exit` and `error`.
+fn given_headers(args: &[Value]) -> Result<HeaderMap, PdkError> {
+    let mut given = HeaderMap::new();
+    let argument = args::at(args, 2);
+    if argument.is_nil() {
+        return Ok(given);
+    }
+    args::table(argument).ok_or_else(|| args::wrong_type("headers", "a nil or table"))?;
+    for change in Change::all(argument)? {
+        if change.name == TRANSFER_ENCODING {
+            log!(Warn, "[kong] manually setting Transfer-Encoding: ignored");
+        } else {
+            change.with_dashes().replace_in(&mut given);
+        }
+    }
+    Ok(given)
+}
+
+fn status(args: &[Value], low: u16) -> Result<u16, PdkError> {
+    let status = args::at(args, 0).as_int().and_then(|status| u16::try_from(status).ok());
+    status
+        .filter(|status| (low..=599).contains(status))
+        .ok_or_else(|| PdkError::thrown(format!("code must be a number between {low} and 599")))
+}
+
+/// The context, as long as nobody has decided the response.
+fn undecided(context: &mut RequestContext) -> Result<&mut RequestContext, PdkError> {
+    match context.answer {
+        None => Ok(context),
+        Some(_) => Err(PdkError::thrown("headers have already been sent")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
