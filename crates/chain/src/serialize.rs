@@ -1,0 +1,224 @@
+//! The log record: what `kong.log.serialize` answers and what log plugins send away.
+//!
+//! Field names and units are Kong's, so that dashboards and parsers built on them go on working.
+
+use polygate_model::Protocol;
+use polygate_model::entities::DEFAULT_WORKSPACE;
+use polygate_telemetry::log;
+use serde_json::{Map, Value as Json, json};
+
+use crate::context::{LogEdit, LogEditMode, Tls, Try};
+use crate::pdk::{headers, query, request};
+use crate::{Phase, RequestContext, Source};
+
+const REDACTED: [&str; 2] = ["authorization", "proxy-authorization"];
+
+/// The record of the request as it stands, with the plugins' edits applied.
+pub fn record(context: &RequestContext) -> Json {
+    let mut record = if is_stream(context) { stream_record(context) } else { http_record(context) };
+    add_common(context, &mut record);
+    for edit in &context.log_edits {
+        apply(&mut record, edit);
+    }
+    Json::Object(record)
+}
+
+/// Whether this is a session of the stream subsystem and not an HTTP request.
+pub(crate) fn is_stream(context: &RequestContext) -> bool {
+    let is_http = |protocols: &[Protocol]| protocols.is_empty() || protocols.iter().any(|it| it.is_http());
+    context.phase == Phase::Preread || context.route().is_some_and(|route| !is_http(&route.protocols))
+}
+
+/// One status per try, as `502, 200`; empty if nothing was tried.
+pub(crate) fn upstream_status(context: &RequestContext) -> String {
+    let failed = context.tries.iter().filter_map(|attempt| Some(attempt.failure?.1));
+    let answered = context.service_response.as_ref().map(|response| response.status);
+    failed.chain(answered).map(|status| status.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// What was found about the client's certificate, unless a plugin said otherwise.
+pub(crate) fn client_verify<'a>(context: &'a RequestContext, tls: &Tls) -> &'a str {
+    let found = if tls.client_chain.is_some() { "SUCCESS" } else { "NONE" };
+    context.client_verify.as_deref().unwrap_or(found)
+}
+
+/// The first certificate of a chain in PEM.
+pub(crate) fn leaf_certificate(chain: &str) -> Option<&str> {
+    const END: &str = "-----END CERTIFICATE-----\n";
+    chain.find(END).map(|at| &chain[..at + END.len()])
+}
+
+fn http_record(context: &RequestContext) -> Map<String, Json> {
+    let buffered = context.service_response.as_ref().filter(|response| response.body.is_some());
+    let upstream_status = match buffered {
+        Some(response) => json!(response.status),
+        None => json!(upstream_status(context)),
+    };
+    let limit = context.environment.limits.response_headers;
+    object(json!({
+        "request": request_record(context),
+        "upstream_uri": context.upstream.sent.as_ref().map_or("", |sent| sent.uri.as_str()),
+        "upstream_status": upstream_status,
+        "response": {
+            "status": context.response.status,
+            "headers": headers::all(&context.response.headers, limit).to_json(),
+            "size": context.bytes_sent,
+        },
+        "latencies": latencies(context),
+        "source": if context.source() == Source::Service { "upstream" } else { "kong" },
+    }))
+}
+
+fn request_record(context: &RequestContext) -> Json {
+    let (request, limits) = (&context.request, &context.environment.limits);
+    let mut fields = headers::all(&request.headers, limits.request_headers).to_json();
+    for name in REDACTED {
+        if let Some(value) = fields.get_mut(name) {
+            *value = json!("REDACTED");
+        }
+    }
+    let port = context.environment.outside_port(context.connection.local.port());
+    let url = format!("{}://{}:{port}{}", context.scheme(), request::host(context), request.target);
+    let mut record = json!({
+        "id": context.request_id,
+        "method": request.method.as_str(),
+        "uri": request.target,
+        "url": url,
+        "querystring": query::to_table(request::raw_query(context).as_bytes(), limits.uri_args).to_json(),
+        "headers": fields,
+        "size": request.size,
+    });
+    if let Some(tls) = &context.connection.tls {
+        record["tls"] = tls_record(context, tls);
+    }
+    record
+}
+
+fn tls_record(context: &RequestContext, tls: &Tls) -> Json {
+    json!({"version": tls.version, "cipher": tls.cipher, "client_verify": client_verify(context, tls)})
+}
+
+/// Milliseconds. `kong` is the time until the upstream was chosen, or all of it when none was.
+fn latencies(context: &RequestContext) -> Json {
+    let timings = &context.timings;
+    let total =
+        timings.log.map_or_else(|| timings.elapsed(), |log| log.saturating_duration_since(timings.start));
+    json!({
+        "kong": timings.until_proxied().unwrap_or(total).as_millis() as i64,
+        "proxy": timings.upstream.duration().map_or(-1, |waiting| waiting.as_millis() as i64),
+        "request": total.as_millis() as i64,
+        "receive": timings.receive.duration().unwrap_or_default().as_millis() as i64,
+    })
+}
+
+/// The gateway passes bytes through, so each side has sent what the other received.
+fn stream_record(context: &RequestContext) -> Map<String, Json> {
+    let latencies = latencies(context);
+    let mut session = json!({
+        "received": context.request.size,
+        "sent": context.bytes_sent,
+        "status": context.response.status,
+        "server_port": context.environment.outside_port(context.connection.local.port()),
+    });
+    if let Some(tls) = &context.connection.tls {
+        session["tls"] = tls_record(context, tls);
+    }
+    object(json!({
+        "session": session,
+        "upstream": {"received": context.bytes_sent, "sent": context.request.size},
+        "latencies": {"kong": latencies["kong"], "session": latencies["request"]},
+    }))
+}
+
+fn add_common(context: &RequestContext, record: &mut Map<String, Json>) {
+    let mut add = |name: &str, value: Json| drop(record.insert(name.to_owned(), value));
+    add("tries", context.tries.iter().map(try_record).collect());
+    if let Some(credential) = &context.consumer.credential {
+        let members = ["id", "consumer_id"].map(|name| (name.to_owned(), credential.get(name).to_json()));
+        add("authenticated_entity", members.into_iter().filter(|(_, value)| !value.is_null()).collect());
+    }
+    if let Some(route) = context.route() {
+        add("route", json!(route));
+    }
+    if let Some(service) = context.service() {
+        add("service", json!(service));
+    }
+    if let Some(consumer) = &context.consumer.consumer {
+        add("consumer", consumer.to_json());
+    }
+    add("client_ip", json!(context.client.ip().to_canonical()));
+    add("started_at", json!(context.timings.unix_ms(context.timings.start)));
+    add("workspace", json!(DEFAULT_WORKSPACE));
+    add("workspace_name", json!("default"));
+}
+
+fn try_record(attempt: &Try) -> Json {
+    let mut record = json!({
+        "balancer_start": attempt.balancer_start_ns / 1_000_000,
+        "balancer_start_ns": attempt.balancer_start_ns,
+        "balancer_latency": attempt.balancer_latency_ns / 1_000_000,
+        "balancer_latency_ns": attempt.balancer_latency_ns,
+        "ip": attempt.address.ip(),
+        "port": attempt.address.port(),
+    });
+    if let Some((state, code)) = attempt.failure {
+        record["state"] = json!(state);
+        record["code"] = json!(code);
+    }
+    record
+}
+
+/// An edit whose path leads through something that is no object is left out, with a line in the log.
+fn apply(record: &mut Map<String, Json>, edit: &LogEdit) {
+    if try_apply(record, edit).is_none() {
+        log!(Warn, "[kong] no object on the way to the log value '{}': not set", edit.key);
+    }
+}
+
+fn try_apply(record: &mut Map<String, Json>, edit: &LogEdit) -> Option<()> {
+    let mut names = split_key(&edit.key);
+    let last = names.pop()?;
+    let creates = !edit.value.is_nil() && edit.mode != LogEditMode::Replace;
+    let mut object = record;
+    for name in names {
+        if !creates && !object.contains_key(&name) {
+            return Some(());
+        }
+        object = object.entry(name).or_insert_with(|| json!({})).as_object_mut()?;
+    }
+    let is_wanted = match edit.mode {
+        LogEditMode::Set => true,
+        LogEditMode::Add => !object.contains_key(&last),
+        LogEditMode::Replace => object.contains_key(&last),
+    };
+    if is_wanted && edit.value.is_nil() {
+        object.shift_remove(&last);
+    } else if is_wanted {
+        object.insert(last, edit.value.to_json());
+    }
+    Some(())
+}
+
+/// The names between the dots; `\.` is a dot that belongs to a name.
+fn split_key(key: &str) -> Vec<String> {
+    let mut names = vec![String::new()];
+    let mut letters = key.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '.' => names.push(String::new()),
+            '\\' if letters.next_if_eq(&'.').is_some() => names.last_mut().expect("never empty").push('.'),
+            _ => names.last_mut().expect("never empty").push(letter),
+        }
+    }
+    names
+}
+
+fn object(json: Json) -> Map<String, Json> {
+    match json {
+        Json::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

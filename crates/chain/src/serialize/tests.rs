@@ -1,0 +1,111 @@
+use std::net::SocketAddr;
+
+use super::*;
+use crate::Value;
+use crate::context::{SentRequest, ServiceResponse};
+use crate::pdk::{client, fixture};
+
+#[test]
+fn record_of_a_short_circuit() {
+    let mut context = fixture::context("GET", "/x?a=1&b", &[("Host", "c.test"), ("Authorization", "secret")]);
+    context.response.status = 401;
+    context.bytes_sent = 321;
+    let record = record(&context);
+    assert_eq!(
+        record["request"],
+        json!({
+            "id": context.request_id, "method": "GET", "uri": "/x?a=1&b", "url": "http://c.test:8000/x?a=1&b",
+            "querystring": {"a": "1", "b": true}, "headers": {"host": "c.test", "authorization": "REDACTED"},
+            "size": 100,
+        })
+    );
+    assert_eq!(record["response"], json!({"status": 401, "headers": {}, "size": 321}));
+    assert_eq!((&record["upstream_uri"], &record["upstream_status"]), (&json!(""), &json!("")));
+    assert_eq!((&record["source"], &record["tries"]), (&json!("kong"), &json!([])));
+    assert_eq!((&record["client_ip"], &record["workspace_name"]), (&json!("203.0.113.9"), &json!("default")));
+    assert_eq!(record["latencies"]["proxy"], -1);
+    assert_eq!(
+        record["latencies"]["kong"].as_i64().unwrap() >= 0,
+        record["started_at"].as_i64().unwrap() > 0
+    );
+    for absent in ["route", "service", "consumer", "authenticated_entity", "session"] {
+        assert!(record.get(absent).is_none(), "{absent}: {record}");
+    }
+}
+
+#[test]
+fn record_of_a_proxied_request() {
+    let mut context = fixture::routed("/api/x");
+    let consumer = Value::from(&json!({"id": fixture::CONSUMER, "username": "alice"}));
+    let credential = Value::from(&json!({"id": "cred", "key": "secret"}));
+    client::authenticate(&mut context, &[consumer, credential]).unwrap();
+    let attempt = |failure| Try {
+        address: SocketAddr::from(([10, 0, 0, 1], 80)),
+        balancer_start_ns: 5_000_001,
+        balancer_latency_ns: 2_000_000,
+        failure,
+    };
+    context.tries = vec![attempt(Some(("next", 502))), attempt(None)];
+    context.proxied = true;
+    context.upstream.sent =
+        Some(SentRequest { scheme: "http", host: "service.test".into(), uri: "/x?y=1".into() });
+    context.service_response =
+        Some(ServiceResponse { status: 200, headers: fixture::headers(&[]), body: None });
+    let before = record(&context);
+    assert_eq!((&before["source"], &before["upstream_uri"]), (&json!("upstream"), &json!("/x?y=1")));
+    assert_eq!(before["upstream_status"], "502, 200");
+    assert_eq!(
+        before["tries"][0],
+        json!({
+            "balancer_start": 5, "balancer_start_ns": 5_000_001, "balancer_latency": 2,
+            "balancer_latency_ns": 2_000_000, "ip": "10.0.0.1", "port": 80, "state": "next", "code": 502,
+        })
+    );
+    assert!(before["tries"][1].get("state").is_none());
+    assert_eq!(before["authenticated_entity"], json!({"id": "cred"}));
+    assert_eq!(before["consumer"]["username"], "alice");
+    assert_eq!(before["service"]["host"], "service.test");
+    assert_eq!(before["route"]["paths"], json!(["/api"]));
+    context.service_response.as_mut().unwrap().body = Some("".into());
+    assert_eq!(record(&context)["upstream_status"], 200);
+}
+
+#[test]
+fn sessions_of_streams_have_their_own_form() {
+    let mut context = fixture::routed("/");
+    context.phase = Phase::Preread;
+    context.bytes_sent = 7;
+    let record = record(&context);
+    assert_eq!(record["session"], json!({"received": 100, "sent": 7, "status": 0, "server_port": 8000}));
+    assert_eq!(record["upstream"], json!({"received": 7, "sent": 100}));
+    assert!(record.get("request").is_none() && record.get("route").is_some());
+}
+
+#[test]
+fn edits() {
+    use LogEditMode::{Add, Replace, Set};
+    for (key, value, mode, expected) in [
+        ("a", json!(2), Set, json!({"a": 2, "o": {"x": 1}})),
+        ("a", json!(2), Add, json!({"a": 1, "o": {"x": 1}})),
+        ("n", json!(2), Add, json!({"a": 1, "o": {"x": 1}, "n": 2})),
+        ("n", json!(2), Replace, json!({"a": 1, "o": {"x": 1}})),
+        ("o.x", json!([2]), Replace, json!({"a": 1, "o": {"x": [2]}})),
+        ("o.p.q", json!(2), Set, json!({"a": 1, "o": {"x": 1, "p": {"q": 2}}})),
+        ("n.p", json!(2), Replace, json!({"a": 1, "o": {"x": 1}})),
+        ("o\\.x", json!(2), Set, json!({"a": 1, "o": {"x": 1}, "o.x": 2})),
+        ("o.x", json!(null), Set, json!({"a": 1, "o": {}})),
+        ("n.p", json!(null), Set, json!({"a": 1, "o": {"x": 1}})),
+        ("a.b", json!(2), Set, json!({"a": 1, "o": {"x": 1}})),
+    ] {
+        let mut record = object(json!({"a": 1, "o": {"x": 1}}));
+        apply(&mut record, &LogEdit { key: key.to_owned(), value: Value::from(&value), mode });
+        assert_eq!(Json::Object(record), expected, "of {key} = {value} {mode:?}");
+    }
+}
+
+#[test]
+fn leaf_is_the_first_of_the_chain() {
+    let one = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+    assert_eq!(leaf_certificate(&format!("{one}{one}")), Some(one));
+    assert_eq!(leaf_certificate("x"), None);
+}
