@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use super::errors::FieldErrors;
 use super::field::{Field, Kind, Record};
 use super::json_schema::JsonSchema;
 use super::rules::Rule;
@@ -76,13 +77,11 @@ impl Reader {
         self.check_attributes(definition, name);
         let kind = self.kind(definition, name);
         let rules = self.rules(definition, name);
-        // A default that its own field refuses shows as soon as somebody leaves the field out.
         let flag = |attribute: &str| definition.get(attribute) == Some(&Value::Bool(true));
         let kind = kind.filter(|_| self.problems.len() == problems)?;
-        let required =
-            flag("required") || (matches!(kind, Kind::Record(_)) && !definition.contains_key("required"));
-        Some(Field {
-            required,
+        let is_record = matches!(kind, Kind::Record(_));
+        let field = Field {
+            required: flag("required") || (is_record && !definition.contains_key("required")),
             default: definition.get("default").filter(|default| !default.is_null()).cloned(),
             auto: flag("auto"),
             unique: flag("unique"),
@@ -90,7 +89,22 @@ impl Reader {
             error: definition.get("err").and_then(Value::as_str).map(str::to_owned),
             kind,
             rules,
-        })
+        };
+        self.check_default(&field);
+        Some(field)
+    }
+
+    /// A default that its own field refuses would show only when somebody leaves the field out.
+    fn check_default(&mut self, field: &Field) {
+        let Some(Err(errors)) = field.default.as_ref().map(|default| field.check(&mut default.clone()))
+        else {
+            return;
+        };
+        let message = match errors {
+            FieldErrors::Message(message) => message,
+            nested => nested.to_string(),
+        };
+        self.inside("default", |reader| reader.problem(message));
     }
 
     fn type_name<'a>(&mut self, definition: &'a Map<String, Value>) -> Option<&'a str> {

@@ -4,9 +4,7 @@ use serde_json::{Map, Value};
 
 use super::field::{Field, Kind, Record, is_reference};
 
-/// Puts the secret in the place of each reference in a referenceable field and gives the references
-/// by member, as the `$refs` member of a plugin instance's configuration has them. A reference that
-/// the vault cannot resolve becomes the empty text.
+/// See [`Schema::resolve`](super::Schema::resolve).
 pub(super) fn resolve(
     record: &Record,
     members: &mut Map<String, Value>,

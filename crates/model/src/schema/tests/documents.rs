@@ -93,6 +93,8 @@ fn names_what_is_wrong_in_a_document() {
         (json!({"type": "string", "check": "host"}), "config.f.check: unknown field"),
         (json!({"type": "string", "required": "yes"}), "config.f.required: expected a boolean"),
         (json!({"type": "string", "err": 5}), "config.f.err: expected a string"),
+        (json!({"type": "integer", "default": "1"}), "config.f.default: expected an integer"),
+        (json!({"type": "string", "one_of": ["a"], "default": "b"}), "config.f.default: expected one of: a"),
         (json!({"type": "string", "examples": 5}), "config.f.examples: expected an array"),
         (json!({"type": "string", "deprecation": 5}), "config.f.deprecation: expected a record"),
         (
