@@ -220,11 +220,12 @@ mod tests {
             (Value::from("a\r\nb: c"), Err("invalid header value for \"X-A\": contains a control character")),
         ] {
             let change = Change::from_args(&[Value::from("X-A"), value.clone()]);
-            let got = change.as_ref().map(|change| {
+            let got = change.map(|change| {
                 assert_eq!(change.name, "x-a");
-                change.values.iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>()
+                change.values.iter().map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
             });
-            assert_eq!(got, expected.map_err(PdkError::thrown).as_ref().map(Clone::clone), "of {value:?}");
+            let expected = expected.map(|lines| lines.into_iter().map(str::to_owned).collect());
+            assert_eq!(got, expected.map_err(PdkError::thrown), "of {value:?}");
         }
     }
 

@@ -142,7 +142,8 @@ fn line(context: &RequestContext, level: Level, values: &[Value]) -> PdkResult {
     Ok(Value::Nil)
 }
 
-fn tagged(context: &RequestContext, message: &str) -> String {
+/// The text of a line with what tells its plugin and its request.
+pub(crate) fn tagged(context: &RequestContext, message: &str) -> String {
     let plugin = context.plugin.as_ref().map(|plugin| format!("[{}] ", plugin.name)).unwrap_or_default();
     let client = context.client.ip().to_canonical();
     format!("[kong] {plugin}{message}, client: {client}, request_id: \"{}\"", context.request_id)

@@ -260,8 +260,8 @@ fn split_family(name: &str) -> Option<(&'static str, &str)> {
 /// Not decoded, and names without regard to case: so nginx has it.
 fn argument(query: &str, name: &str) -> Value {
     let is_named = |key: &str| key.eq_ignore_ascii_case(name);
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.into_iter().find(|(key, _)| is_named(key)).map(|(_, value)| value).into()
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| is_named(key)).map(|(_, value)| value).into()
 }
 
 fn cookie(context: &RequestContext, name: &str) -> Value {

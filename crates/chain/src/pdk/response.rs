@@ -77,7 +77,7 @@ pub fn exit(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     }
     let mut given = given_headers(args)?;
     if grpc::is_request(context) && !grpc::has_grpc_type(&given) {
-        given.remove(CONTENT_TYPE);
+        given.remove(CONTENT_LENGTH);
         let message = grpc::message(&body, is_json);
         grpc::describe(&mut given, status, message.as_deref());
         answer(context, status, Bytes::new(), given);
@@ -126,7 +126,8 @@ fn exit_stream(context: &mut RequestContext, status: u16, mut body: Bytes) -> Pd
     }
     if status >= 400 {
         let text = String::from_utf8_lossy(&body);
-        log!(Error, "unable to proxy stream connection, status: {status}, err: {text}");
+        let message = format!("unable to proxy stream connection, status: {status}, err: {text}");
+        log!(Error, "{}", super::log::tagged(context, &message));
         body = Bytes::new();
     }
     context.response.status = status;
@@ -140,9 +141,8 @@ fn answer(context: &mut RequestContext, status: u16, body: Bytes, given: HeaderM
         headers.remove(name);
     }
     headers.remove(TRANSFER_ENCODING);
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    if given.contains_key(CONTENT_LENGTH) {
-        headers.remove(CONTENT_LENGTH);
+    if !given.contains_key(CONTENT_LENGTH) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
     for (name, value) in &given {
         headers.append(name.clone(), value.clone());
