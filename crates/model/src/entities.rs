@@ -1,7 +1,7 @@
 //! The typed entities and the set of them that one loaded configuration holds.
 //!
-//! Field names, defaults and units are those of the Admin API (spec: admin-api section 3); unset
-//! members are left out when serialised, which is what `kong.router.get_route` and the log record need.
+//! Field names, defaults and units are those of Kong's Admin API; unset members are left out when
+//! serialised, which is what `kong.router.get_route` and the log record need.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
