@@ -64,6 +64,7 @@ pub fn serve(settings: Settings, on_ready: impl FnOnce()) -> Result<(), Error> {
 }
 
 async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result<(), Error> {
+    warn_of_unserved(&settings);
     let mut stops = StopSignals::new()?;
     let (mut reload, mut reopen) = (signals::reload()?, signals::reopen()?);
     let listeners = workers::listen(&settings.proxy_listen, settings.workers)?;
@@ -191,6 +192,21 @@ impl Control {
         if let Some(configuration) = self.current() {
             configuration.servers.stop().await;
         }
+    }
+}
+
+/// Settings that ask for what does not exist yet.
+fn warn_of_unserved(settings: &Settings) {
+    for (property, listeners) in
+        [("admin_listen", &settings.admin_listen), ("stream_listen", &settings.stream_listen)]
+    {
+        if !listeners.is_empty() {
+            log!(Warn, "{property} has no effect: nothing listens there yet");
+        }
+    }
+    for server in settings.plugin_servers.iter().filter(|server| server.replicas > 1) {
+        let (key, replicas) = (&server.key, server.replicas);
+        log!(Warn, "pluginserver_{key}_replicas = {replicas} has no effect yet: one process is started");
     }
 }
 
