@@ -88,3 +88,41 @@ fn store(table: &mut IndexMap<String, Value>, key: &str, value: &Value) {
         table.insert(key.to_owned(), value.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::Phase;
+
+    #[test]
+    fn functions_are_bound_to_phases() {
+        const EXIT: &str = "kong.response.exit";
+        for (name, phase, refusal) in [
+            (EXIT, Phase::Access, None),
+            (
+                EXIT,
+                Phase::Log,
+                Some("function cannot be called in log phase (only in: rewrite, access, response, preread)"),
+            ),
+            ("kong.request.get_raw_body", Phase::Response, None),
+            ("kong.log.serialize", Phase::Log, None),
+            (
+                "kong.log.serialize",
+                Phase::Access,
+                Some("function cannot be called in access phase (only in: log)"),
+            ),
+        ] {
+            let context = &mut fixture::routed("/");
+            context.phase = phase;
+            let function = Function::from_name(name).unwrap();
+            let args = [Value::Int(200)];
+            // Nothing in the fixture makes it wait.
+            let poll = pin!(dispatch(context, function, &args)).poll(&mut Context::from_waker(Waker::noop()));
+            let Poll::Ready(result) = poll else { panic!("{name} waits") };
+            assert_eq!(result.err(), refusal.map(PdkError::thrown), "of {name} in {phase}");
+        }
+    }
+}
