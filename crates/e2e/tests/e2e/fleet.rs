@@ -134,6 +134,8 @@ fn routes() -> Vec<Value> {
 fn entities(upstream: &str) -> String {
     let mut file: Value =
         serde_json::from_str(&declarative::file(upstream, &routes())).expect("a declarative file is JSON");
+    // Only global configurations have a rewrite phase.
+    file["plugins"] = LANGUAGES.iter().map(|name| plugin(name, json!({}))).collect();
     file["consumers"] =
         json!([{ "id": CONSUMER_ID, "username": "jon", "custom_id": "007", "tags": ["vip"] }]);
     let address = upstream.trim_start_matches("http://");

@@ -28,6 +28,10 @@ impl Program {
         Self { plugin, calls: Vec::new(), tag: String::new(), exit: false }
     }
 
+    pub fn plugin(&self) -> &'static str {
+        self.plugin
+    }
+
     /// Adds one call; `arguments` is a JSON array.
     pub fn call(mut self, phase: &str, name: &str, arguments: Value) -> Self {
         self.calls.push(json!({ "phase": phase, "call": name, "args": arguments }));
