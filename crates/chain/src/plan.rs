@@ -48,7 +48,8 @@ impl Plan {
     pub fn new(plugins: &[Arc<dyn Plugin>], configurations: &[Arc<Configuration>]) -> Self {
         let mut plugins: Vec<_> = plugins.iter().collect();
         plugins.sort_by(|a, b| b.priority().cmp(&a.priority()).then_with(|| b.name().cmp(a.name())));
-        let entries = plugins.into_iter().filter_map(|plugin| Entry::new(&**plugin, configurations)).collect();
+        let entries =
+            plugins.into_iter().filter_map(|plugin| Entry::new(&**plugin, configurations)).collect();
         Self { entries }
     }
 

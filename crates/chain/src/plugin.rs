@@ -27,7 +27,11 @@ pub trait Plugin: Send + Sync {
 pub trait Handler: Send + Sync {
     /// Runs the handler of one phase; only called for phases that the plugin announced. What the
     /// plugin decided is in `context`, an error means that it could not decide.
-    fn run<'a>(&'a self, phase: Phase, context: &'a mut RequestContext) -> LocalFuture<'a, Result<(), Failure>>;
+    fn run<'a>(
+        &'a self,
+        phase: Phase,
+        context: &'a mut RequestContext,
+    ) -> LocalFuture<'a, Result<(), Failure>>;
 }
 
 /// A handler that did not do its work. The request fails with it: closed, never skipped.
