@@ -58,6 +58,7 @@ fn is_missing_type(text: &str) -> bool {
 fn is_zero(value: &Value) -> bool {
     match value {
         Value::Null => true,
+        Value::Number(number) => number.as_f64() == Some(0.0),
         Value::String(text) => text.is_empty(),
         Value::Object(members) => members.values().all(is_zero),
         _ => false,
