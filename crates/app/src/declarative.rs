@@ -35,7 +35,11 @@ fn nothing() -> Entities {
 }
 
 fn read(path: &Path) -> Result<String, LoadError> {
-    fs::read_to_string(path).map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })
+    fs::read_to_string(path).map_err(|cause| LoadError::Unreadable {
+        property: "declarative_config",
+        path: path.to_owned(),
+        cause,
+    })
 }
 
 fn entities(text: &str, syntax: Syntax, enabled: &Enabled) -> Result<Entities, DeclarativeError> {

@@ -30,8 +30,8 @@ pub enum LoadError {
     Settings(Vec<ConfError>),
     #[error("error loading plugin schemas: {0}")]
     Plugins(String),
-    #[error("could not read {}: {cause}", path.display())]
-    Unreadable { path: PathBuf, cause: io::Error },
+    #[error("{property}: could not read {}: {cause}; name a file that the gateway may read", path.display())]
+    Unreadable { property: &'static str, path: PathBuf, cause: io::Error },
     #[error("error parsing declarative config {origin}:\n{why}")]
     Declarative { origin: String, why: String },
     #[error(transparent)]

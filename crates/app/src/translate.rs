@@ -133,10 +133,10 @@ pub fn error_pages(settings: &Settings) -> Result<ErrorPages, LoadError> {
     let built_in = ErrorPages::default();
     let files = &settings.error_templates;
     Ok(ErrorPages {
-        json: template(&files.json, built_in.json)?,
-        plain: template(&files.plain, built_in.plain)?,
-        html: template(&files.html, built_in.html)?,
-        xml: template(&files.xml, built_in.xml)?,
+        json: template("error_template_json", &files.json, built_in.json)?,
+        plain: template("error_template_plain", &files.plain, built_in.plain)?,
+        html: template("error_template_html", &files.html, built_in.html)?,
+        xml: template("error_template_xml", &files.xml, built_in.xml)?,
         default: match settings.error_default_type {
             ErrorType::Plain => Format::Plain,
             ErrorType::Html => Format::Html,
@@ -146,7 +146,7 @@ pub fn error_pages(settings: &Settings) -> Result<ErrorPages, LoadError> {
     })
 }
 
-fn template(file: &Option<PathBuf>, built_in: String) -> Result<String, LoadError> {
+fn template(property: &'static str, file: &Option<PathBuf>, built_in: String) -> Result<String, LoadError> {
     let Some(path) = file else { return Ok(built_in) };
-    fs::read_to_string(path).map_err(|cause| LoadError::Unreadable { path: path.clone(), cause })
+    fs::read_to_string(path).map_err(|cause| LoadError::Unreadable { property, path: path.clone(), cause })
 }

@@ -108,6 +108,9 @@ async fn serve(listeners: Vec<Listener>, resolver: Resolver, shared: &Shared) {
             log!(Crit, "a listener broke off: {error}");
         }
     }
+    if *shared.stop.borrow() == Stop::Graceful {
+        worker.drain_logs().await;
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use polygate_chain::{Collected, RequestContext};
 use polygate_net::dns::Resolver;
 use polygate_telemetry::{LogFile, log};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::METRICS;
 use crate::upstream::Pool;
@@ -20,12 +21,19 @@ pub struct Worker {
     pub(crate) resolver: Resolver,
     pub(crate) pool: RefCell<Pool>,
     pub(crate) access_log: Option<Arc<LogFile>>,
-    log_queue: Sender<LogJob>,
-    log_jobs: RefCell<Option<Receiver<LogJob>>>,
+    /// `None` once the worker drains.
+    log_queue: RefCell<Option<Sender<LogJob>>>,
+    log_runner: RefCell<LogRunner>,
     next_connection: Cell<u64>,
 }
 
 type LogJob = (Box<RequestContext>, Collected);
+
+enum LogRunner {
+    Waiting(Receiver<LogJob>),
+    Started(JoinHandle<()>),
+    Done,
+}
 
 impl Worker {
     pub fn new(resolver: Resolver, access_log: Option<Arc<LogFile>>) -> Rc<Self> {
@@ -34,8 +42,8 @@ impl Worker {
             resolver,
             pool: RefCell::default(),
             access_log,
-            log_queue,
-            log_jobs: RefCell::new(Some(log_jobs)),
+            log_queue: RefCell::new(Some(log_queue)),
+            log_runner: RefCell::new(LogRunner::Waiting(log_jobs)),
             next_connection: Cell::new(1),
         })
     }
@@ -46,24 +54,44 @@ impl Worker {
 
     /// Has the `log` handlers run, detached from the request. The context is their snapshot.
     pub(crate) fn enqueue_log(&self, context: Box<RequestContext>, collected: Collected) {
-        if let Err(error) = self.log_queue.try_send((context, collected)) {
+        let queued = match &*self.log_queue.borrow() {
+            Some(queue) => queue.try_send((context, collected)).is_ok(),
+            None => false,
+        };
+        if !queued {
             METRICS.count_dropped_log();
-            log!(Error, "log phase dropped: {error}");
+            log!(Error, "log phase dropped: the queue is full or the gateway stops");
         }
     }
 
-    /// Runs queued log phases for as long as the worker lives; the first caller becomes the runner.
+    /// Runs queued log phases for as long as the worker lives; the first call starts the runner.
     pub(crate) fn start_log_runner(&self) {
-        let Some(mut jobs) = self.log_jobs.take() else { return };
-        tokio::task::spawn_local(async move {
-            let running = Arc::new(tokio::sync::Semaphore::new(LOG_RUNNING));
-            while let Some((mut context, collected)) = jobs.recv().await {
-                let Ok(permit) = running.clone().acquire_owned().await else { break };
-                tokio::task::spawn_local(async move {
-                    collected.log(&mut context).await;
-                    drop(permit);
-                });
-            }
-        });
+        let mut runner = self.log_runner.borrow_mut();
+        *runner = match std::mem::replace(&mut *runner, LogRunner::Done) {
+            LogRunner::Waiting(jobs) => LogRunner::Started(tokio::task::spawn_local(run_logs(jobs))),
+            started => started,
+        };
     }
+
+    /// Takes no further log phases and waits for those that are queued or running. Deadlines of the
+    /// handlers bound the wait.
+    pub async fn drain_logs(&self) {
+        self.log_queue.take();
+        if let LogRunner::Started(runner) = self.log_runner.replace(LogRunner::Done) {
+            // The runner only fails by a panic, which is reported where it happens.
+            let _ = runner.await;
+        }
+    }
+}
+
+async fn run_logs(mut jobs: Receiver<LogJob>) {
+    let mut running = JoinSet::new();
+    while let Some((mut context, collected)) = jobs.recv().await {
+        while running.try_join_next().is_some() {}
+        if running.len() >= LOG_RUNNING {
+            running.join_next().await;
+        }
+        running.spawn_local(async move { collected.log(&mut context).await });
+    }
+    while running.join_next().await.is_some() {}
 }
