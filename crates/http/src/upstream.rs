@@ -117,6 +117,7 @@ pub async fn send(
     worker: &Rc<Worker>,
     gateway: &Gateway,
 ) -> Result<Reply, SendError> {
+    refuse_tls(context)?;
     context.timings.balancer.begin();
     let peers = find_peers(context, worker, gateway).await?;
     let retries = context.upstream.retries.or(context.service().map(|service| service.retries)).unwrap_or(5);
@@ -161,6 +162,15 @@ pub async fn send(
         }
     }
     Err(SendError::Proxy(502))
+}
+
+/// What must be encrypted is never sent in the clear.
+fn refuse_tls(context: &RequestContext) -> Result<(), SendError> {
+    let of_service = context.service().map_or("http", |service| service.protocol.as_str());
+    match context.upstream.scheme.as_deref().unwrap_or(of_service) {
+        "http" => Ok(()),
+        other => Err(SendError::Decision(502, format!("services over {other} are not supported yet"))),
+    }
 }
 
 fn report(peers: &Peers, pick: Option<&Pick>, outcome: &Result<Reply, Broken>) {
