@@ -49,7 +49,7 @@ build_go() {
     rm -rf "$peers/go"
     mkdir -p "$peers/go/bin" "$peers/go/phases"
     cd "$fixtures/go"
-    go build -buildvcs=false -o "$peers/go/bin/" ./go-hello ./go-log ./pdk-go
+    go build -buildvcs=false -o "$peers/go/bin/" ./go-hello ./go-log ./pdk-go ./faults-go ./gate-go
     go build -buildvcs=false -o "$peers/go/phases/" ./phases/go-hello
 }
 
@@ -57,14 +57,14 @@ build_go_legacy() {
     need go "install Go 1.24 or later"
     need cc "install a C compiler: Go plugins need one"
     rm -rf "$peers/go-legacy"
-    mkdir -p "$peers/go-legacy/bin" "$peers/go-legacy/plugins"
+    mkdir -p "$peers/go-legacy/bin" "$peers/go-legacy/plugins" "$peers/go-legacy/faults"
     cd "$fixtures/go-legacy"
     # The checksum database does not know these old releases; go.sum does.
     export GONOSUMDB=github.com/Kong
     # Without codec.safe the old codec reaches into runtime internals that current Go versions refuse to link.
     go build -buildvcs=false -tags codec.safe -o "$peers/go-legacy/bin/" ./go-hello github.com/Kong/go-pluginserver
-    for plugin in go-hello-lm go-log-lm pdk-go-lm; do
-        go build -buildvcs=false -tags codec.safe -buildmode=plugin -o "$peers/go-legacy/plugins/$plugin.so" "./$plugin"
+    for plugin in plugins/go-hello-lm plugins/go-log-lm plugins/pdk-go-lm faults/faults-go-lm faults/gate-go-lm; do
+        go build -buildvcs=false -tags codec.safe -buildmode=plugin -o "$peers/go-legacy/$plugin.so" "./${plugin##*/}"
     done
 }
 
@@ -81,6 +81,6 @@ build_demo() {
 part js fixtures/js
 part python fixtures/python/requirements.txt
 part go fixtures/go
-# Two of its files are links into fixtures/go.
-part go_legacy fixtures/go-legacy fixtures/go/pdk-go
+# Some of its files are links into fixtures/go.
+part go_legacy fixtures/go-legacy fixtures/go/pdk-go fixtures/go/faults-go
 part demo demo/go demo/js demo/python
