@@ -7,6 +7,7 @@
 use std::process::ExitCode;
 
 use crate::arguments::{ArgumentError, Request};
+use crate::commands::Outcome;
 use crate::console::Console;
 
 mod arguments;
@@ -14,10 +15,14 @@ mod commands;
 mod console;
 mod control;
 mod daemon;
+mod init;
 mod instance;
 mod prefix;
 
 fn main() -> ExitCode {
+    if init::is_first_process() {
+        return end(init::run(), Console::new(0));
+    }
     let invocation = match arguments::parse(std::env::args_os().skip(1)) {
         Ok(Request::Run(invocation)) => invocation,
         Ok(Request::Overview) => return print(&commands::overview()),
@@ -32,13 +37,14 @@ fn main() -> ExitCode {
         }
     };
     let console = Console::new(invocation.verbosity);
-    match commands::run(&invocation, console) {
-        Ok(code) => code,
-        Err(error) => {
-            console.failure(error);
-            ExitCode::FAILURE
-        }
-    }
+    end(commands::run(&invocation, console), console)
+}
+
+fn end(outcome: Outcome<ExitCode>, console: Console) -> ExitCode {
+    outcome.unwrap_or_else(|error| {
+        console.failure(error);
+        ExitCode::FAILURE
+    })
 }
 
 fn print(text: &str) -> ExitCode {

@@ -29,12 +29,15 @@ pub struct GatewayBuilder {
     conf: String,
     declarative: String,
     environment: Vec<(String, String)>,
+    first_process: bool,
 }
 
 /// A running gateway.
 pub struct Gateway {
     child: Child,
     _leash: Leash,
+    /// What it was started with, to start it again.
+    builder: GatewayBuilder,
     prefix: TempDir,
     proxy: SocketAddr,
     status: SocketAddr,
@@ -47,6 +50,7 @@ impl Gateway {
             conf: String::new(),
             declarative: "_format_version: \"3.0\"\n".to_owned(),
             environment: Vec::new(),
+            first_process: false,
         }
     }
 
@@ -64,8 +68,10 @@ impl Gateway {
         self.prefix.path()
     }
 
+    /// The program's process. As the first one of a namespace it is the child of the program that made that.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        let child = self.child.id();
+        if self.builder.first_process { children_of(child).first().copied().unwrap_or(child) } else { child }
     }
 
     pub fn error_log(&self) -> String {
@@ -100,8 +106,31 @@ impl Gateway {
     /// Asks the process to end, as `polygate stop` does, and waits until it has. The prefix stays.
     #[track_caller]
     pub fn stop(&mut self) -> ExitStatus {
-        signal(self.child.id(), Signal::TERM);
-        eventually(STOP_BOUND, "the gateway's end after SIGTERM", || self.child.try_wait().ok().flatten())
+        signal(self.pid(), Signal::TERM);
+        self.ended()
+    }
+
+    /// Ends the process as a crash does: nothing is cleaned up.
+    #[track_caller]
+    pub fn kill(&mut self) {
+        signal(self.pid(), Signal::KILL);
+        self.ended();
+    }
+
+    /// Waits for the end of the process.
+    #[track_caller]
+    pub fn ended(&mut self) -> ExitStatus {
+        eventually(STOP_BOUND, "the gateway's end", || self.child.try_wait().ok().flatten())
+    }
+
+    /// Starts an ended gateway again in its prefix, with the same addresses, and waits until it is ready.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        self.child = self.builder.spawn_in(self.prefix.path());
+        self._leash = Leash::tie(self.child.id(), self.prefix.path());
+        if let Err(why) = self.wait_until_ready() {
+            panic!("the gateway did not start again: {why}");
+        }
     }
 
     /// Shows the end of the error log when the test that holds the guard panics: for a gateway that several tests
@@ -112,7 +141,7 @@ impl Gateway {
 
     /// The plugin servers' process ids: the gateway's children.
     pub fn children(&self) -> Vec<u32> {
-        children_of(self.child.id())
+        children_of(self.pid())
     }
 }
 
@@ -161,7 +190,7 @@ impl Drop for Leash {
 impl Drop for Gateway {
     fn drop(&mut self) {
         drop(self.log_on_panic());
-        signal(self.child.id(), Signal::TERM);
+        signal(self.pid(), Signal::TERM);
         let ended = within(STOP_BOUND, || self.child.try_wait().ok().flatten());
         if ended.is_none() {
             if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
@@ -190,6 +219,12 @@ impl GatewayBuilder {
 
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Runs it as the first process of a PID namespace, as a container does.
+    pub fn first_process(mut self) -> Self {
+        self.first_process = true;
         self
     }
 
@@ -226,17 +261,26 @@ impl GatewayBuilder {
         fs::write(prefix.path().join("kong.conf"), conf).expect("the prefix is writable");
         fs::write(prefix.path().join("kong.yml"), fill(&self.declarative, prefix.path()))
             .expect("the prefix is writable");
-        let output = |name| fs::File::create(prefix.path().join(name)).expect("the prefix is writable");
-        let child = command(&["start", "-c"], &prefix.path().join("kong.conf"))
-            .arg("-p")
-            .arg(prefix.path())
+        let child = self.spawn_in(prefix.path());
+        let builder = self.clone();
+        Gateway { _leash: Leash::tie(child.id(), prefix.path()), child, builder, prefix, proxy, status }
+    }
+
+    fn spawn_in(&self, prefix: &Path) -> Child {
+        let output = |name| fs::File::create(prefix.join(name)).expect("the prefix is writable");
+        let mut command = command(&["start", "-c"], &prefix.join("kong.conf"));
+        command.arg("-p").arg(prefix);
+        if self.first_process {
+            command = in_namespace(&command);
+        }
+        command
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
             .stdout(output("stdout"))
             .stderr(output("stderr"))
             .process_group(0)
             .spawn()
-            .expect("the program can be run");
-        Gateway { _leash: Leash::tie(child.id(), prefix.path()), child, prefix, proxy, status }
+            .expect("the program can be run")
     }
 
     fn conf_text(&self, prefix: &Path, proxy: SocketAddr, status: SocketAddr) -> String {
@@ -294,19 +338,37 @@ fn build_program() -> PathBuf {
 fn command(arguments: &[&str], last: &Path) -> Command {
     let mut command = Command::new(program());
     command.args(arguments).arg(last).stdin(Stdio::null());
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KONG_")) {
-        command.env_remove(name);
-    }
+    without_kong(&mut command);
     command
 }
 
-/// The processes whose parent is `pid`.
+fn without_kong(command: &mut Command) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KONG_")) {
+        command.env_remove(name);
+    }
+}
+
+/// The same run as process 1 of a new PID namespace. The user namespace is what makes that possible for anybody.
+fn in_namespace(inner: &Command) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]);
+    command.arg(inner.get_program()).args(inner.get_args());
+    without_kong(&mut command);
+    command
+}
+
+/// The processes whose parent is `pid`, zombies included.
 pub fn children_of(pid: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     processes
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|child| parent_of(*child) == Some(pid))
         .collect()
+}
+
+/// Ends a process as a crash does. One that has already ended needs no signal.
+pub fn kill(pid: u32) {
+    signal(pid, Signal::KILL);
 }
 
 fn parent_of(pid: u32) -> Option<u32> {

@@ -13,6 +13,7 @@ mod headers;
 mod javascript;
 mod kong;
 mod pdk;
+mod pid1;
 mod program;
 mod python;
 mod reload;
