@@ -15,6 +15,7 @@ use polygate_chain::{Node, Statistics};
 use polygate_config::{Settings, conf};
 use polygate_http::{Gateway, Stop};
 use polygate_net::dns::Resolver;
+use polygate_plugin_host::leftovers;
 use polygate_telemetry::log;
 use rustix::system::uname;
 use tokio::sync::watch;
@@ -79,6 +80,7 @@ async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result
         }
     });
 
+    leftovers::adopt(&settings.prefix.join("pids/plugin-servers")).await;
     let resolvers = listeners.iter().map(|_| Resolver::new(&translate::dns(&settings)));
     let resolvers = resolvers.collect::<Result<Vec<_>, _>>()?;
     let gateway = tokio::select! {

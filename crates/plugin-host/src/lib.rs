@@ -16,6 +16,7 @@
 
 pub mod counters;
 pub mod discovery;
+pub mod leftovers;
 pub mod settings;
 pub mod shape;
 pub mod status;

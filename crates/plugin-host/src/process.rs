@@ -15,6 +15,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
+use crate::leftovers::Entry;
+
 /// The search path when the gateway was started without one.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -26,6 +28,8 @@ pub(crate) struct Process {
     child: Child,
     pid: u32,
     readers: [JoinHandle<()>; 2],
+    /// Tells the next gateway, should this one be killed.
+    _entry: Entry,
 }
 
 /// The last lines that a server printed, over all its processes.
@@ -68,6 +72,7 @@ impl Process {
         let mut command = shell(&format!("exec {command}"));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let pid = child.id().ok_or(io::ErrorKind::NotFound)?;
+        let entry = Entry::add(pid, name);
         let tag = format!("[{name}:{pid}]");
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
@@ -78,7 +83,7 @@ impl Process {
             })),
             tokio::spawn(read_lines(stderr, tail.clone(), move |line| log!(Notice, "{tag} {line}"))),
         ];
-        Ok(Self { child, pid, readers })
+        Ok(Self { child, pid, readers, _entry: entry })
     }
 
     pub(crate) fn pid(&self) -> u32 {

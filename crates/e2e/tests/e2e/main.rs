@@ -11,6 +11,7 @@ mod fleet;
 mod go;
 mod headers;
 mod javascript;
+mod killed;
 mod kong;
 mod pdk;
 mod pid1;

@@ -1,0 +1,212 @@
+//! Plugin servers that outlive a gateway which was killed.
+//!
+//! The kernel tells a server when its gateway dies, but only the server itself: the workers of a Python server
+//! go on, and so does a server that does not care. The gateway therefore keeps a list of what it started, one
+//! line `<pid> <start> <server>` below a line that says where these numbers mean anything: the boot and the PID
+//! namespace. The next gateway ends what still runs before it starts anything itself.
+//!
+//! A process id alone says nothing, since the kernel gives it away again. A leader is recognised by the time of
+//! its start, in clock ticks since the boot. Without a leader the members of its process group are: as long as
+//! one of them lives the kernel does not give the group's number to another process.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{fs, io};
+
+use polygate_telemetry::log;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::time::{Instant, sleep};
+
+/// Between the polite signal and the other one.
+const GRACE: Duration = Duration::from_secs(2);
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// Children belong to the process, whichever configuration they serve, so the process has one list.
+static LIST: Mutex<List> = Mutex::new(List { file: None, started: BTreeMap::new() });
+
+struct List {
+    /// `None` until [`adopt`] was called: nothing is written then.
+    file: Option<PathBuf>,
+    started: BTreeMap<u32, Started>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Started {
+    /// Clock ticks since the boot.
+    at: u64,
+    server: String,
+}
+
+/// A process group of a gateway that is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Leftover {
+    group: u32,
+    server: String,
+    members: Vec<u32>,
+}
+
+/// What `/proc/<pid>/stat` says of a process that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stat {
+    pid: u32,
+    group: u32,
+    started: u64,
+}
+
+/// Ends the processes that `file` lists and that still run, and keeps the list of this process there from now
+/// on. To be called before any server is started, by the only gateway that uses the file.
+pub async fn adopt(file: &Path) {
+    match fs::read_to_string(file) {
+        Ok(text) => end(find(&text, &place(), &running())).await,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => log!(
+            Warn,
+            "[pluginserver] cannot read {}: {error}; processes of a killed gateway may still run",
+            file.display()
+        ),
+    }
+    let mut list = list();
+    list.file = Some(file.to_owned());
+    list.write();
+}
+
+/// Keeps a started process in the list until it is dropped.
+pub(crate) struct Entry(u32);
+
+impl Entry {
+    /// `pid` is a child that leads a process group.
+    pub(crate) fn add(pid: u32, server: &str) -> Self {
+        let mut list = list();
+        // A process that has ended already is still there: nobody has waited for it.
+        if let Some(stat) = stat(pid) {
+            list.started.insert(pid, Started { at: stat.started, server: server.to_owned() });
+            list.write();
+        }
+        Self(pid)
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut list = list();
+        list.started.remove(&self.0);
+        list.write();
+    }
+}
+
+fn list() -> MutexGuard<'static, List> {
+    LIST.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl List {
+    fn write(&self) {
+        let Some(file) = &self.file else { return };
+        let mut text = place() + "\n";
+        for (pid, Started { at, server }) in &self.started {
+            text += &format!("{pid} {at} {server}\n");
+        }
+        // Whole or not at all: the gateway may be killed in between.
+        let next = file.with_extension("new");
+        if let Err(error) = fs::write(&next, text).and_then(|()| fs::rename(&next, file)) {
+            log!(
+                Warn,
+                "[pluginserver] cannot write {}: {error}; if the gateway is killed, its plugin servers may stay",
+                file.display()
+            );
+        }
+    }
+}
+
+/// Where process ids and start times are comparable: the boot and the PID namespace.
+fn place() -> String {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{} {}", boot.trim(), namespace.display())
+}
+
+/// The groups of a list that still have members among the `running` processes.
+fn find(list: &str, place: &str, running: &[Stat]) -> Vec<Leftover> {
+    let mut lines = list.lines();
+    if lines.next() != Some(place) {
+        return vec![];
+    }
+    let leftover = |(group, Started { at, server }): (u32, Started)| {
+        let leader = running.iter().find(|it| it.pid == group);
+        if leader.is_some_and(|leader| leader.started != at) {
+            return None;
+        }
+        let members = running.iter().filter(|it| it.group == group && it.started >= at);
+        let members: Vec<_> = members.map(|it| it.pid).collect();
+        (!members.is_empty()).then_some(Leftover { group, server, members })
+    };
+    lines.filter_map(parse).filter_map(leftover).collect()
+}
+
+fn parse(line: &str) -> Option<(u32, Started)> {
+    let mut words = line.splitn(3, ' ');
+    let pid = words.next()?.parse().ok()?;
+    let at = words.next()?.parse().ok()?;
+    Some((pid, Started { at, server: words.next()?.to_owned() }))
+}
+
+async fn end(leftovers: Vec<Leftover>) {
+    for Leftover { group, server, members } in &leftovers {
+        for pid in members {
+            log!(
+                Notice,
+                "[pluginserver] ending process {pid} of pluginserver '{server}', left by a gateway that was killed"
+            );
+        }
+        signal(*group, Signal::TERM);
+    }
+    let deadline = Instant::now() + GRACE;
+    loop {
+        let running = running();
+        let still = |it: &&Leftover| running.iter().any(|process| process.group == it.group);
+        let left: Vec<_> = leftovers.iter().filter(still).collect();
+        if left.is_empty() {
+            return;
+        }
+        if Instant::now() >= deadline {
+            left.iter().for_each(|it| signal(it.group, Signal::KILL));
+            return;
+        }
+        sleep(INTERVAL).await;
+    }
+}
+
+fn signal(group: u32, signal: Signal) {
+    let Some(id) = i32::try_from(group).ok().and_then(Pid::from_raw) else { return };
+    match kill_process_group(id, signal) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+        Err(error) => log!(Warn, "[pluginserver] cannot end process group {group}: {error}; end it by hand"),
+    }
+}
+
+/// All processes that have not ended.
+fn running() -> Vec<Stat> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(stat).collect()
+}
+
+fn stat(pid: u32) -> Option<Stat> {
+    parse_stat(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// `None` for zombies too, which hold nothing and cannot be ended.
+fn parse_stat(pid: u32, text: &str) -> Option<Stat> {
+    // The name in front is in parentheses and may hold anything, parentheses too.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+    // The first of these is field 3 in proc(5): the state. The group is field 5, the start field 22.
+    let field = |number: usize| fields.get(number - 3).copied();
+    if matches!(field(3)?, "Z" | "X") {
+        return None;
+    }
+    Some(Stat { pid, group: field(5)?.parse().ok()?, started: field(22)?.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests;
