@@ -18,5 +18,6 @@ mod pid1;
 mod program;
 mod python;
 mod reload;
+mod robustness;
 mod seed;
 mod servers;

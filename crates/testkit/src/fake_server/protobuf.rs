@@ -69,6 +69,10 @@ pub(super) fn serve(
                 stream.write_all(&out)?;
             }
             Some(Call::HandleEvent(event)) => handle_event(&mut stream, shared, sequence, event, script)?,
+            Some(Call::CloseInstance(close)) => {
+                shared.record("cmd_close_instance", json!({"instance_id": close.instance_id}));
+                return Err(io::Error::other("not played: no host should ask for it"));
+            }
             other => return Err(io::Error::other(format!("unknown call {other:?}"))),
         }
     }

@@ -1,0 +1,253 @@
+//! A gateway for one case, with the plugin servers that the case may break, and a route for each fault.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use polygate_testkit::gateway::LogOnPanic;
+use polygate_testkit::peers::{fixture, peer};
+use polygate_testkit::{EchoUpstream, Gateway, Request, Response, eventually};
+use regex::Regex;
+use serde_json::{Value, json};
+
+use crate::declarative::{self, plugin, route};
+use crate::servers;
+
+/// How long a server may take to be back; a restart is held back for longer the more often it ends.
+pub const RECOVERY: Duration = Duration::from_secs(10);
+
+/// Lines of kong.conf for one plugin server, and the plugins to enable.
+#[derive(Clone)]
+pub struct Server {
+    pub name: &'static str,
+    pub plugins: Vec<&'static str>,
+    pub conf: String,
+}
+
+/// A Go program with its own server, of the same name as its plugin.
+pub fn go(name: &'static str) -> Server {
+    Server { name, plugins: vec![name], conf: servers::go(name, &peer("go/bin").join(name)) }
+}
+
+/// go-pluginserver with the plugins of fixtures/go-legacy that fail and refuse.
+pub fn go_lm() -> Server {
+    let conf = in_folder(servers::go_pluginserver("go-lm"), "go-legacy/plugins", &peer("go-legacy/faults"));
+    Server { name: "go-lm", plugins: vec!["faults-go-lm", "gate-go-lm"], conf }
+}
+
+/// kong-js-pluginserver with the plugins that fail and refuse.
+pub fn javascript() -> Server {
+    let plugins = vec!["faults-js", "gate-js"];
+    Server { name: "js", plugins, conf: javascript_in(&peer("js/faults")) }
+}
+
+/// The lines of a server `js` with the plugins of any folder.
+pub fn javascript_in(folder: &Path) -> String {
+    in_folder(servers::javascript("js"), "js/plugins", folder)
+}
+
+/// kong-python-pluginserver with the plugins that fail and refuse.
+pub fn python(flags: &str) -> Server {
+    let conf = servers::python("py", "faults", flags);
+    Server { name: "py", plugins: vec!["faults-py", "gate-py"], conf }
+}
+
+/// The lines with another folder of plugins.
+fn in_folder(conf: String, old: &str, new: &Path) -> String {
+    conf.replace(&peer(old).display().to_string(), &new.display().to_string())
+}
+
+impl Server {
+    /// Sets `pluginserver_<name>_<property>`; of two lines, the later one counts.
+    pub fn with(mut self, property: &str, value: &str) -> Self {
+        let key = self.name.replace('-', "_");
+        self.conf.push_str(&format!("pluginserver_{key}_{property} = {value}\n"));
+        self
+    }
+
+    /// Gives its events this much time.
+    pub fn event_timeout(self, limit: &str) -> Self {
+        self.with("event_timeout", limit)
+    }
+
+    /// Leaves the process to the caller, on a socket of the caller's.
+    pub fn external(mut self, socket: &Path) -> Self {
+        self.conf = self
+            .conf
+            .lines()
+            .filter(|line| !line.contains("_start_cmd "))
+            .fold(String::new(), |all, line| all + line + "\n");
+        self.with("socket", &socket.display().to_string())
+    }
+}
+
+/// A route `/<plugin>.<fault>` on which the plugin has that fault in its access phase.
+pub fn faulty(name: &str, fault: &str) -> Value {
+    let config = json!({ "phase": "access", "fault": fault, "ms": 300 });
+    route(&format!("{name}.{fault}"), &[plugin(name, config)])
+}
+
+/// A gate that opens to the key `open`.
+pub fn gate(name: &str) -> Value {
+    plugin(name, json!({ "key": "open" }))
+}
+
+/// A request that every gate lets through.
+pub fn with_key(path: &str) -> Request {
+    Request::get(path).header("X-Key", "open")
+}
+
+/// A running gateway in front of an upstream.
+pub struct Site {
+    pub gateway: Gateway,
+    pub upstream: EchoUpstream,
+}
+
+impl Site {
+    #[track_caller]
+    pub fn start(servers: &[Server], routes: &[Value]) -> Self {
+        let upstream = EchoUpstream::start();
+        let file = declarative::file(&upstream.url(), routes);
+        let gateway = Gateway::builder().conf(&conf(servers)).declarative(&file).start();
+        Self { gateway, upstream }
+    }
+
+    /// Writes other routes and makes them count.
+    #[track_caller]
+    pub fn reload(&self, routes: &[Value]) {
+        self.gateway.write_declarative(&declarative::file(&self.upstream.url(), routes));
+        self.gateway.reload();
+    }
+
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Response {
+        self.send(&Request::get(path))
+    }
+
+    #[track_caller]
+    pub fn send(&self, request: &Request) -> Response {
+        request.send(self.gateway.proxy())
+    }
+
+    /// The request must be refused, and nothing of it reach the upstream.
+    #[track_caller]
+    pub fn expect_failure(&self, path: &str, status: u16, reason: &str) {
+        let answer = self.get(&format!("{path}/refused{path}")).expect(status);
+        assert_eq!(answer.header("x-polygate-reason"), Some(reason), "{path}: {}", answer.text());
+        assert_eq!(self.upstream.hits(&format!("/refused{path}")), 0, "{path} reached the upstream");
+    }
+
+    /// The faults plugin of the route must run to its end.
+    #[track_caller]
+    pub fn expect_ran(&self, path: &str) {
+        let answer = self.get(path).expect(200);
+        assert_eq!(answer.header("x-faults-access"), Some("ran"), "{path}: {:?}", answer.headers);
+    }
+
+    /// As [`Site::expect_ran`], within the time that a server may take to be back.
+    #[track_caller]
+    pub fn expect_recovery(&self, path: &str) {
+        eventually(RECOVERY, &format!("{path} is served again"), || {
+            (self.get(path).header("x-faults-access") == Some("ran")).then_some(())
+        });
+    }
+
+    /// How often the gateway started a process for the server.
+    pub fn starts(&self, server: &str) -> usize {
+        self.count(&format!(r"starting pluginserver process for {server}\b"))
+    }
+
+    /// Matches of a pattern in the error log.
+    pub fn count(&self, pattern: &str) -> usize {
+        Regex::new(pattern).expect("a valid pattern").find_iter(&self.gateway.error_log()).count()
+    }
+}
+
+fn conf(servers: &[Server]) -> String {
+    let names: Vec<&str> = servers.iter().map(|server| server.name).collect();
+    let plugins: Vec<&str> = servers.iter().flat_map(|server| server.plugins.clone()).collect();
+    let all: String = servers.iter().map(|server| server.conf.as_str()).collect();
+    format!("plugins = bundled,{}\npluginserver_names = {}\n{all}", plugins.join(","), names.join(","))
+}
+
+/// The site of the cases that cost no server its life, for one test.
+pub struct Common {
+    pub site: &'static Site,
+    _log: LogOnPanic<'static>,
+}
+
+/// The faults plugin of each published SDK.
+pub const FAULTS: [&str; 4] = ["faults-go", "faults-go-lm", "faults-js", "faults-py"];
+/// The gate of each, highest priority first.
+pub const GATES: [&str; 4] = ["gate-go", "gate-go-lm", "gate-js", "gate-py"];
+
+pub fn common() -> Common {
+    static SITE: LazyLock<Site> = LazyLock::new(|| Site::start(&all_servers(), &common_routes()));
+    let site: &'static Site = &SITE;
+    Common { site, _log: site.gateway.log_on_panic() }
+}
+
+impl std::ops::Deref for Common {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        self.site
+    }
+}
+
+/// Servers for every plugin that fails or refuses.
+pub fn all_servers() -> [Server; 5] {
+    [go("faults-go"), go("gate-go"), go_lm(), javascript(), python("")]
+}
+
+fn common_routes() -> Vec<Value> {
+    let faults = FAULTS
+        .iter()
+        .flat_map(|name| ["none", "silent", "slow", "exit_then_calls"].map(|fault| faulty(name, fault)));
+    let special = [
+        ("faults-go", "not_utf8"),
+        ("faults-js", "unencodable"),
+        ("faults-py", "unencodable"),
+        ("faults-js", "unawaited"),
+    ];
+    let gates = GATES.iter().flat_map(|name| {
+        let closed = plugin(name, json!({ "key": "open", "reject_all": true }));
+        [route(name, &[gate(name)]), route(&format!("closed-{name}"), &[closed])]
+    });
+    faults.chain(special.map(|(name, fault)| faulty(name, fault))).chain(gates).collect()
+}
+
+/// A plugin server that the test itself runs; killed when dropped.
+pub struct External(Child);
+
+impl External {
+    /// Starts kong-python-pluginserver with its socket in `folder`.
+    pub fn python(folder: &Path) -> Self {
+        let mut command = Command::new(peer("python/bin/kong-python-pluginserver"));
+        Self::spawn(command.arg("-p").arg(folder).arg("--plugins-directory").arg(fixture("python/faults")))
+    }
+
+    pub fn javascript(folder: &Path) -> Self {
+        let mut command = Command::new(peer("js/node_modules/.bin/kong-js-pluginserver"));
+        Self::spawn(command.arg("-p").arg(folder).arg("--plugins-directory").arg(peer("js/faults")))
+    }
+
+    pub fn go_lm(folder: &Path) -> Self {
+        let mut command = Command::new(peer("go-legacy/bin/go-pluginserver"));
+        let plugins = peer("go-legacy/faults");
+        Self::spawn(command.arg("-kong-prefix").arg(folder).arg("-plugins-directory").arg(plugins))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(command.spawn().expect("the server can be run"))
+    }
+}
+
+impl Drop for External {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}

@@ -1,0 +1,108 @@
+//! Values that an SDK cannot take or cannot send, and calls that nobody waits for.
+
+use std::fs;
+
+use polygate_testkit::Request;
+use polygate_testkit::peers::peer;
+use serde_json::json;
+
+use crate::declarative::{plugin, route};
+use crate::fleet::fleet;
+use crate::program::{JS, LANGUAGES, PY, Program, ROUTE};
+use crate::robustness::site::{FAULTS, Server, Site, common, javascript_in};
+
+#[test]
+fn r16_a_call_that_go_could_not_encode_is_dropped() {
+    let site = common();
+    for _ in 0..2 {
+        let answer = site.get("/faults-go.not_utf8").expect(200);
+        assert_eq!(answer.header("x-faults-bytes"), None);
+        assert_eq!(answer.header("x-faults-access"), Some("ran"));
+    }
+    assert_eq!(site.starts("faults-go"), 1);
+}
+
+#[test]
+fn r17_query_arguments_without_a_value_keep_their_names() {
+    let fleet = fleet();
+    for name in LANGUAGES {
+        let program = Program::new(name).call("access", "kong.request.get_query", json!([10]));
+        let request = program.load_into(Request::get(&format!("{ROUTE}?flag&a=x&a")));
+        let answer = request.send(fleet.gateway.proxy()).expect(200);
+        // Go knows lists of strings only.
+        let nothing = if [JS, PY].contains(&name) { json!(true) } else { json!("") };
+        let want = json!({ "result": { "flag": [], "a": ["x", nothing] } });
+        assert_eq!(program.outcomes(&answer, "access"), [want], "{name}");
+    }
+}
+
+#[test]
+fn r18_a_route_with_headers_is_readable() {
+    let fleet = fleet();
+    for name in LANGUAGES {
+        let program = Program::new(name).call("access", "kong.router.get_route", json!([]));
+        let request = program.load_into(Request::get("/headers").header("x-pick", "yes"));
+        let answer = request.send(fleet.gateway.proxy()).expect(200);
+        assert_eq!(program.outcomes(&answer, "access")[0]["result"]["name"], "headers", "{name}");
+    }
+}
+
+#[test]
+fn r19_an_empty_map_is_a_map() {
+    let fleet = fleet();
+    for name in LANGUAGES {
+        let program = Program::new(name).call("access", "kong.request.get_query", json!([10]));
+        let answer = program.load_into(Request::get(ROUTE)).send(fleet.gateway.proxy()).expect(200);
+        assert_eq!(program.outcomes(&answer, "access"), [json!({ "result": {} })], "{name}");
+    }
+}
+
+#[test]
+fn r25_an_argument_that_cannot_be_sent_fails_its_request() {
+    let site = common();
+    for (name, server) in [("faults-js", "js"), ("faults-py", "py")] {
+        site.expect_failure(&format!("/{name}.unencodable"), 500, "plugin_error");
+        site.expect_ran(&format!("/{name}.none"));
+        assert_eq!(site.starts(server), 1, "{name}");
+    }
+}
+
+#[test]
+fn r26_calls_that_nobody_awaits_count_until_the_handler_ends() {
+    let site = common();
+    for _ in 0..2 {
+        let answer = site.get("/faults-js.unawaited").expect(200);
+        for name in ["x-faults-first", "x-faults-second"] {
+            assert_eq!(answer.header(name), Some("ran"), "{name}");
+        }
+        assert_eq!(answer.header("x-faults-late"), None);
+        site.expect_ran("/faults-js.none");
+    }
+    assert_eq!(site.starts("js"), 1);
+}
+
+/// A JavaScript server takes far longer than its limit to take in a body of 10 MiB.
+#[test]
+fn r27_the_time_limit_allows_for_a_large_body() {
+    const SIZE: usize = 10 << 20;
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    fs::copy(peer("js/plugins/pdk-js.js"), folder.path().join("pdk-js.js")).expect("a copy of the plugin");
+    let server = Server { name: "js", plugins: vec![JS], conf: javascript_in(folder.path()) };
+    let site = Site::start(&[server.event_timeout("300ms")], &[route("pdk", &[plugin(JS, json!({}))])]);
+    let program = Program::new(JS).call("access", "copy_body", json!([]));
+    let answer = site.send(&program.load_into(Request::post("/pdk/large", vec![b'x'; SIZE]))).expect(200);
+    assert_eq!(program.outcomes(&answer, "access"), [json!({ "result": SIZE })]);
+    assert_eq!(site.upstream.last("/large").body.len(), SIZE);
+}
+
+#[test]
+fn r28_a_handler_without_calls_is_an_event_too() {
+    let site = common();
+    for name in FAULTS {
+        for _ in 0..2 {
+            let answer = site.get(&format!("/{name}.silent")).expect(200);
+            assert_eq!(answer.header("x-faults-access"), None, "{name}");
+            site.expect_ran(&format!("/{name}.none"));
+        }
+    }
+}
