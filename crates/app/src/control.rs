@@ -27,7 +27,7 @@ use crate::configuration::Configuration;
 use crate::logs::{self, Logs};
 use crate::signals::{self, StopSignals};
 use crate::workers::{self, Shared, Workers};
-use crate::{Error, LoadError, status, translate};
+use crate::{Error, LoadError, status, tracing, translate};
 
 /// For workers that are told to drop everything.
 const FAST_STOP: Duration = Duration::from_millis(500);
@@ -71,6 +71,7 @@ async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result
     let listeners = workers::listen(&settings.proxy_listen, settings.workers)?;
     let control = Rc::new(Control::new(&settings)?);
     status::start(&settings, &control)?;
+    let tracer = tracing::start(&settings, &control.node)?;
     spawn_local({
         let logs = logs.clone();
         async move {
@@ -88,7 +89,8 @@ async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result
         _ = stops.next() => return Ok(()),
     };
     let (stop, stopped) = watch::channel(Stop::Running);
-    let shared = Arc::new(Shared { gateway, access_log: logs.access.clone(), stop: stopped });
+    let shared =
+        Arc::new(Shared { gateway, access_log: logs.access.clone(), tracer: tracer.clone(), stop: stopped });
     let mut workers = Workers::start(listeners.into_iter().zip(resolvers).collect(), &shared)?;
     log!(Notice, "polygate {} serves requests", env!("CARGO_PKG_VERSION"));
     on_ready();
@@ -105,6 +107,7 @@ async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result
     reloads.abort();
     end(wish, &mut stops, &stop, &mut workers).await;
     control.stop_servers().await;
+    tracing::stop(tracer).await;
     Ok(())
 }
 
@@ -220,6 +223,7 @@ fn warn_of_fixed(before: &Settings, now: &Settings) {
         ("nginx_worker_processes", before.workers != now.workers),
         ("the log files", before.logs != now.logs),
         ("the dns settings", before.dns != now.dns),
+        ("the tracing settings", before.tracing != now.tracing),
     ];
     for (what, _) in fixed.iter().filter(|(_, changed)| *changed) {
         log!(Warn, "a change of {what} takes a restart");

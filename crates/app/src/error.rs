@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use polygate_config::conf::ConfError;
 use polygate_net::dns::SetupError;
 use polygate_router::RouterError;
+use polygate_telemetry::trace::TracerError;
 
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,10 @@ pub enum Error {
     /// Threads, signals and the like, which only a system without resources refuses.
     #[error("could not set up {what}: {cause}")]
     System { what: &'static str, cause: io::Error },
+    #[error("traces cannot go to '{url}'; name a collector by a URL such as http://127.0.0.1:4318/v1/traces")]
+    TracingEndpoint { url: String },
+    #[error(transparent)]
+    Tracing(#[from] TracerError),
     #[error(transparent)]
     Dns(#[from] SetupError),
     #[error(transparent)]

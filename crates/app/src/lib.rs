@@ -5,6 +5,7 @@
 //! configuration  settings and entities -> what a worker serves requests with
 //! plugins        which of the enabled plugins are installed, and where
 //! targets        keeps the addresses of balancer targets up to date
+//! tracing        the tracer and the way to its collector
 //! workers        the threads that serve requests
 //! status         the status API and the socket of the command line
 //! check, doctor  the same steps without serving, for people
@@ -21,6 +22,7 @@ mod plugins;
 mod signals;
 mod status;
 mod targets;
+mod tracing;
 mod translate;
 mod workers;
 

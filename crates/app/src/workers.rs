@@ -9,6 +9,7 @@ use polygate_config::settings::Listen;
 use polygate_http::{Gateway, Stop, Worker};
 use polygate_net::dns::Resolver;
 use polygate_net::listen::{ListenOptions, bind};
+use polygate_telemetry::trace::Tracer;
 use polygate_telemetry::{LogFile, log};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -26,6 +27,7 @@ pub struct Listener {
 pub struct Shared {
     pub gateway: Arc<ArcSwap<Gateway>>,
     pub access_log: Option<Arc<LogFile>>,
+    pub tracer: Option<Arc<Tracer>>,
     pub stop: watch::Receiver<Stop>,
 }
 
@@ -97,7 +99,7 @@ pub fn runtime() -> Result<Runtime, Error> {
 }
 
 async fn serve(listeners: Vec<Listener>, resolver: Resolver, shared: &Shared) {
-    let worker = Worker::new(resolver, shared.access_log.clone());
+    let worker = Worker::new(resolver, shared.access_log.clone(), shared.tracer.clone());
     let mut serving = JoinSet::new();
     for Listener { socket, proxy_protocol } in listeners {
         let (gateway, stop) = (shared.gateway.clone(), shared.stop.clone());

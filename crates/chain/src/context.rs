@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Version};
 use indexmap::IndexMap;
 use polygate_model::{Consumer, Id, Plugin, Route, Service};
+use polygate_telemetry::trace::Trace;
 
 use crate::timings::Timings;
 use crate::{Answer, Environment, Phase, RequestBody, Source, Value};
@@ -20,6 +21,8 @@ pub struct RequestContext {
     /// The client's address after real-ip processing.
     pub client: SocketAddr,
     pub timings: Timings,
+    /// `None` when tracing is off.
+    pub trace: Option<Box<Trace>>,
     /// The phase that runs now.
     pub phase: Phase,
     /// The configuration whose handler runs now.
@@ -221,6 +224,7 @@ impl RequestContext {
             connection,
             client,
             timings: Timings::start_now(),
+            trace: None,
             phase: Phase::Rewrite,
             plugin: None,
             request,

@@ -3,6 +3,8 @@
 //! One order for all plugins, built in or not: priority descending, then name descending. A plugin
 //! runs at most once per request, with the most specific configuration whose scope matches.
 
+mod span;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -135,7 +137,9 @@ impl Configured {
             return Ok(());
         }
         context.plugin = Some(self.configuration.clone());
+        span::begin(&self.configuration, phase, context);
         let outcome = self.handler.run(phase, context).await;
+        span::end(&outcome, context);
         context.plugin = None;
         outcome
     }

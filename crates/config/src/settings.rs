@@ -15,12 +15,14 @@ use uuid::Uuid;
 pub use self::listen::{Listen, SoKeepalive};
 pub use self::plugin_servers::{LegacyGo, OnError, PluginServerSettings, RawBody};
 pub(crate) use self::reader::Reader;
+pub use self::tracing::{Instrumentation, Tracing};
 use crate::conf::Values;
 
 mod listen;
 mod plugin_servers;
 mod reader;
 mod resolve;
+mod tracing;
 
 /// Everything the gateway was told, resolved and checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +86,7 @@ pub struct Settings {
     pub lua_max_post_args: usize,
 
     pub dns: Dns,
+    pub tracing: Tracing,
 
     pub database: Database,
     pub declarative_config: Option<PathBuf>,

@@ -16,7 +16,7 @@ use polygate_router::{Query, path};
 use tokio::sync::oneshot;
 
 use crate::response_body::{Content, ResponseBody};
-use crate::{Gateway, Worker, client_body, forwarding, respond, upstream};
+use crate::{Gateway, Worker, client_body, forwarding, respond, tracing, upstream};
 
 type Reply = Response<ResponseBody>;
 
@@ -34,7 +34,7 @@ pub async fn run(
     gateway: Arc<Gateway>,
     client: &oneshot::Sender<Reply>,
 ) -> Reply {
-    let (mut context, mut extensions) = open(request, serial, connection, &gateway);
+    let (mut context, mut extensions) = open(request, serial, connection, &worker, &gateway);
     let mut collected = gateway.plan.collect_globals();
     let content = match steps(&mut context, &mut extensions, &mut collected, &worker, &gateway, client).await
     {
@@ -107,6 +107,7 @@ fn open(
     request: hyper::Request<Incoming>,
     serial: u64,
     connection: Arc<Connection>,
+    worker: &Worker,
     gateway: &Gateway,
 ) -> (Box<RequestContext>, Extensions) {
     let (parts, body) = request.into_parts();
@@ -135,8 +136,11 @@ fn open(
     statistics.requests_total.fetch_add(1, Relaxed);
     statistics.requests_active.fetch_add(1, Relaxed);
     let id = uuid::Uuid::new_v4().simple().to_string();
-    let context = RequestContext::new(gateway.environment.clone(), connection, client, id, request, body);
-    (Box::new(context), parts.extensions)
+    let trace = tracing::begin(worker, &request.method, &request.headers);
+    let mut context =
+        Box::new(RequestContext::new(gateway.environment.clone(), connection, client, id, request, body));
+    context.trace = trace;
+    (context, parts.extensions)
 }
 
 /// What no plugin gets to see: requests that HTTP itself refuses.

@@ -7,7 +7,7 @@ use polygate_chain::{Answer, Failure, RequestContext, Source};
 use polygate_telemetry::log;
 
 /// Names the kind of a plugin's failure for machines.
-const REASON: HeaderName = HeaderName::from_static("x-polygate-reason");
+pub const REASON: HeaderName = HeaderName::from_static("x-polygate-reason");
 
 /// A decision of the gateway (no route, no service, balancer): formatted by `Accept`, JSON by default.
 pub fn decide(context: &mut RequestContext, source: Source, status: u16, message: &str) {

@@ -13,7 +13,7 @@ use polygate_chain::{BodyError, Collected, RequestContext};
 use tokio::time::{Instant, Sleep};
 
 use crate::upstream::Lease;
-use crate::{METRICS, Worker, access_log};
+use crate::{METRICS, Worker, access_log, tracing};
 
 /// Where the bytes come from.
 pub enum Content {
@@ -143,6 +143,7 @@ impl Drop for ResponseBody {
         if let Some(file) = &worker.access_log {
             access_log::write(file, &context);
         }
+        tracing::end(&mut context);
         if collected.wants_log() {
             worker.enqueue_log(context, collected);
         }

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use crate::io::TokioIo;
 use crate::response_body::UpstreamBody;
-use crate::{Gateway, Worker, forwarding};
+use crate::{Gateway, Worker, forwarding, tracing};
 
 /// The upstream's answer, its body still on the way.
 pub struct Reply {
@@ -134,13 +134,21 @@ pub async fn send(
             failure: None,
         });
         tried.push(address);
-        let request = build(context, headers.clone(), extensions.clone(), name.as_deref(), address);
+        let mut request = build(context, headers.clone(), extensions.clone(), name.as_deref(), address);
+        let span = tracing::begin_try(context, address, attempt);
+        if let Some(trace) = &context.trace {
+            trace.propagate(span.as_ref(), request.headers_mut());
+        }
         let replayable = context.request_body.bytes().is_some();
         context.timings.upstream.begin();
         let pick = pick.map(Rc::new);
         let outcome = exchange(context, request, address, pick.clone(), worker, gateway).await;
         context.timings.upstream.finish();
         report(&peers, pick.as_deref(), &outcome);
+        tracing::end_try(
+            span,
+            outcome.as_ref().map(|it| it.status).map_err(|it| (it.status, it.message.as_str())),
+        );
         let broken = match outcome {
             Ok(reply) => return Ok(reply),
             Err(broken) => broken,

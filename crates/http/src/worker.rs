@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use polygate_chain::{Collected, RequestContext};
 use polygate_net::dns::Resolver;
+use polygate_telemetry::trace::Tracer;
 use polygate_telemetry::{LogFile, log};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, JoinSet};
@@ -21,6 +22,7 @@ pub struct Worker {
     pub(crate) resolver: Resolver,
     pub(crate) pool: RefCell<Pool>,
     pub(crate) access_log: Option<Arc<LogFile>>,
+    pub(crate) tracer: Option<Arc<Tracer>>,
     /// `None` once the worker drains.
     log_queue: RefCell<Option<Sender<LogJob>>>,
     log_runner: RefCell<LogRunner>,
@@ -36,12 +38,18 @@ enum LogRunner {
 }
 
 impl Worker {
-    pub fn new(resolver: Resolver, access_log: Option<Arc<LogFile>>) -> Rc<Self> {
+    /// `access_log` and `tracer` are `None` when they are switched off.
+    pub fn new(
+        resolver: Resolver,
+        access_log: Option<Arc<LogFile>>,
+        tracer: Option<Arc<Tracer>>,
+    ) -> Rc<Self> {
         let (log_queue, log_jobs) = channel(LOG_QUEUE);
         Rc::new(Self {
             resolver,
             pool: RefCell::default(),
             access_log,
+            tracer,
             log_queue: RefCell::new(Some(log_queue)),
             log_runner: RefCell::new(LogRunner::Waiting(log_jobs)),
             next_connection: Cell::new(1),

@@ -1,8 +1,8 @@
 //! Every property the gateway knows: its default, its type and whether it has an effect here.
 //!
-//! One row per property of Kong Gateway 3.10, the 2.x Go pair and nothing of our own: properties of
-//! ours belong to the `pluginserver_` family. A property that is not in the table and in none of the
-//! dynamic families is dropped silently, as one file is often shared by several versions.
+//! One row per property of Kong Gateway 3.10, the 2.x Go pair, and `tracing_endpoint`: the other
+//! properties of our own belong to the `pluginserver_` family. A property that is not in the table and
+//! in none of the dynamic families is dropped silently, as one file is often shared by several versions.
 
 use self::Kind::{Bool, Enum, List, Number, Size, Text, Time};
 
@@ -173,8 +173,10 @@ pub(super) static PROPERTIES: &[Property] = &[
     used("error_template_plain", "", Text),
     used("node_id", "", Text),
     used("allow_debug_header", "off", Bool),
-    unused("tracing_instrumentations", "off", List),
-    unused("tracing_sampling_rate", "0.01", Number),
+    used("tracing_instrumentations", "off", List),
+    used("tracing_sampling_rate", "0.01", Number),
+    // Ours: what the opentelemetry plugin's configuration says under Kong.
+    used("tracing_endpoint", "", Text),
     unused("dedicated_config_processing", "on", Bool),
     unused("proxy_server", "", Text),
     unused("proxy_server_ssl_verify", "on", Bool),

@@ -13,7 +13,7 @@ use super::listen::{self, Traffic};
 use super::reader::Reader;
 use super::{
     Database, Dns, DnsRecord, ErrorTemplates, ErrorType, HeaderLimits, Keepalive, LogLevel, Logs,
-    ResponseTokens, RouterFlavor, Settings, UpstreamKeepalive, UpstreamTokens, plugin_servers,
+    ResponseTokens, RouterFlavor, Settings, UpstreamKeepalive, UpstreamTokens, plugin_servers, tracing,
 };
 use crate::conf::Values;
 use crate::units::size;
@@ -68,6 +68,7 @@ impl Settings {
             lua_max_uri_args: capped(reader, "lua_max_uri_args"),
             lua_max_post_args: capped(reader, "lua_max_post_args"),
             dns: dns(reader),
+            tracing: tracing::resolve(reader),
             database: reader.choice("database", &[("postgres", Database::Postgres), ("off", Database::Off)]),
             declarative_config: reader.text("declarative_config").map(PathBuf::from),
             declarative_config_string: reader.text("declarative_config_string").map(str::to_owned),

@@ -1,0 +1,142 @@
+//! What spans say of a request, in the names of OpenTelemetry's HTTP conventions.
+//!
+//! The query is left out, as it often holds credentials.
+
+use std::net::SocketAddr;
+
+use http::header::{HOST, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Version};
+use polygate_chain::RequestContext;
+use polygate_chain::context::Matched;
+use polygate_telemetry::trace::{KeyValue, Span, Step, Trace};
+
+use crate::respond;
+
+/// Begins the trace of a request; `None` when tracing is off.
+pub fn begin(worker: &crate::Worker, method: &Method, headers: &HeaderMap) -> Option<Box<Trace>> {
+    Some(worker.tracer.as_ref()?.begin(headers, span_name(method)))
+}
+
+/// Ends the request's span, when the response was sent. Handlers of `log` still add theirs.
+pub fn end(context: &mut RequestContext) {
+    let Some(mut trace) = context.trace.take_if(|trace| trace.is_sampled()) else { return };
+    let span = &mut trace.root;
+    span.set(request_attributes(context));
+    if let Some(matched) = &context.matched {
+        let route = matched_path(matched);
+        if let Some(path) = route {
+            span.rename(format!("{} {path}", span_name(&context.request.method)));
+            span.set([KeyValue::new("http.route", path.to_owned())]);
+        }
+        span.set(matched_attributes(matched));
+    }
+    let status = context.response.status;
+    span.set([KeyValue::new("http.response.status_code", i64::from(status))]);
+    if status >= 500 {
+        let reason = context.response.headers.get(respond::REASON).filter(|_| context.answer.is_some());
+        let kind = reason.and_then(|it| it.to_str().ok()).map_or_else(|| status.to_string(), str::to_owned);
+        span.fail(kind, "");
+    }
+    span.end();
+    context.trace = Some(trace);
+}
+
+/// Begins the span of one try to reach the service.
+pub fn begin_try(context: &RequestContext, peer: SocketAddr, attempt: u16) -> Option<Span> {
+    let method = &context.request.method;
+    let mut span = context.trace.as_ref()?.step(Step::Upstream, || span_name(method).to_owned())?;
+    span.set([
+        KeyValue::new("http.request.method", method_name(method)),
+        KeyValue::new("server.address", peer.ip().to_string()),
+        KeyValue::new("server.port", i64::from(peer.port())),
+    ]);
+    if attempt > 0 {
+        span.set([KeyValue::new("http.request.resend_count", i64::from(attempt))]);
+    }
+    Some(span)
+}
+
+/// Ends the span of a try with the status of the answer, or with why there is none.
+pub fn end_try(span: Option<Span>, outcome: Result<u16, (u16, &str)>) {
+    let Some(mut span) = span else { return };
+    match outcome {
+        Ok(status) => {
+            span.set([KeyValue::new("http.response.status_code", i64::from(status))]);
+            if status >= 400 {
+                span.fail(status.to_string(), "");
+            }
+        }
+        Err((504, message)) => span.fail("timeout", message.to_owned()),
+        Err((_, message)) => span.fail("connection", message.to_owned()),
+    }
+}
+
+fn request_attributes(context: &RequestContext) -> Vec<KeyValue> {
+    let request = &context.request;
+    let path = request.target.split('?').next().unwrap_or_default();
+    let version = match request.version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        _ => "1.1",
+    };
+    let mut attributes = vec![
+        KeyValue::new("http.request.method", method_name(&request.method)),
+        KeyValue::new("url.scheme", context.scheme()),
+        KeyValue::new("url.path", path.to_owned()),
+        KeyValue::new("network.protocol.version", version),
+        KeyValue::new("client.address", context.client.ip().to_string()),
+        KeyValue::new("network.peer.address", context.connection.peer.ip().to_string()),
+        KeyValue::new("polygate.request.id", context.request_id.clone()),
+    ];
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+    if let Some(host) = request.headers.get(HOST).and_then(text) {
+        let (name, port) = polygate_router::split_host_port(&host);
+        attributes.push(KeyValue::new("server.address", name.to_owned()));
+        attributes.extend(port.map(|port| KeyValue::new("server.port", i64::from(port))));
+    }
+    let agent = request.headers.get(USER_AGENT).and_then(text);
+    attributes.extend(agent.map(|agent| KeyValue::new("user_agent.original", agent)));
+    attributes
+}
+
+fn matched_attributes(matched: &Matched) -> Vec<KeyValue> {
+    let route = &matched.route;
+    let mut attributes = vec![KeyValue::new("polygate.route.id", route.id.to_string())];
+    attributes.extend(route.name.clone().map(|name| KeyValue::new("polygate.route", name)));
+    if let Some(service) = &matched.service {
+        let name = service.name.clone().unwrap_or_else(|| service.id.to_string());
+        attributes.push(KeyValue::new("polygate.service", name));
+    }
+    attributes
+}
+
+/// The one of the route's paths that the request matched: as written, so that there are few of them.
+fn matched_path(matched: &Matched) -> Option<&str> {
+    let paths = matched.route.paths.as_deref()?;
+    let literal = paths.iter().find(|path| **path == matched.prefix);
+    let regex = || paths.iter().find(|path| path.starts_with('~'));
+    literal.or_else(regex).or(paths.first()).map(String::as_str)
+}
+
+/// Names of spans must be few, whatever clients send.
+fn span_name(method: &Method) -> &'static str {
+    match method_name(method) {
+        "_OTHER" => "HTTP",
+        name => name,
+    }
+}
+
+fn method_name(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        "TRACE" => "TRACE",
+        "CONNECT" => "CONNECT",
+        _ => "_OTHER",
+    }
+}
