@@ -21,3 +21,4 @@ mod reload;
 mod robustness;
 mod seed;
 mod servers;
+mod tracing;
