@@ -17,6 +17,7 @@ use polygate_http::{Gateway, Stop};
 use polygate_net::dns::Resolver;
 use polygate_plugin_host::leftovers;
 use polygate_telemetry::log;
+use polygate_telemetry::trace::Tracer;
 use rustix::system::uname;
 use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
@@ -36,6 +37,8 @@ const FAST_STOP: Duration = Duration::from_millis(500);
 pub struct Control {
     prefix: PathBuf,
     pub node: Arc<Node>,
+    /// `None` when tracing is off.
+    pub tracer: Option<Arc<Tracer>>,
     resolver: Resolver,
     /// `None` until the first one is loaded.
     pub configuration: RefCell<Option<Rc<Configuration>>>,
@@ -71,7 +74,6 @@ async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result
     let listeners = workers::listen(&settings.proxy_listen, settings.workers)?;
     let control = Rc::new(Control::new(&settings)?);
     status::start(&settings, &control)?;
-    let tracer = tracing::start(&settings, &control.node)?;
     spawn_local({
         let logs = logs.clone();
         async move {
@@ -89,8 +91,8 @@ async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result
         _ = stops.next() => return Ok(()),
     };
     let (stop, stopped) = watch::channel(Stop::Running);
-    let shared =
-        Arc::new(Shared { gateway, access_log: logs.access.clone(), tracer: tracer.clone(), stop: stopped });
+    let (access_log, tracer) = (logs.access.clone(), control.tracer.clone());
+    let shared = Arc::new(Shared { gateway, access_log, tracer, stop: stopped });
     let mut workers = Workers::start(listeners.into_iter().zip(resolvers).collect(), &shared)?;
     log!(Notice, "polygate {} serves requests", env!("CARGO_PKG_VERSION"));
     on_ready();
@@ -107,7 +109,7 @@ async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result
     reloads.abort();
     end(wish, &mut stops, &stop, &mut workers).await;
     control.stop_servers().await;
-    tracing::stop(tracer).await;
+    tracing::stop(control.tracer.clone()).await;
     Ok(())
 }
 
@@ -138,6 +140,7 @@ impl Control {
         };
         Ok(Self {
             prefix: settings.prefix.clone(),
+            tracer: tracing::start(settings, &node)?,
             node: Arc::new(node),
             resolver: Resolver::new(&translate::dns(settings))?,
             configuration: RefCell::default(),

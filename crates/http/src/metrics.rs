@@ -1,62 +1,56 @@
-//! Counters of the data plane, in Prometheus' text format.
+//! Counters of the data plane.
 
-use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{LazyLock, OnceLock};
+
+use polygate_telemetry::metrics::{IntCounter, Scrape, counter};
 
 /// Over all workers, for the life of the process.
-pub static METRICS: Metrics = Metrics::new();
+pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 
 pub struct Metrics {
-    by_status: [AtomicU64; 600],
-    log_dropped: AtomicU64,
-    client_gone: AtomicU64,
+    /// Those that occurred.
+    by_status: [OnceLock<IntCounter>; 600],
+    log_dropped: IntCounter,
+    client_gone: IntCounter,
 }
 
 impl Metrics {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self {
-            by_status: [const { AtomicU64::new(0) }; 600],
-            log_dropped: AtomicU64::new(0),
-            client_gone: AtomicU64::new(0),
+            by_status: [const { OnceLock::new() }; 600],
+            log_dropped: counter(
+                "polygate_log_events_dropped_total",
+                "Log phases lost to a full queue.",
+                &[],
+            ),
+            client_gone: counter(
+                "polygate_client_gone_total",
+                "Requests whose client left before the response.",
+                &[],
+            ),
         }
     }
 
     pub(crate) fn count_response(&self, status: u16) {
-        if let Some(counter) = self.by_status.get(usize::from(status)) {
-            counter.fetch_add(1, Relaxed);
-        }
+        let Some(slot) = self.by_status.get(usize::from(status)) else { return };
+        let new = || {
+            let code = status.to_string();
+            counter("polygate_http_requests_total", "Responses sent, by status.", &[("code", &code)])
+        };
+        slot.get_or_init(new).inc();
     }
 
     pub(crate) fn count_dropped_log(&self) {
-        self.log_dropped.fetch_add(1, Relaxed);
+        self.log_dropped.inc();
     }
 
     pub(crate) fn count_client_gone(&self) {
-        self.client_gone.fetch_add(1, Relaxed);
+        self.client_gone.inc();
     }
 
-    pub fn render(&self, out: &mut String) {
-        out.push_str("# HELP polygate_http_requests_total Responses sent, by status.\n");
-        out.push_str("# TYPE polygate_http_requests_total counter\n");
-        for (status, counter) in self.by_status.iter().enumerate() {
-            let count = counter.load(Relaxed);
-            if count > 0 {
-                let _ = writeln!(out, "polygate_http_requests_total{{code=\"{status}\"}} {count}");
-            }
-        }
-        for (name, help, counter) in [
-            ("polygate_log_events_dropped_total", "Log phases lost to a full queue.", &self.log_dropped),
-            (
-                "polygate_client_gone_total",
-                "Requests whose client left before the response.",
-                &self.client_gone,
-            ),
-        ] {
-            let _ = writeln!(
-                out,
-                "# HELP {name} {help}\n# TYPE {name} counter\n{name} {}",
-                counter.load(Relaxed)
-            );
-        }
+    pub fn show(&self, scrape: &Scrape) {
+        self.by_status.iter().filter_map(OnceLock::get).for_each(|counter| scrape.add(counter));
+        scrape.add(&self.log_dropped);
+        scrape.add(&self.client_gone);
     }
 }

@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod file;
 pub mod log;
+pub mod metrics;
 pub mod trace;
 
 pub use file::LogFile;

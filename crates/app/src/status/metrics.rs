@@ -1,100 +1,115 @@
 //! `/metrics`, in Prometheus' text format.
 
-use std::fmt::Write;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use polygate_http::METRICS;
 use polygate_plugin_host::{PluginCounts, PluginServers};
+use polygate_telemetry::metrics::Scrape;
+use polygate_telemetry::trace::ExportCounts;
 
 use crate::control::Control;
 
 pub fn render(control: &Control) -> String {
-    let mut out = String::new();
-    METRICS.render(&mut out);
-    let statistics = &control.node.statistics;
-    family(&mut out, "polygate_connections_active", "gauge", "Client connections that are open.");
-    line(&mut out, "polygate_connections_active", &[], statistics.connections_active.load(Relaxed));
-    family(&mut out, "polygate_connections_total", "counter", "Client connections accepted.");
-    line(&mut out, "polygate_connections_total", &[], statistics.connections_accepted.load(Relaxed));
-    let loads = control.loads.borrow();
-    family(
-        &mut out,
-        "polygate_configuration_loads_total",
-        "counter",
-        "Configurations loaded, failed ones too.",
-    );
-    line(&mut out, "polygate_configuration_loads_total", &[], loads.generation);
-    family(&mut out, "polygate_configuration_ok", "gauge", "Whether the last load succeeded.");
-    line(&mut out, "polygate_configuration_ok", &[], loads.error.is_none().into());
+    let scrape = Scrape::default();
+    METRICS.show(&scrape);
+    node(&scrape, control);
+    if let Some(tracer) = &control.tracer {
+        traces(&scrape, tracer.counts());
+    }
     if let Some(current) = control.current() {
-        plugins(&mut out, &current.servers.counts());
-        servers(&mut out, &current.servers);
+        plugins(&scrape, &current.servers.counts());
+        servers(&scrape, &current.servers);
     }
-    out
+    scrape.render()
 }
 
-fn plugins(out: &mut String, counts: &[PluginCounts]) {
-    family(out, "polygate_plugin_events_total", "counter", "Handlers run, whatever way they ended.");
+fn node(scrape: &Scrape, control: &Control) {
+    let count = |counter: &AtomicU64| counter.load(Relaxed) as f64;
+    let statistics = &control.node.statistics;
+    scrape.gauge(
+        "polygate_connections_active",
+        "Client connections that are open.",
+        &[],
+        count(&statistics.connections_active),
+    );
+    scrape.gauge(
+        "polygate_requests_active",
+        "Requests that are read or answered at the moment.",
+        &[],
+        count(&statistics.requests_active),
+    );
+    scrape.counted(
+        "polygate_connections_total",
+        "Client connections accepted.",
+        &[],
+        count(&statistics.connections_accepted),
+    );
+    let loads = control.loads.borrow();
+    scrape.counted(
+        "polygate_configuration_loads_total",
+        "Configurations loaded, failed ones too.",
+        &[],
+        loads.generation as f64,
+    );
+    let is_ok = f64::from(loads.error.is_none());
+    scrape.gauge("polygate_configuration_ok", "Whether the last load succeeded.", &[], is_ok);
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    scrape.gauge("polygate_build_info", "Always 1; the version is a label.", &version, 1.0);
+}
+
+fn traces(scrape: &Scrape, counts: &ExportCounts) {
+    for (outcome, count) in
+        [("exported", counts.exported()), ("failed", counts.failed()), ("dropped", counts.dropped())]
+    {
+        scrape.counted(
+            "polygate_trace_spans_total",
+            "Finished spans: exported, failed to reach the collector, dropped by the full queue.",
+            &[("outcome", outcome)],
+            count as f64,
+        );
+    }
+}
+
+fn plugins(scrape: &Scrape, counts: &[PluginCounts]) {
     for it in counts {
-        line(
-            out,
+        let labels = [("server", it.server.as_str()), ("plugin", it.plugin.as_str())];
+        scrape.counted(
             "polygate_plugin_events_total",
-            &[("server", &it.server), ("plugin", &it.plugin)],
-            it.events,
+            "Handlers run, whatever way they ended.",
+            &labels,
+            it.events as f64,
         );
-    }
-    family(out, "polygate_plugin_failures_total", "counter", "Handlers that failed, by reason.");
-    for it in counts {
         for (reason, count) in &it.failures {
-            let labels = [("server", &*it.server), ("plugin", &it.plugin), ("reason", reason)];
-            line(out, "polygate_plugin_failures_total", &labels, *count);
+            scrape.counted(
+                "polygate_plugin_failures_total",
+                "Handlers that failed, by reason.",
+                &[&labels[..], &[("reason", reason)]].concat(),
+                *count as f64,
+            );
         }
-    }
-    family(out, "polygate_plugin_passed_total", "counter", "Failures that let the request go on.");
-    for it in counts {
-        line(
-            out,
+        scrape.counted(
             "polygate_plugin_passed_total",
-            &[("server", &it.server), ("plugin", &it.plugin)],
-            it.passed,
+            "Failures that let the request go on.",
+            &labels,
+            it.passed as f64,
         );
     }
 }
 
-fn servers(out: &mut String, servers: &PluginServers) {
-    let servers = servers.status();
-    family(out, "polygate_plugin_server_up", "gauge", "Whether the plugin server takes events.");
-    for it in &servers {
-        line(out, "polygate_plugin_server_up", &[("server", &it.name)], (it.state == "ready").into());
-    }
-    family(out, "polygate_plugin_server_starts_total", "counter", "Processes started for the plugin server.");
-    for it in &servers {
-        line(out, "polygate_plugin_server_starts_total", &[("server", &it.name)], it.starts);
-    }
-}
-
-fn family(out: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-fn line(out: &mut String, name: &str, labels: &[(&str, &str)], value: u64) {
-    out.push_str(name);
-    for (index, (label, text)) in labels.iter().enumerate() {
-        let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        let _ = write!(out, "{}{label}=\"{text}\"", if index == 0 { '{' } else { ',' });
-    }
-    let _ = writeln!(out, "{} {value}", if labels.is_empty() { "" } else { "}" });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_have_escaped_labels() {
-        let mut out = String::new();
-        line(&mut out, "a_total", &[], 1);
-        line(&mut out, "b_total", &[("server", "x"), ("plugin", "\"\\\n")], 2);
-        assert_eq!(out, "a_total 1\nb_total{server=\"x\",plugin=\"\\\"\\\\\\n\"} 2\n");
+fn servers(scrape: &Scrape, servers: &PluginServers) {
+    for it in servers.status() {
+        let labels = [("server", it.name.as_str())];
+        scrape.gauge(
+            "polygate_plugin_server_up",
+            "Whether the plugin server takes events.",
+            &labels,
+            f64::from(it.state == "ready"),
+        );
+        scrape.counted(
+            "polygate_plugin_server_starts_total",
+            "Processes started for the plugin server.",
+            &labels,
+            it.starts as f64,
+        );
     }
 }
