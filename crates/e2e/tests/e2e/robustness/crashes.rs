@@ -95,7 +95,10 @@ fn expect_own_keys(site: &Site) {
 fn expect_new_instances(server: Server, socket: &str, gate: &str, start: fn(&Path) -> External) {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let mut process = start(folder.path());
-    let site = Site::start(&[server.external(&folder.path().join(socket))], &two_gates(gate));
+    let site = Site::start(
+        &[server.external(&folder.path().join(socket)).with("connect_timeout", "30s")],
+        &two_gates(gate),
+    );
     expect_own_keys(&site);
     for _ in 0..2 {
         drop(process);
