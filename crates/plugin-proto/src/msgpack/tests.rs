@@ -147,3 +147,13 @@ fn steps_accept_what_the_servers_send() {
     assert!(matches!(step(Value::Nil), Err(DecodeError::NotAStep(_))));
     assert_eq!(StepData::from_value(expected(vec![]).to_value()), Ok(expected(vec![])));
 }
+
+#[test]
+fn keys_that_are_no_names_stay_short_in_json() {
+    let key = |key| Value::Map(vec![(key, Value::Int(1))]).to_json().to_string();
+    assert_eq!(key(Value::Int(5)), r#"{"5":1}"#);
+    assert_eq!(key(Value::Array(vec![Value::str("a")])), r#"{"[...]":1}"#);
+    // Each level once escaped the one inside it: this would have been 2^100 backslashes.
+    let nested = (0..100).fold(Value::str("a"), |key, _| Value::Map(vec![(key, Value::Nil)]));
+    assert_eq!(nested.preview(), r#"{"{...}":null}"#);
+}

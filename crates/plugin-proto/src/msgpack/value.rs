@@ -82,12 +82,21 @@ impl Value {
             }
             Self::Array(items) => items.iter().map(Self::to_json).collect(),
             Self::Map(members) => {
-                let text = |key: &Value| match key.to_json() {
-                    Json::String(text) => text,
-                    other => other.to_string(),
-                };
-                Json::Object(members.iter().map(|(k, v)| (text(k), v.to_json())).collect::<Map<_, _>>())
+                Json::Object(members.iter().map(|(k, v)| (k.to_key(), v.to_json())).collect::<Map<_, _>>())
             }
+        }
+    }
+
+    /// The name of a member. A list or map stands for itself only: written out, each level would
+    /// escape the one inside it again, and a hundred bytes from the wire would take all memory.
+    fn to_key(&self) -> String {
+        match self {
+            Self::Array(_) => "[...]".to_owned(),
+            Self::Map(_) => "{...}".to_owned(),
+            scalar => match scalar.to_json() {
+                Json::String(text) => text,
+                other => other.to_string(),
+            },
         }
     }
 
