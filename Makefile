@@ -1,6 +1,6 @@
 # The commands of a developer and of CI, the same for both.
 
-.PHONY: peers build test lint demo bench
+.PHONY: peers build test lint demo bench fuzz
 
 # The published plugin servers and the fixture plugins, in .peers/ (quick when nothing changed).
 peers:
@@ -24,3 +24,7 @@ demo: peers build
 # Routing cost against the number of routes, in processor time of the gateway.
 bench:
 	scripts/bench-routing.sh
+
+# Every decoder of untrusted input against mutated input, one after the other. SECONDS is for each.
+fuzz:
+	scripts/fuzz.sh $(or $(SECONDS),600)

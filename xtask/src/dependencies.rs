@@ -15,11 +15,11 @@ const LAYERS: [&[&str]; 7] = [
     &["http", "plugin-host"],
     &["app"],
     &["gateway"],
-    &["e2e", "testkit"],
+    &["e2e", "fuzz", "testkit"],
 ];
 
 /// The crates that may know how plugin servers speak.
-const KNOW_PLUGIN_PROTO: [&str; 2] = ["plugin-host", "testkit"];
+const KNOW_PLUGIN_PROTO: [&str; 3] = ["plugin-host", "testkit", "fuzz"];
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -62,7 +62,7 @@ fn check_manifest(name: &str, text: &str) -> Result<(), String> {
         if dependency == "plugin-proto" && !KNOW_PLUGIN_PROTO.contains(&name) {
             return Err(format!(
                 "plugin-proto is only for {}, not for: {name}",
-                KNOW_PLUGIN_PROTO.join(" and ")
+                KNOW_PLUGIN_PROTO.join(", ")
             ));
         }
     }

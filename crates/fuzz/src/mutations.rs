@@ -1,0 +1,184 @@
+//! What plugins do to a request: calls of PDK functions, one after another.
+//!
+//! After every call the request and its response must be ones that can be sent: no header, path or
+//! query can break out of its line, a status is one, a refused call changed nothing, and nothing
+//! changes an answer once it was given.
+
+mod script;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Version};
+use polygate_chain::context::{Captures, Matched, Request};
+use polygate_chain::pdk::{self, Function, PdkResult};
+use polygate_chain::{
+    Connection, Environment, Node, Phase, RequestBody, RequestContext, Statistics, TrustedIps, Value,
+    serialize,
+};
+use polygate_config::declarative::{self, Syntax};
+use polygate_model::schema::Schema;
+use polygate_model::{Entities, Id};
+use polygate_telemetry::{Level, log};
+
+use script::Step;
+
+static ENTITIES: LazyLock<Arc<Entities>> = LazyLock::new(|| {
+    let text = r#"{"_format_version": "3.0", "consumers": [{"username": "alice"}],
+        "upstreams": [{"name": "balanced"}], "services": [{"url": "http://service.test/base", "routes": [
+        {"paths": ["/api"], "protocols": ["http", "https"]}]}]}"#;
+    let plugins = HashMap::<String, Schema>::new();
+    Arc::new(declarative::load(text, Syntax::Json, &plugins, 1.0).expect("a configuration of our own"))
+});
+
+/// A script: see the `script` module.
+pub fn mutations(data: &[u8]) {
+    // The emergency level cannot be switched off, and would fill the fuzzer's output.
+    log::set_level(Level::Emerg);
+    let mut context = context();
+    for step in script::steps(data) {
+        match step {
+            Step::Phase(phase) => context.phase = phase,
+            Step::Body(body) => context.request_body = RequestBody::Bytes(body),
+            Step::Call(Function::LogEmerg, _) => {}
+            Step::Call(function, args) => run(&mut context, function, &args),
+        }
+    }
+    let record = serialize::record(&context).to_string();
+    serde_json::from_str::<serde::de::IgnoredAny>(&record).expect("the log record is JSON");
+}
+
+fn run(context: &mut RequestContext, function: Function, args: &[Value]) {
+    let before = Heads::of(context);
+    let result = call(context, function, args);
+    let after = Heads::of(context);
+    let say = || format!("after {} {args:?} with {result:?}", function.name());
+    if result.is_err() {
+        assert_eq!(after, before, "a refused call changed something {}", say());
+    }
+    if before.answer.is_some() {
+        assert_eq!(after.answered(), before.answered(), "an answer changed {}", say());
+    }
+    after.can_be_sent(context.phase, &say);
+}
+
+/// Nothing here makes a function wait.
+fn call(context: &mut RequestContext, function: Function, args: &[Value]) -> PdkResult {
+    match pin!(pdk::dispatch(context, function, args)).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => panic!("{} waits", function.name()),
+    }
+}
+
+/// What goes to the upstream and to the client.
+#[derive(Debug, Clone, PartialEq)]
+struct Heads {
+    request: HeaderMap,
+    query: Option<String>,
+    path: Option<String>,
+    host: Option<String>,
+    scheme: Option<String>,
+    target: Option<(String, u16)>,
+    status: u16,
+    response: HeaderMap,
+    answer: Option<Bytes>,
+}
+
+impl Heads {
+    fn of(context: &RequestContext) -> Self {
+        let upstream = &context.upstream;
+        Self {
+            request: context.request.headers.clone(),
+            query: context.request.query.clone(),
+            path: upstream.path.clone(),
+            host: upstream.host_header.clone(),
+            scheme: upstream.scheme.clone(),
+            target: upstream.target.clone(),
+            status: context.response.status,
+            response: context.response.headers.clone(),
+            answer: context.answer.as_ref().map(|answer| answer.body.clone()),
+        }
+    }
+
+    fn answered(&self) -> (u16, &HeaderMap, &Option<Bytes>) {
+        (self.status, &self.response, &self.answer)
+    }
+
+    fn can_be_sent(&self, phase: Phase, say: &dyn Fn() -> String) {
+        for (name, value) in self.request.iter().chain(&self.response) {
+            assert!(name.as_str().bytes().all(is_token), "header name {name:?} {}", say());
+            assert!(!value.as_bytes().iter().any(is_break), "header value {value:?} {}", say());
+        }
+        let is_status = self.status == 0 && self.answer.is_none() || (100..=599).contains(&self.status);
+        assert!(is_status, "status {} {}", self.status, say());
+        for text in [&self.query, &self.path].into_iter().flatten() {
+            assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "request line {text:?} {}", say());
+        }
+        assert!(self.path.as_ref().is_none_or(|path| path.starts_with('/')), "{:?} {}", self.path, say());
+        for text in self.host.iter().chain(self.target.as_ref().map(|(host, _)| host)) {
+            assert!(HeaderValue::from_str(text).is_ok(), "host {text:?} {}", say());
+        }
+        if phase != Phase::Preread
+            && let Some(scheme) = &self.scheme
+        {
+            assert!(
+                ["http", "https", "tcp", "tls"].contains(&scheme.as_str()),
+                "scheme {scheme:?} {}",
+                say()
+            );
+        }
+    }
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// RFC 9110, section 5.5: these end a field early for some reader.
+fn is_break(byte: &u8) -> bool {
+    matches!(byte, b'\r' | b'\n' | 0)
+}
+
+/// A request from a trusted peer that matched a route and its service.
+fn context() -> RequestContext {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [("host", "client.test"), ("accept", "text/html"), ("x-forwarded-for", "192.0.2.1")]
+    {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let request = Request {
+        method: Method::POST,
+        target: "/api/x?a=1&b".to_owned(),
+        path: "/api/x".to_owned(),
+        query: Some("a=1&b".to_owned()),
+        version: Version::HTTP_11,
+        headers,
+        size: 100,
+        serial: 1,
+    };
+    let connection = Connection {
+        peer: SocketAddr::from(([127, 0, 0, 1], 40_000)),
+        local: SocketAddr::from(([127, 0, 0, 1], 8000)),
+        tls: None,
+        serial: 1,
+    };
+    let node = Node { id: Id::nil(), hostname: "node.test".to_owned(), statistics: Statistics::default() };
+    let mut environment = Environment::new(ENTITIES.clone(), Arc::new(node));
+    environment.trusted_ips = TrustedIps::new(vec!["127.0.0.0/8".parse().expect("a network")]);
+    let client = SocketAddr::from(([203, 0, 113, 9], 50_000));
+    let id = "0123456789abcdef0123456789abcdef".to_owned();
+    let body = RequestBody::Bytes(Bytes::new());
+    let mut context =
+        RequestContext::new(Arc::new(environment), Arc::new(connection), client, id, request, body);
+    context.phase = Phase::Access;
+    let route = ENTITIES.routes.values().next().expect("the configuration has a route").clone();
+    let service = ENTITIES.services.values().next().cloned();
+    context.matched =
+        Some(Matched { route, service, prefix: "/api".to_owned(), captures: Captures::default() });
+    context
+}
