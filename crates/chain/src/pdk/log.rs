@@ -65,6 +65,10 @@ pub fn deprecation(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     line(context, Level::Warn, &[message.into()])
 }
 
+/// How many objects of the record one key may walk through. Each of them is a level of nesting, and a
+/// record that is nested without end overflows the stack of whoever builds, writes or reads it.
+const KEY_DOTS: usize = 100;
+
 /// JSON text: see [`serialize::record`].
 pub fn serialize(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
     let record = serialize::record(context);
@@ -74,6 +78,10 @@ pub fn serialize(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
 /// Changes the record when it is built: `key`, `value`, `{mode = set, add or replace}`.
 pub fn set_serialize_value(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let key = args::text(args, 0, "key")?.to_owned();
+    let dots = key.matches('.').count();
+    if dots > KEY_DOTS {
+        return Err(PdkError::thrown(format!("key must have at most {KEY_DOTS} dots: given {dots}")));
+    }
     let options = args::at(args, 2);
     if !options.is_nil() && args::table(options).is_none() {
         return Err(args::wrong_type("options", "a table"));
@@ -208,5 +216,10 @@ mod tests {
         let error = "mode must be 'set', 'add' or 'replace': given put";
         assert_eq!(set_serialize_value(context, &wrong), thrown(error));
         assert_eq!(set_serialize_value(context, &[]), thrown("key must be a string"));
+        let deep = ["a.".repeat(200_000).into(), Value::Int(1)];
+        assert_eq!(
+            set_serialize_value(context, &deep),
+            thrown("key must have at most 100 dots: given 200000")
+        );
     }
 }
