@@ -212,10 +212,6 @@ fn warn_of_unserved(settings: &Settings) {
             log!(Warn, "{property} has no effect: nothing listens there yet");
         }
     }
-    for server in settings.plugin_servers.iter().filter(|server| server.replicas > 1) {
-        let (key, replicas) = (&server.key, server.replicas);
-        log!(Warn, "pluginserver_{key}_replicas = {replicas} has no effect yet: one process is started");
-    }
 }
 
 /// What a reload does not change.

@@ -7,13 +7,11 @@ use std::time::Duration;
 use polygate_chain::error_page::{ErrorPages, Format};
 use polygate_chain::{Limits, TrustedIps};
 use polygate_config::Settings;
-use polygate_config::settings::{
-    DnsRecord, ErrorType, Listen, OnError, PluginServerSettings, RawBody, SoKeepalive,
-};
+use polygate_config::settings::{DnsRecord, ErrorType, Listen, PluginServerSettings, RawBody, SoKeepalive};
 use polygate_http::{HttpSettings, Tokens};
 use polygate_net::dns::{DnsSettings, RecordKind};
 use polygate_net::listen::{Keepalive, ListenOptions};
-use polygate_plugin_host::{self as host, BodyMode, Query, ServerSettings};
+use polygate_plugin_host::{BodyMode, Query, ServerSettings};
 
 use crate::LoadError;
 
@@ -36,20 +34,23 @@ fn plugin_server(server: &PluginServerSettings, legacy: Option<&[String]>) -> Se
             (None, Some(commands)) => Query::Each(commands.to_vec()),
             (None, None) => Query::None,
         },
+        replicas: server.replicas,
+        start_timeout: server.start_timeout,
         connect_timeout: server.connect_timeout,
         event_timeout: server.event_timeout,
-        on_error: match server.on_error {
-            OnError::Closed => host::OnError::Closed,
-            OnError::Open => host::OnError::Open,
-        },
+        step_timeout: server.step_timeout,
+        on_error: server.on_error,
         body: match server.body {
             RawBody::Bytes => BodyMode::Bytes,
             RawBody::Text => BodyMode::Text,
             RawBody::Auto => BodyMode::Auto,
         },
         max_concurrency: server.max_concurrency,
+        max_queue: server.max_queue,
+        breaker_failures: server.breaker_failures,
         max_events: server.max_events,
         max_memory: server.max_memory,
+        max_age: server.max_age,
     }
 }
 

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use uuid::Uuid;
 
 pub use self::listen::{Listen, SoKeepalive};
-pub use self::plugin_servers::{LegacyGo, OnError, PluginServerSettings, RawBody};
+pub use self::plugin_servers::{LegacyGo, PluginServerSettings, RawBody};
 pub(crate) use self::reader::Reader;
 pub use self::tracing::{Instrumentation, Tracing};
 use crate::conf::Values;

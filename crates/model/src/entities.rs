@@ -163,8 +163,22 @@ pub struct Plugin {
     pub consumer: Option<Reference>,
     pub protocols: Vec<Protocol>,
     pub enabled: bool,
+    /// Overrides what the plugin's server says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_error: Option<OnError>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
+}
+
+/// What happens to a request whose plugin failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// It fails.
+    #[default]
+    Closed,
+    /// It goes on without the plugin, with a warning in the log.
+    Open,
 }
 
 impl Plugin {

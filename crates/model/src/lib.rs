@@ -9,6 +9,6 @@ pub mod lua_pattern;
 pub mod schema;
 
 pub use entities::{
-    CaCertificate, Certificate, Consumer, Credential, CredentialKind, Entities, HashOn, Id, Plugin, Protocol,
-    Reference, Route, Service, Target, Upstream, Vault,
+    CaCertificate, Certificate, Consumer, Credential, CredentialKind, Entities, HashOn, Id, OnError, Plugin,
+    Protocol, Reference, Route, Service, Target, Upstream, Vault,
 };

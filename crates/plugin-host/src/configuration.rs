@@ -79,6 +79,7 @@ pub(crate) mod tests {
             consumer: None,
             protocols: vec![],
             enabled: true,
+            on_error: None,
             tags: None,
         }
     }

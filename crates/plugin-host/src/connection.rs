@@ -9,13 +9,12 @@ mod pool;
 mod protobuf;
 
 use std::io;
+use std::path::Path;
 
 use bytes::BytesMut;
 use polygate_plugin_proto::{msgpack as messages, protobuf as frames};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
-
-use crate::server::Server;
 
 pub(crate) use msgpack::UNKNOWN_INSTANCE;
 pub(crate) use pool::Lease;
@@ -33,8 +32,6 @@ pub(crate) struct Connection {
     busy: bool,
     /// Nothing more can be read from it.
     broken: bool,
-    /// It served an earlier call, so the server may have closed it since.
-    reused: bool,
     /// It said so in the notification that Go servers send.
     is_go: bool,
     /// The process that listens on the socket, as the kernel knows it.
@@ -46,6 +43,9 @@ pub(crate) struct Connection {
 pub(crate) enum CallError {
     #[error("the server closed the connection")]
     Closed,
+    /// It did so without reading what was sent last: the kernel tells that from an orderly end.
+    #[error("the server closed the connection before it read the call")]
+    Reset,
     #[error("connection: {0}")]
     Io(io::Error),
     #[error("{0}")]
@@ -58,13 +58,13 @@ pub(crate) enum CallError {
 impl CallError {
     /// Whether the server went away, rather than answering.
     pub(crate) fn is_disconnect(&self) -> bool {
-        matches!(self, Self::Closed | Self::Io(_))
+        matches!(self, Self::Closed | Self::Reset | Self::Io(_))
     }
 }
 
 impl Connection {
-    pub(crate) async fn open(server: &Server) -> io::Result<Self> {
-        let socket = UnixStream::connect(&server.settings.socket).await?;
+    pub(crate) async fn open(path: &Path) -> io::Result<Self> {
+        let socket = UnixStream::connect(path).await?;
         let pid = socket.peer_cred().ok().and_then(|peer| peer.pid()).and_then(|pid| u32::try_from(pid).ok());
         Ok(Self {
             socket,
@@ -75,7 +75,6 @@ impl Connection {
             next_id: 0,
             busy: false,
             broken: false,
-            reused: false,
             is_go: false,
             pid: pid.filter(|pid| *pid != 0),
         })
@@ -83,10 +82,6 @@ impl Connection {
 
     pub(crate) fn pid(&self) -> Option<u32> {
         self.pid
-    }
-
-    pub(crate) fn is_reused(&self) -> bool {
-        self.reused
     }
 
     /// Bytes of an answer that is not complete.
@@ -130,11 +125,12 @@ impl Connection {
         }
     }
 
-    /// A write to a server that went away and a read of its reset are the same as an orderly end.
+    /// A write to a server that went away fails; a read does when the server left something unread
+    /// (unix(7): the close of a socket with unread data resets the connection).
     fn fail(&mut self, error: io::Error) -> CallError {
         self.broken = true;
         match error.kind() {
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => CallError::Closed,
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => CallError::Reset,
             _ => CallError::Io(error),
         }
     }

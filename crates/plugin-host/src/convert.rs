@@ -5,7 +5,7 @@ use polygate_chain::pdk::Function;
 use polygate_chain::{Key, Value};
 use polygate_plugin_proto::msgpack::Value as Wire;
 
-use crate::server::Flavor;
+use crate::generation::Flavor;
 use crate::settings::BodyMode;
 
 /// An argument of a PDK call. Strings may come as text or as binary, numbers in any form.

@@ -1,30 +1,43 @@
 //! One run of one phase of one plugin configuration: from the first byte to the end of the handler.
 //!
-//! An event is tried a second time only while the plugin has made no PDK call: afterwards the first
-//! try has left traces. All failures end up in [`crate::failure::conclude`].
+//! An event is offered to a second process only when the first one provably never read it: whatever
+//! ends one process must not end another. All failures end up in [`crate::failure::conclude`].
 
 mod call;
 mod instance;
 mod msgpack;
 mod protobuf;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use polygate_chain::{Phase, RequestContext};
 use polygate_plugin_proto::Protocol;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-use crate::connection::Lease;
+use crate::connection::{CallError, Lease};
 use crate::failure::{EventError, Reason};
+use crate::generation::{Generation, NoPlace};
 use crate::instance::Instance;
-use crate::server::{Generation, Server};
+use crate::replica::Replica;
+use crate::server::Server;
+use crate::settings::ServerSettings;
 
 pub(crate) use instance::start_instance;
 
 /// How much of a body a server is expected to take in per second, at the least.
 const BYTES_PER_SECOND: u64 = 2 << 20;
+
+/// How an event went.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub outcome: Result<(), EventError>,
+    /// The number of the generation that had it last; 0 if none did.
+    pub generation: u64,
+    pub pdk_calls: u32,
+}
 
 /// A try that failed, and what may be done about it.
 struct Failed {
@@ -35,87 +48,129 @@ struct Failed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Retry {
     Never,
-    /// Nothing has happened yet, but something may have: once.
-    Once,
-    /// Nothing was sent: as soon as the server is back, within the time for connecting.
+    /// The server may have forgotten the instance; it made no PDK call. Once, and in that very process.
+    SameProcess,
+    /// The server has read nothing: as soon as one is there, within the time for connecting.
     WhenReady,
 }
 
 /// The time an event has left. What the gateway itself takes does not count.
 struct TimeLeft {
     deadline: Instant,
+    step: Duration,
 }
 
-/// Runs the handler of `phase`.
+/// Runs the handler of `phase`; `instances` has one for each replica.
 pub(crate) async fn run(
-    server: &Arc<Server>,
-    instance: &Instance,
+    server: &Server,
+    instances: &[Arc<Instance>],
     phase: Phase,
     context: &mut RequestContext,
-) -> Result<(), EventError> {
+) -> Ran {
     let patience = Instant::now() + server.settings.connect_timeout;
-    let mut retried = false;
-    loop {
-        let generation = server.ready(patience.saturating_duration_since(Instant::now())).await?;
-        let one_try = Try { server, generation: &generation, instance, phase, fresh: retried };
-        let outcome = match server.protocol {
-            Protocol::MsgPack => msgpack::run(&one_try, context).await,
-            Protocol::ProtoBuf => protobuf::run(&one_try, context).await,
+    let pdk_calls = Cell::new(0);
+    let mut latest = 0;
+    let outcome = loop {
+        let (index, generation) = match server.ready(patience.saturating_duration_since(Instant::now())).await
+        {
+            Ok(found) => found,
+            Err(error) => break Err(error),
         };
-        let Err(failed) = outcome else { return Ok(()) };
-        let again = match failed.retry {
-            Retry::Never => false,
-            Retry::Once => !std::mem::replace(&mut retried, true),
-            Retry::WhenReady => Instant::now() < patience,
-        };
-        if !again {
-            return Err(failed.error);
+        latest = generation.number;
+        let (replica, instance) = (&server.replicas[index], &*instances[index]);
+        let one_try =
+            Try { replica, generation: &generation, instance, phase, fresh: false, pdk_calls: &pdk_calls };
+        match one_try.run_twice(context).await {
+            Err(Failed { retry: Retry::WhenReady, .. }) if Instant::now() < patience => {}
+            outcome => break outcome.map_err(|failed| failed.error),
         }
-    }
+    };
+    Ran { outcome, generation: latest, pdk_calls: pdk_calls.get() }
 }
 
 struct Try<'a> {
-    server: &'a Arc<Server>,
+    replica: &'a Arc<Replica>,
     generation: &'a Arc<Generation>,
     instance: &'a Instance,
     phase: Phase,
     /// Whether to use no connection that served before.
     fresh: bool,
+    pdk_calls: &'a Cell<u32>,
 }
 
 impl Try<'_> {
+    /// A second time in the same process, if that may help.
+    async fn run_twice(self, context: &mut RequestContext) -> Result<(), Failed> {
+        let first = match self.run(context).await {
+            Err(Failed { error, retry: Retry::SameProcess }) => error,
+            outcome => return outcome,
+        };
+        let second = Try { fresh: true, ..self }.run(context).await;
+        // A process that is gone now has ended over the first try.
+        second.map_err(|failed| {
+            Failed::never(if first.reason == Reason::Crashed { first } else { failed.error })
+        })
+    }
+
+    async fn run(&self, context: &mut RequestContext) -> Result<(), Failed> {
+        let outcome = match self.replica.protocol {
+            Protocol::MsgPack => msgpack::run(self, context).await,
+            Protocol::ProtoBuf => protobuf::run(self, context).await,
+        };
+        if outcome.is_ok() {
+            self.generation.served();
+        }
+        outcome
+    }
+
     /// Everything that is needed before the event can be sent: the instance's epoch and id, and a
-    /// connection that has one of the server's places.
+    /// connection that has one of the process's places.
     async fn prepare(&self, time: &TimeLeft) -> Result<(u32, u32, Lease), Failed> {
-        let permit = self.permit().await?;
+        let permit = self.place().await?;
         let deadline = time.deadline;
-        let (epoch, id) = start_instance(self.server, self.generation, self.instance, deadline)
+        let (epoch, id) = start_instance(self.replica, self.generation, self.instance, deadline)
             .await
             .map_err(Failed::before_sending)?;
-        let lease = Lease::take(self.server, self.generation, self.fresh, deadline, Some(permit))
+        let lease = Lease::take(self.replica, self.generation, self.fresh, deadline, Some(permit))
             .await
             .map_err(Failed::before_sending)?;
-        self.server.count_event(self.generation);
+        self.replica.count_event(self.generation);
         Ok((epoch, id, lease))
     }
 
-    /// One of the server's places for events.
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, Failed> {
-        let slots = &self.server.slots;
-        if let Ok(permit) = slots.clone().try_acquire_owned() {
-            return Ok(permit);
+    /// One of the process's places for events.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Failed> {
+        let limit = self.settings().connect_timeout;
+        let why = match self.generation.place(limit).await {
+            Ok(permit) => return Ok(permit),
+            Err(NoPlace::Ended) => {
+                return Err(Failed::before_sending(self.replica.unavailable("its process ended")));
+            }
+            Err(NoPlace::QueueFull) => format!("{} events wait already", self.settings().max_queue),
+            Err(NoPlace::TimedOut) => format!("none became free within {} ms", limit.as_millis()),
+        };
+        Err(Failed::never(Reason::Busy.error(format!(
+            "plugin server \"{}\" has no free place among its {}: {why}; raise max_concurrency or replicas if it \
+             can take more",
+            self.replica.name, self.generation.places
+        ))))
+    }
+
+    fn settings(&self) -> &ServerSettings {
+        &self.replica.settings
+    }
+
+    fn count_call(&self) {
+        self.pdk_calls.set(self.pdk_calls.get().saturating_add(1));
+    }
+
+    /// The server has not read the event and closed the connection, which may have lain idle.
+    fn unread(&self, error: &CallError) -> Failed {
+        // Where process ids cannot be seen, this may be another process under the same ids.
+        if self.generation.pid.is_none() {
+            self.replica.lost(self.generation);
         }
-        let limit = self.server.settings.connect_timeout;
-        match timeout(limit, slots.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(Failed::never(Reason::Busy.error(format!(
-                "plugin server \"{}\" had no free place among its {} within {} ms; raise max_concurrency if it \
-                 can take more",
-                self.server.name(),
-                self.server.places(),
-                limit.as_millis()
-            )))),
-        }
+        Failed { error: self.replica.unavailable(&error.to_string()), retry: Retry::WhenReady }
     }
 
     fn deadline_error(&self, lease: &Lease) -> EventError {
@@ -128,8 +183,8 @@ impl Try<'_> {
         };
         Reason::Deadline.error(format!(
             "plugin server \"{}\" did not end the event within {} ms{cut_off}",
-            self.server.name(),
-            self.server.settings.event_timeout.as_millis()
+            self.replica.name,
+            self.settings().event_timeout.as_millis()
         ))
     }
 }
@@ -139,8 +194,8 @@ impl Failed {
         Self { error, retry: Retry::Never }
     }
 
-    fn once(error: EventError) -> Self {
-        Self { error, retry: Retry::Once }
+    fn same_process(error: EventError) -> Self {
+        Self { error, retry: Retry::SameProcess }
     }
 
     /// No event was sent: if the server is away, it can be waited for.
@@ -151,13 +206,13 @@ impl Failed {
 }
 
 impl TimeLeft {
-    fn new(server: &Server) -> Self {
-        Self { deadline: Instant::now() + server.settings.event_timeout }
+    fn new(settings: &ServerSettings) -> Self {
+        Self { deadline: Instant::now() + settings.event_timeout, step: settings.step_timeout }
     }
 
     /// Waits for the server; `None` when the time is up.
     async fn wait<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
-        timeout_at(self.deadline, answer).await.ok()
+        timeout_at(self.deadline.min(Instant::now() + self.step), answer).await.ok()
     }
 
     /// Runs a part that is the gateway's own.

@@ -6,6 +6,7 @@ use polygate_chain::{Failure, Phase};
 use polygate_telemetry::log;
 
 use crate::counters::PluginCounters;
+use crate::event::Ran;
 use crate::settings::OnError;
 
 /// A failed event: what to count, what to tell the client, what to log.
@@ -33,10 +34,12 @@ pub enum Reason {
     Busy,
     /// The event took too long.
     Deadline,
+    /// The plugin failed so often in a row that it is left alone for a while.
+    CircuitOpen,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 7] = [
+    pub const ALL: [Reason; 8] = [
         Reason::Plugin,
         Reason::Crashed,
         Reason::Protocol,
@@ -44,6 +47,7 @@ impl Reason {
         Reason::Unavailable,
         Reason::Busy,
         Reason::Deadline,
+        Reason::CircuitOpen,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -55,6 +59,7 @@ impl Reason {
             Reason::Unavailable => "plugin_server_unavailable",
             Reason::Busy => "plugin_server_busy",
             Reason::Deadline => "plugin_deadline",
+            Reason::CircuitOpen => "plugin_circuit_open",
         }
     }
 
@@ -62,7 +67,7 @@ impl Reason {
     pub fn status(self) -> u16 {
         match self {
             Reason::Plugin | Reason::Crashed | Reason::Protocol | Reason::Instance => 500,
-            Reason::Unavailable | Reason::Busy => 503,
+            Reason::Unavailable | Reason::Busy | Reason::CircuitOpen => 503,
             Reason::Deadline => 504,
         }
     }
@@ -82,14 +87,14 @@ impl fmt::Display for EventError {
 /// Counts the event and lets its failure reach the request, or not: closed by default, open if the
 /// user wrote so.
 pub(crate) fn conclude(
-    outcome: Result<(), EventError>,
+    ran: Ran,
     plugin: &str,
     phase: Phase,
     policy: OnError,
     counters: &PluginCounters,
 ) -> Result<(), Failure> {
-    counters.event();
-    let Err(error) = outcome else { return Ok(()) };
+    counters.event(ran.pdk_calls);
+    let Err(error) = ran.outcome else { return Ok(()) };
     counters.failure(error.reason);
     match policy {
         OnError::Closed => Err(Failure {

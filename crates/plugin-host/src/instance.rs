@@ -1,12 +1,12 @@
 //! Plugin configurations as instances of a server process.
 
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use polygate_model::{Id, Plugin};
 use tokio::sync::{Mutex, MutexGuard, mpsc};
 
 use crate::configuration;
-use crate::server::Notice;
+use crate::replica::Notice;
 
 /// The last sequence number given out. A go-pdk server takes it for the instance's id, and a second
 /// instance under the same number replaces the first, so numbers are never used twice.
@@ -21,8 +21,13 @@ pub(crate) struct Instance {
     /// Epoch in the upper half, the server's id in the lower; epochs start at 1.
     started: AtomicU64,
     starting: Mutex<()>,
+    /// How often in a row a process ended while it was started in it.
+    strikes: AtomicU32,
     notices: mpsc::UnboundedSender<Notice>,
 }
+
+/// After so many strikes it is not started any more: every plugin of the server would suffer.
+const MOST_STRIKES: u32 = 3;
 
 /// Equal keys mean that a running instance serves the configuration.
 pub(crate) type InstanceKey = (Id, String);
@@ -34,6 +39,7 @@ impl Instance {
             text,
             started: AtomicU64::new(0),
             starting: Mutex::new(()),
+            strikes: AtomicU32::new(0),
             notices,
         }
     }
@@ -45,7 +51,23 @@ impl Instance {
     }
 
     pub(crate) fn set_started(&self, epoch: u32, id: u32) {
+        self.pardon();
         self.started.store(u64::from(epoch) << 32 | u64::from(id), Ordering::Release);
+    }
+
+    /// A process ended while the instance was started in it.
+    pub(crate) fn strike(&self) {
+        self.strikes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether it must be taken for the cause of that.
+    pub(crate) fn is_fatal(&self) -> bool {
+        self.strikes.load(Ordering::Relaxed) >= MOST_STRIKES
+    }
+
+    /// It may be started again: it was, or the configuration is loaded anew.
+    pub(crate) fn pardon(&self) {
+        self.strikes.store(0, Ordering::Relaxed);
     }
 
     /// Whoever holds it may start the instance.

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! PluginServers   what the gateway holds: all servers and the plugins they announced
-//! Server          one configured server: its state, its instances, its counters
-//! supervisor      one task per server: process, readiness, back-off, replacement
+//! Server          one configured server: its settings and its replicas
+//! Replica         one of its processes: its state, its instances
+//! supervisor      one task per replica: process, readiness, back-off, replacement
 //! Generation      one life of one process; instances and connections belong to it and end with it
 //! Instance        one plugin configuration, started in each generation before that is published
 //! connection      a pool per worker thread; at most one call at a time
@@ -22,18 +23,25 @@ pub mod shape;
 pub mod status;
 pub mod wire_table;
 
+mod address;
+mod breaker;
 mod configuration;
 mod connection;
 mod convert;
 mod event;
 mod failure;
+mod generation;
 mod instance;
 mod plugin;
 mod process;
+mod replica;
 mod server;
 mod servers;
+mod sources;
 mod supervisor;
+mod usage;
 
+pub use breaker::BreakerState;
 pub use counters::PluginCounts;
 pub use discovery::Discovery;
 pub use failure::Reason;
@@ -41,3 +49,4 @@ pub use plugin::RemotePlugin;
 pub use servers::{InstanceProblem, PluginServers};
 pub use settings::{BodyMode, OnError, Query, ServerSettings};
 pub use status::ServerStatus;
+pub use usage::Usage;

@@ -7,11 +7,13 @@ use polygate_model::Plugin as Configuration;
 use polygate_plugin_proto::dump::PluginInfo;
 use polygate_telemetry::log;
 
+use crate::breaker::Breaker;
 use crate::counters::{PluginCounters, PluginCounts};
-use crate::event;
-use crate::failure::conclude;
+use crate::event::{self, Ran};
+use crate::failure::{Reason, conclude};
 use crate::instance::Instance;
 use crate::server::Server;
+use crate::settings::OnError;
 
 /// A plugin in a plugin server.
 #[derive(Debug)]
@@ -20,19 +22,28 @@ pub struct RemotePlugin {
     phases: Phases,
     server: Arc<Server>,
     counters: Arc<PluginCounters>,
+    breaker: Arc<Breaker>,
 }
 
 /// One configuration of it.
 struct RemoteHandler {
     name: String,
     server: Arc<Server>,
-    instance: Arc<Instance>,
+    /// One in each replica.
+    instances: Vec<Arc<Instance>>,
+    policy: OnError,
     counters: Arc<PluginCounters>,
+    breaker: Arc<Breaker>,
 }
 
 impl RemotePlugin {
-    /// `counters` go on where an earlier configuration of the gateway left them.
-    pub(crate) fn new(info: PluginInfo, server: Arc<Server>, counters: Arc<PluginCounters>) -> Self {
+    /// `counters` and `breaker` go on where an earlier configuration of the gateway left them.
+    pub(crate) fn new(
+        info: PluginInfo,
+        server: Arc<Server>,
+        counters: Arc<PluginCounters>,
+        breaker: Arc<Breaker>,
+    ) -> Self {
         let phases = info.phases.iter().filter_map(|name| {
             let phase = name.parse().ok();
             if phase.is_none() {
@@ -44,7 +55,7 @@ impl RemotePlugin {
             }
             phase
         });
-        Self { phases: phases.collect(), info, server, counters }
+        Self { phases: phases.collect(), info, server, counters, breaker }
     }
 
     /// What the server announced, its schema above all.
@@ -65,8 +76,12 @@ impl RemotePlugin {
         &self.counters
     }
 
+    pub(crate) fn breaker(&self) -> &Arc<Breaker> {
+        &self.breaker
+    }
+
     pub(crate) fn counts(&self) -> PluginCounts {
-        self.counters.read(self.server.name(), &self.info.name)
+        self.counters.read(self.server.name(), &self.info.name, self.breaker.state())
     }
 }
 
@@ -87,9 +102,30 @@ impl Plugin for RemotePlugin {
         Arc::new(RemoteHandler {
             name: self.info.name.clone(),
             server: self.server.clone(),
-            instance: self.server.instance(configuration),
+            instances: self.server.instances(configuration),
+            policy: configuration.on_error.unwrap_or(self.server.settings.on_error),
             counters: self.counters.clone(),
+            breaker: self.breaker.clone(),
         })
+    }
+}
+
+impl RemoteHandler {
+    /// Runs the event unless the breaker is open, and tells the breaker what became of it.
+    async fn event(&self, phase: Phase, context: &mut RequestContext) -> Ran {
+        let settings = &self.server.settings;
+        if let Err(error) = self.breaker.admit(&self.name, settings.event_timeout) {
+            return Ran { outcome: Err(error), generation: 0, pdk_calls: 0 };
+        }
+        let ran = event::run(&self.server, &self.instances, phase, context).await;
+        match ran.outcome.as_ref().map_err(|error| error.reason) {
+            Ok(()) | Err(Reason::Plugin) => self.breaker.answered(&self.name),
+            Err(reason @ (Reason::Crashed | Reason::Deadline | Reason::Protocol)) => {
+                self.breaker.failed(&self.name, reason, ran.generation, settings.breaker_failures);
+            }
+            Err(Reason::Instance | Reason::Unavailable | Reason::Busy | Reason::CircuitOpen) => {}
+        }
+        ran
     }
 }
 
@@ -100,8 +136,8 @@ impl Handler for RemoteHandler {
         context: &'a mut RequestContext,
     ) -> LocalFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
-            let outcome = event::run(&self.server, &self.instance, phase, context).await;
-            conclude(outcome, &self.name, phase, self.server.settings.on_error, &self.counters)
+            let ran = self.event(phase, context).await;
+            conclude(ran, &self.name, phase, self.policy, &self.counters)
         })
     }
 }

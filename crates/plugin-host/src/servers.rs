@@ -1,6 +1,6 @@
 //! All plugin servers of one configuration of the gateway.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,24 +9,28 @@ use polygate_model::{Id, Plugin as Configuration};
 use polygate_plugin_proto::dump::Dump;
 use polygate_telemetry::log;
 use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::breaker::Breaker;
 use crate::counters::{PluginCounters, PluginCounts};
 use crate::discovery::{Discovery, discover};
 use crate::event::start_instance;
 use crate::failure::EventError;
 use crate::instance::Instance;
 use crate::plugin::RemotePlugin;
+use crate::replica::{Replica, StartLock};
 use crate::server::Server;
 use crate::settings::{Query, ServerSettings};
 use crate::status::ServerStatus;
-use crate::supervisor;
+use crate::{sources, supervisor};
 
 /// How long a configuration waits for a process that was started a moment ago; JavaScript takes seconds.
 const START_PATIENCE: Duration = Duration::from_secs(15);
 /// For starting one instance when a configuration is loaded.
 const INSTANCE_LIMIT: Duration = Duration::from_secs(30);
+/// How long requests that began with an earlier configuration may go on using its servers.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 
 /// The servers and the plugins they announced. A reload makes another value, which shares the servers
 /// that stay the same; the old value goes on working until [`PluginServers::retire`].
@@ -38,9 +42,12 @@ pub struct PluginServers {
 
 struct Running {
     server: Arc<Server>,
-    /// Names and versions of the plugins it had at its start. A process does not load others later.
-    loaded: BTreeSet<(String, Option<String>)>,
-    supervisor: Mutex<Option<JoinHandle<()>>>,
+    /// What it announced, and what it was made of, at its start. A process does not load another
+    /// version later.
+    dump: Dump,
+    sources: u64,
+    /// One per replica.
+    supervisors: Mutex<JoinSet<()>>,
 }
 
 /// A configuration whose instance could not be started. Its events try again, and fail if that fails.
@@ -70,10 +77,15 @@ impl PluginServers {
         Self::build(settings, self).await
     }
 
-    /// Stops the servers that `next` has not taken over.
+    /// Stops the servers that `next` has not taken over, once no configuration uses them any more: a
+    /// request ends with the servers it began with. Waits for that, a minute at the most.
     pub async fn retire(&self, next: &Self) {
         let kept: HashSet<u64> = next.running.iter().map(|it| it.server.serial).collect();
-        stop(self.running.iter().filter(|it| !kept.contains(&it.server.serial))).await;
+        let retired: Vec<_> = self.running.iter().filter(|it| !kept.contains(&it.server.serial)).collect();
+        for running in &retired {
+            running.server.unused(DRAIN_LIMIT).await;
+        }
+        stop(retired).await;
     }
 
     /// Stops all servers: a polite signal, five seconds, then the other kind.
@@ -93,12 +105,14 @@ impl PluginServers {
     pub async fn prepare(&self, configurations: &[Arc<Configuration>]) -> Vec<InstanceProblem> {
         let mut tasks = Vec::new();
         for running in &self.running {
-            let server = running.server.clone();
-            let names: HashSet<_> = self.plugins_of(&server).map(|it| it.name()).collect();
+            let names: HashSet<_> = self.plugins_of(&running.server).map(|it| it.name()).collect();
             let mine = configurations.iter().filter(|it| it.enabled && names.contains(it.name.as_str()));
-            let wanted: Vec<_> = mine.map(|it| (it.id, server.instance(it))).collect();
-            server.hold(wanted.iter().map(|(_, instance)| instance.clone()).collect());
-            tasks.push(tokio::spawn(prepare(server, wanted)));
+            let mine: Vec<_> = mine.collect();
+            for replica in &running.server.replicas {
+                let wanted: Vec<_> = mine.iter().map(|it| (it.id, replica.instance(it))).collect();
+                replica.hold(wanted.iter().map(|(_, instance)| instance.clone()).collect());
+                tasks.push(tokio::spawn(prepare(replica.clone(), wanted)));
+            }
         }
         let mut problems = Vec::new();
         for task in tasks {
@@ -110,10 +124,12 @@ impl PluginServers {
         problems
     }
 
+    /// One for each replica.
     pub fn status(&self) -> Vec<ServerStatus> {
-        let running = self.running.iter().map(|it| {
-            let plugins = self.plugins_of(&it.server).map(|plugin| plugin.name().to_owned()).collect();
-            ServerStatus::of(&it.server, plugins)
+        let running = self.running.iter().flat_map(|it| {
+            let plugins: Vec<_> =
+                self.plugins_of(&it.server).map(|plugin| plugin.name().to_owned()).collect();
+            it.server.replicas.iter().map(move |replica| ServerStatus::of(replica, plugins.clone()))
         });
         running.chain(self.unused.iter().cloned()).collect()
     }
@@ -154,8 +170,11 @@ impl PluginServers {
         for refused in &dump.refused {
             log!(Error, "[pluginserver] {}: {}", settings.name, refused.why);
         }
-        let running = previous.running.iter().find(|it| it.is_for(&settings, &dump)).cloned();
-        let running = running.unwrap_or_else(|| Running::start(settings, &dump));
+        let sources = sources::fingerprint(&settings);
+        let same = previous.running.iter().find(|it| it.is_for(&settings, &dump, sources)).cloned();
+        let running = same.unwrap_or_else(|| {
+            Running::start(settings.clone(), dump.clone(), sources, &previous.start_lock(&settings))
+        });
         for info in dump.plugins {
             if let Some(first) = self.plugins.iter().find(|it| it.name() == info.name) {
                 log!(
@@ -168,8 +187,8 @@ impl PluginServers {
                 continue;
             }
             log!(Notice, "[pluginserver] loading protocol {} for plugin {}", dump.protocol, info.name);
-            let counters = previous.counters(&info.name);
-            self.plugins.push(Arc::new(RemotePlugin::new(info, running.server.clone(), counters)));
+            let (counters, breaker) = previous.record(&info.name, &running);
+            self.plugins.push(Arc::new(RemotePlugin::new(info, running.server.clone(), counters, breaker)));
         }
         self.running.push(running);
     }
@@ -181,61 +200,71 @@ impl PluginServers {
         self.unused.push(ServerStatus::unused(&settings.name, settings.socket.display().to_string(), why));
     }
 
-    /// Counters never go back, so a plugin keeps its own across reloads.
-    fn counters(&self, plugin: &str) -> Arc<PluginCounters> {
-        let known = self.plugins.iter().find(|it| it.name() == plugin);
-        known.map(|it| it.counters().clone()).unwrap_or_default()
+    /// Counters never go back, so a plugin keeps its own across reloads; its breaker as long as its
+    /// server stays.
+    fn record(&self, plugin: &str, running: &Running) -> (Arc<PluginCounters>, Arc<Breaker>) {
+        let Some(known) = self.plugins.iter().find(|it| it.name() == plugin) else {
+            return Default::default();
+        };
+        let breaker = match known.server().serial == running.server.serial {
+            true => known.breaker().clone(),
+            false => Arc::default(),
+        };
+        (known.counters().clone(), breaker)
+    }
+
+    /// A server whose socket is the same must not start at the same moment.
+    fn start_lock(&self, settings: &ServerSettings) -> StartLock {
+        let rival = self.running.iter().find(|it| it.server.settings.socket == settings.socket);
+        rival.map(|it| it.server.replicas[0].starting.clone()).unwrap_or_default()
     }
 }
 
 impl Running {
     /// Whether the server can be kept.
-    fn is_for(&self, settings: &ServerSettings, dump: &Dump) -> bool {
-        self.server.settings == *settings
-            && self.server.protocol == dump.protocol
-            && self.loaded == loaded(dump)
+    fn is_for(&self, settings: &ServerSettings, dump: &Dump, sources: u64) -> bool {
+        *self.server.settings == *settings && self.dump == *dump && self.sources == sources
     }
 
-    fn start(settings: ServerSettings, dump: &Dump) -> Arc<Self> {
-        let sample = dump.plugins.first().map(|it| it.name.clone()).unwrap_or_default();
-        let (server, notices) = Server::new(settings, dump.protocol, sample);
-        let supervisor = tokio::spawn(supervisor::run(server.clone(), notices));
-        Arc::new(Self { server, loaded: loaded(dump), supervisor: Mutex::new(Some(supervisor)) })
+    fn start(settings: ServerSettings, dump: Dump, sources: u64, starting: &StartLock) -> Arc<Self> {
+        let sample = dump.plugins.first().map(|it| it.name.as_str()).unwrap_or_default();
+        let (server, notices) = Server::new(settings, dump.protocol, sample, starting);
+        let mut supervisors = JoinSet::new();
+        for (replica, notices) in server.replicas.iter().zip(notices) {
+            supervisors.spawn(supervisor::run(replica.clone(), notices));
+        }
+        Arc::new(Self { server, dump, sources, supervisors: Mutex::new(supervisors) })
     }
-}
-
-fn loaded(dump: &Dump) -> BTreeSet<(String, Option<String>)> {
-    dump.plugins.iter().map(|it| (it.name.clone(), it.version.clone())).collect()
 }
 
 async fn stop<'a>(servers: impl IntoIterator<Item = &'a Arc<Running>>) {
     let servers: Vec<_> = servers.into_iter().collect();
     servers.iter().for_each(|it| it.server.request_stop());
     for running in servers {
-        if let Some(supervisor) = running.supervisor.lock().await.take()
-            && let Err(error) = supervisor.await
-            && error.is_panic()
-        {
-            log!(Error, "[pluginserver] the supervisor of {} broke off: {error}", running.server.name());
+        while let Some(ended) = running.supervisors.lock().await.join_next().await {
+            if let Err(error) = ended {
+                log!(Error, "[pluginserver] a supervisor of {} broke off: {error}", running.server.name());
+            }
         }
     }
 }
 
-async fn prepare(server: Arc<Server>, wanted: Vec<(Id, Arc<Instance>)>) -> Vec<InstanceProblem> {
+async fn prepare(replica: Arc<Replica>, wanted: Vec<(Id, Arc<Instance>)>) -> Vec<InstanceProblem> {
     if wanted.is_empty() {
         return vec![];
     }
-    let managed = server.settings.start_cmd.is_some();
-    server.settled(if managed { START_PATIENCE } else { server.settings.connect_timeout }).await;
+    let managed = replica.settings.start_cmd.is_some();
+    replica.settled(if managed { START_PATIENCE } else { replica.settings.connect_timeout }).await;
     // A server that is not up takes them in when it is.
-    let Ok(generation) = server.ready(Duration::ZERO).await else { return vec![] };
+    let Some(generation) = replica.serving() else { return vec![] };
     let mut problems = Vec::new();
     for (id, instance) in wanted {
         let deadline = Instant::now() + INSTANCE_LIMIT;
+        instance.pardon();
         if let Err(EventError { message: why, .. }) =
-            start_instance(&server, &generation, &instance, deadline).await
+            start_instance(&replica, &generation, &instance, deadline).await
         {
-            log!(Error, "[pluginserver] {}: plugin {} ({id}): {why}", server.name(), instance.plugin);
+            log!(Error, "[pluginserver] {}: plugin {} ({id}): {why}", replica.name, instance.plugin);
             problems.push(InstanceProblem { plugin: instance.plugin.clone(), id, why });
         }
     }

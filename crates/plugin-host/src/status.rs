@@ -2,12 +2,15 @@
 
 use serde::Serialize;
 
-use crate::server::{Server, State, locked};
+use crate::replica::{Replica, State, locked};
+use crate::usage::Usage;
 
-/// A snapshot of one server.
+/// A snapshot of one replica of a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServerStatus {
     pub name: String,
+    /// Counts from 1.
+    pub replica: usize,
     pub socket: String,
     /// `starting`, `ready`, `backing_off`, `crash_loop`, `stopped`; `unused` when its query gave nothing.
     pub state: &'static str,
@@ -16,6 +19,11 @@ pub struct ServerStatus {
     /// Of the process that listens on the socket, if it can be seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
+    /// Events in the process, and in front of it.
+    pub in_flight: usize,
+    pub queued: usize,
+    /// What its processes cost at the moment.
+    pub usage: Usage,
     /// Counts over all servers and the life of the gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
@@ -38,16 +46,17 @@ pub struct ServerStatus {
 }
 
 impl ServerStatus {
-    pub(crate) fn of(server: &Server, plugins: Vec<String>) -> Self {
-        let state = server.state();
+    pub(crate) fn of(replica: &Replica, plugins: Vec<String>) -> Self {
+        let state = replica.state();
         let generation = match &state {
             State::Ready(generation) => Some(generation),
             _ => None,
         };
-        let history = locked(&server.history);
+        let history = locked(&replica.history);
         Self {
-            name: server.name().to_owned(),
-            socket: server.settings.socket.display().to_string(),
+            name: replica.settings.name.clone(),
+            replica: replica.number,
+            socket: replica.socket.display().to_string(),
             state: match &state {
                 State::Starting => "starting",
                 State::Ready(_) => "ready",
@@ -55,16 +64,19 @@ impl ServerStatus {
                 State::CrashLoop => "crash_loop",
                 State::Stopped => "stopped",
             },
-            protocol: Some(server.protocol.as_str()),
+            protocol: Some(replica.protocol.as_str()),
             pid: generation.and_then(|it| it.pid),
+            usage: generation.map_or_else(Usage::default, |it| it.usage()),
+            in_flight: generation.map_or(0, |it| it.in_flight()),
+            queued: generation.map_or(0, |it| it.queued()),
             generation: generation.map(|it| it.number),
             sdk: generation.map(|it| it.flavor.as_str()),
             plugins,
-            instances: server.instances().len(),
+            instances: replica.instances().len(),
             starts: history.starts,
             last_end: history.last_end.clone(),
             query_error: None,
-            output: server.output.lines(),
+            output: replica.output.lines(),
         }
     }
 
@@ -72,10 +84,14 @@ impl ServerStatus {
     pub(crate) fn unused(name: &str, socket: String, query_error: String) -> Self {
         Self {
             name: name.to_owned(),
+            replica: 1,
             socket,
             state: "unused",
             protocol: None,
             pid: None,
+            usage: Usage::default(),
+            in_flight: 0,
+            queued: 0,
             generation: None,
             sdk: None,
             plugins: vec![],

@@ -1,5 +1,5 @@
-//! One task per server: runs the process, waits for the socket, starts the instances, publishes the
-//! generation, and begins again when any of it ends.
+//! One task per process of a server: runs it, waits for its socket, starts the instances, publishes
+//! the generation, and begins again when any of it ends.
 //!
 //! A generation is published only after its instances were started, so the first request finds them.
 //! It ends when the idle connection that the supervisor keeps is closed by the other side: that tells
@@ -17,21 +17,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polygate_telemetry::log;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
+use crate::address::{Address, remove_stale_links};
+use crate::connection::Connection;
+use crate::generation::Generation;
 use crate::process::Process;
-use crate::server::{Generation, Notice, Server, State, locked};
+use crate::replica::{Replica, State, locked};
+use crate::server::Notices;
 use crate::supervisor::backoff::Backoff;
-use crate::supervisor::generation::{Outcome, SocketFile};
+use crate::supervisor::generation::{Outcome, reach};
 
 /// How one process ended.
 enum End {
     Exited(ExitStatus),
     /// It stopped answering and was killed.
     Wedged,
+    /// It did not listen in time and was killed.
+    Silent,
     Failed(io::Error),
+    /// Its socket could not be given a name of its own.
+    NoAddress(io::Error),
     /// It has served enough and goes on until the next one is there.
     Spent(Box<Retiring>),
     StopRequested,
@@ -41,49 +49,52 @@ enum End {
 struct Retiring {
     process: Process,
     generation: Arc<Generation>,
-    /// The file it listens on; the successor puts another one in its place.
-    socket: SocketFile,
 }
 
-/// Runs the server until a stop is requested, and stops it then.
-pub(crate) async fn run(server: Arc<Server>, notices: UnboundedReceiver<Notice>) {
-    match server.settings.start_cmd.clone() {
+/// Runs the replica until a stop is requested, and stops it then.
+pub(crate) async fn run(replica: Arc<Replica>, notices: Notices) {
+    match replica.settings.start_cmd.clone() {
         Some(command) => {
-            Supervisor { server: &server, notices, retiring: None, ending: JoinSet::new() }
-                .run(&command)
-                .await
+            remove_stale_links(&replica.socket);
+            let (retiring, ending) = (None, JoinSet::new());
+            Supervisor { replica: &replica, notices, retiring, ending, latest: None }.run(&command).await
         }
-        None => run_external(&server, notices).await,
+        None => run_external(&replica, notices).await,
     }
-    server.set_state(State::Stopped);
+    replica.set_state(State::Stopped);
 }
 
 /// Somebody else runs the process: only watches for it.
-async fn run_external(server: &Arc<Server>, mut notices: UnboundedReceiver<Notice>) {
+async fn run_external(replica: &Arc<Replica>, mut notices: Notices) {
     loop {
-        server.set_state(State::Starting);
+        replica.set_state(State::Starting);
+        let serve = async {
+            let watch = reach(replica).await;
+            let address = Arc::new(Address::plain(replica.socket.clone()));
+            generation::serve(replica, &mut notices, address, watch, None, |_| {}).await
+        };
         tokio::select! {
-            outcome = generation::serve(server, &mut notices, None, |_| {}) => {
-                if matches!(outcome, Outcome::Wedged) {
-                    log!(
-                        Error,
-                        "[pluginserver] external pluginserver '{}' does not answer any more; restart it",
-                        server.name()
-                    );
-                }
-            }
-            () = server.stop_requested() => return,
+            outcome = serve => if matches!(outcome, Outcome::Wedged) {
+                log!(
+                    Error,
+                    "[pluginserver] external pluginserver '{}' does not answer any more; restart it",
+                    replica.name
+                );
+            },
+            () = replica.stop_requested() => return,
         }
     }
 }
 
-/// A server whose process the gateway runs.
+/// A replica whose process the gateway runs.
 struct Supervisor<'a> {
-    server: &'a Arc<Server>,
-    notices: UnboundedReceiver<Notice>,
+    replica: &'a Arc<Replica>,
+    notices: Notices,
     retiring: Option<Box<Retiring>>,
     /// Predecessors that finish their events.
     ending: JoinSet<()>,
+    /// What the latest process was published as.
+    latest: Option<Arc<Generation>>,
 }
 
 impl Supervisor<'_> {
@@ -96,59 +107,70 @@ impl Supervisor<'_> {
                 End::StopRequested => break,
                 End::Spent(retiring) => {
                     self.retiring = Some(retiring);
+                    self.latest = None;
                     continue;
                 }
-                end => report::end(self.server, command, &end),
+                end => report::end(self.replica, command, &end),
             }
-            let pause = backoff.ended(started.elapsed());
+            let has_served = self.latest.take().is_some_and(|generation| generation.has_served());
+            let pause = backoff.ended(started.elapsed(), has_served);
             self.set_idle_state(if backoff.is_crash_loop() { State::CrashLoop } else { State::BackingOff });
             if !pause.is_zero() {
                 log!(
                     Notice,
                     "[pluginserver] starting '{}' again in {} ms",
-                    self.server.name(),
+                    self.replica.name,
                     pause.as_millis()
                 );
             }
             tokio::select! {
                 () = sleep(pause) => {}
-                () = self.server.stop_requested() => break,
+                () = self.replica.stop_requested() => break,
             }
         }
         if let Some(retiring) = self.retiring {
-            stop(self.server.name(), retiring.process).await;
+            stop(&self.replica.name, retiring.process).await;
         }
         self.ending.join_all().await;
     }
 
     /// The state while no new process serves; a predecessor may serve still.
     fn set_idle_state(&self, state: State) {
-        let predecessor_serves = self.retiring.is_some() && matches!(self.server.state(), State::Ready(_));
+        let predecessor_serves = self.retiring.is_some() && self.replica.serving().is_some();
         if !predecessor_serves {
-            self.server.set_state(state);
+            self.replica.set_state(state);
         }
     }
 
     /// One process, from start to end.
     async fn live(&mut self, command: &str) -> End {
-        let name = self.server.name();
+        let replica = self.replica;
+        let name = &replica.name;
+        let turn = tokio::select! {
+            turn = replica.starting.clone().lock_owned() => turn,
+            () = replica.stop_requested() => return End::StopRequested,
+        };
         log!(Notice, "[pluginserver] starting pluginserver process for {name}");
-        if self.retiring.is_none() {
-            remove_stale_socket(self.server);
-        }
-        let mut process = match Process::spawn(name, command, &self.server.output) {
+        remove_stale_socket(replica);
+        let mut process = match Process::spawn(name, command, &replica.output) {
             Ok(process) => process,
             Err(error) => return End::Failed(error),
         };
-        locked(&self.server.history).starts += 1;
-        log!(Notice, "[pluginserver] started, pid {}", process.pid());
+        let group = process.pid();
+        locked(&replica.history).starts += 1;
+        log!(Notice, "[pluginserver] started, pid {group}");
+        let mut door = Door { replica, turn: Some(turn), address: None };
         loop {
-            let Self { server, notices, retiring, ending } = self;
-            let old_socket = retiring.as_ref().map(|it| it.socket);
-            let published = |_: &Generation| {
+            let Self { notices, retiring, ending, latest, .. } = self;
+            let published = |generation: &Arc<Generation>| {
+                *latest = Some(generation.clone());
                 if let Some(retiring) = retiring.take() {
-                    ending.spawn(retire((*server).clone(), *retiring));
+                    ending.spawn(retire(replica.clone(), *retiring));
                 }
+            };
+            let serve = async {
+                let (address, watch) = door.open().await?;
+                Ok(generation::serve(replica, notices, address, watch, Some(group), published).await)
             };
             let outcome = tokio::select! {
                 status = process.exited() => {
@@ -156,15 +178,19 @@ impl Supervisor<'_> {
                     process.last_output().await;
                     return status.map_or_else(End::Failed, End::Exited);
                 }
-                () = server.stop_requested() => {
+                () = replica.stop_requested() => {
                     stop(name, process).await;
                     return End::StopRequested;
                 }
-                outcome = generation::serve(server, notices, old_socket, published) => outcome,
+                outcome = serve => outcome,
             };
             match outcome {
-                Outcome::Lost => self.set_idle_state(State::Starting),
-                Outcome::Wedged => {
+                Ok(Outcome::Lost) => self.set_idle_state(State::Starting),
+                Ok(Outcome::Spent { generation, why }) => {
+                    log!(Notice, "[pluginserver] pluginserver '{name}' is replaced: {why}");
+                    return End::Spent(Box::new(Retiring { process, generation }));
+                }
+                Ok(Outcome::Wedged) => {
                     self.set_idle_state(State::Starting);
                     log!(
                         Error,
@@ -173,42 +199,71 @@ impl Supervisor<'_> {
                     stop(name, process).await;
                     return End::Wedged;
                 }
-                Outcome::Spent { generation, why } => {
-                    log!(Notice, "[pluginserver] pluginserver '{name}' is replaced: {why}");
-                    let socket = SocketFile::of(self.server);
-                    return End::Spent(Box::new(Retiring { process, generation, socket }));
+                Err(end) => {
+                    stop(name, process).await;
+                    return end;
                 }
             }
         }
     }
 }
 
+/// The way to a process that the gateway runs.
+struct Door<'a> {
+    replica: &'a Replica,
+    /// Until the process was reached no other one may put its socket in the same place.
+    turn: Option<OwnedMutexGuard<()>>,
+    address: Option<Arc<Address>>,
+}
+
+impl Door<'_> {
+    /// Waits until the process listens, and gives its socket a name that lasts.
+    async fn open(&mut self) -> Result<(Arc<Address>, Connection), End> {
+        if let Some(address) = &self.address
+            && let Ok(watch) = Connection::open(address.path()).await
+        {
+            return Ok((address.clone(), watch));
+        }
+        // A command that runs the server in a loop makes a new socket now and then.
+        if self.turn.is_none() {
+            self.turn = Some(self.replica.starting.clone().lock_owned().await);
+        }
+        let reached = timeout(self.replica.settings.start_timeout, reach(self.replica)).await;
+        reached.map_err(|_| End::Silent)?;
+        let address = Arc::new(Address::link(&self.replica.socket).map_err(End::NoAddress)?);
+        let watch = Connection::open(address.path()).await.map_err(End::NoAddress)?;
+        self.turn = None;
+        self.address = Some(address.clone());
+        Ok((address, watch))
+    }
+}
+
 /// A socket that nobody listens on any more would only refuse connections.
-fn remove_stale_socket(server: &Server) {
-    match std::fs::remove_file(&server.settings.socket) {
+fn remove_stale_socket(replica: &Replica) {
+    match std::fs::remove_file(&replica.socket) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => log!(
             Warn,
             "[pluginserver] cannot remove the old socket {} of {}: {error}",
-            server.settings.socket.display(),
-            server.name()
+            replica.socket.display(),
+            replica.name
         ),
     }
 }
 
 /// Stops a process whose successor was published, once its events have ended; an event that exceeds
 /// its time is not waited for.
-async fn retire(server: Arc<Server>, Retiring { process, generation, .. }: Retiring) {
-    let deadline = Instant::now() + server.settings.event_timeout;
+async fn retire(replica: Arc<Replica>, Retiring { process, generation }: Retiring) {
+    let deadline = Instant::now() + replica.settings.event_timeout;
     // Every event holds its generation.
     while Arc::strong_count(&generation) > 1 && Instant::now() < deadline {
         tokio::select! {
             () = sleep(Duration::from_millis(20)) => {}
-            () = server.stop_requested() => break,
+            () = replica.stop_requested() => break,
         }
     }
-    stop(server.name(), process).await;
+    stop(&replica.name, process).await;
 }
 
 async fn stop(name: &str, process: Process) {

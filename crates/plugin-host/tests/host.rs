@@ -11,3 +11,5 @@ mod msgpack;
 mod processes;
 #[path = "host/protobuf.rs"]
 mod protobuf;
+#[path = "host/replicas.rs"]
+mod replicas;

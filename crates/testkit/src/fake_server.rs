@@ -112,6 +112,14 @@ impl FakeServer {
         self.shared.state().connections.len()
     }
 
+    /// From now on the open connections take nothing in: a write to them fails, as one does to a
+    /// process that ended.
+    pub fn stop_reading(&self) {
+        for connection in &self.shared.state().connections {
+            let _ = connection.shutdown(Shutdown::Read);
+        }
+    }
+
     fn start(
         socket: impl AsRef<Path>,
         serve: impl Fn(UnixStream, &Shared) -> io::Result<()> + Send + Sync + 'static,

@@ -65,14 +65,19 @@ pub(crate) const SERVER_MEMBERS: &[(&str, Kind)] = &[
     ("socket", Text),
     ("start_cmd", Text),
     ("query_cmd", Text),
+    ("start_timeout", Time),
     ("connect_timeout", Time),
     ("event_timeout", Time),
+    ("step_timeout", Time),
     ("on_error", Enum(&["closed", "open"])),
     ("body", Enum(&["auto", "bytes", "text"])),
     ("max_concurrency", Number),
+    ("max_queue", Number),
+    ("breaker_failures", Number),
     ("replicas", Number),
     ("max_events", Number),
     ("max_memory", Size),
+    ("max_age", Time),
 ];
 
 /// Old name, present name, whether the old one is deprecated.

@@ -4,11 +4,15 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use polygate_model::OnError;
+
 use super::reader::Reader;
 use crate::conf::SERVER_MEMBERS;
 
 /// Longest path that fits into a unix socket address on Linux, its ending zero excluded.
 const MAX_SOCKET_PATH: usize = 107;
+/// Longest name that the host gives a link beside the socket: `.polygate-4194304-` and a number.
+const MAX_LINK_NAME: usize = 28;
 
 /// One plugin server: how to start it, how to ask it, how far to trust it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,28 +28,30 @@ pub struct PluginServerSettings {
     /// Shell command that prints the server's plugins; `None` only for the legacy Go server, which
     /// is asked plugin by plugin ([`LegacyGo::dump_command`]).
     pub query_cmd: Option<String>,
+    /// From the start of a process until it listens.
+    pub start_timeout: Duration,
+    /// For a server that is not up, or has no free place.
     pub connect_timeout: Duration,
     /// Deadline of one event, from the first byte sent to the verdict.
     pub event_timeout: Duration,
+    /// For each answer within an event; as long as the event unless it is set.
+    pub step_timeout: Duration,
     pub on_error: OnError,
     pub body: RawBody,
     /// Events at the same time per replica; `None` leaves it to the kind of server.
     pub max_concurrency: Option<usize>,
-    /// Processes, at least 1, each with a socket of its own.
+    /// Events that wait for a place, per replica.
+    pub max_queue: usize,
+    /// Crashes and deadlines in a row after which a plugin is left alone for a while; 0 is never.
+    pub breaker_failures: u32,
+    /// Processes that share the work, at least 1.
     pub replicas: usize,
     /// Events after which a process is replaced; `None` is never.
     pub max_events: Option<u64>,
     /// Resident bytes above which a process is replaced; `None` is never.
     pub max_memory: Option<u64>,
-}
-
-/// What happens to a request when its plugin cannot be run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnError {
-    /// The request is refused.
-    Closed,
-    /// The request goes on without the plugin.
-    Open,
+    /// Age at which a process is replaced; `None` is never.
+    pub max_age: Option<Duration>,
 }
 
 /// How raw bodies are packed for MessagePack servers.
@@ -166,14 +172,17 @@ fn server(reader: &mut Reader<'_>, name: &str, prefix: &Path, bin_dir: &Path) ->
         ));
     }
     let socket = prefix.join(text(reader, "socket").unwrap_or_else(|| format!("{name}.socket")));
-    if socket.as_os_str().len() > MAX_SOCKET_PATH {
+    let directory = socket.parent().map_or(0, |directory| directory.as_os_str().len());
+    if socket.as_os_str().len() > MAX_SOCKET_PATH || directory + 1 + MAX_LINK_NAME > MAX_SOCKET_PATH {
         reader.refuse(format!(
-            "{} is too long for a unix socket: '{}' (at most {MAX_SOCKET_PATH} bytes; choose a shorter \
-             path or prefix)",
+            "{} is too long for a unix socket: '{}' (at most {MAX_SOCKET_PATH} bytes, its directory {}; choose a \
+             shorter path or prefix)",
             property("socket"),
-            socket.display()
+            socket.display(),
+            MAX_SOCKET_PATH - MAX_LINK_NAME - 1
         ));
     }
+    let event_timeout = deadline(reader, &property("event_timeout"), Defaults::EVENT_TIMEOUT);
     let on_error = [("closed", OnError::Closed), ("open", OnError::Open)];
     let body = [("auto", RawBody::Auto), ("bytes", RawBody::Bytes), ("text", RawBody::Text)];
     PluginServerSettings {
@@ -181,14 +190,23 @@ fn server(reader: &mut Reader<'_>, name: &str, prefix: &Path, bin_dir: &Path) ->
         socket,
         start_cmd,
         query_cmd,
+        start_timeout: deadline(reader, &property("start_timeout"), Defaults::START_TIMEOUT),
         connect_timeout: deadline(reader, &property("connect_timeout"), Defaults::CONNECT_TIMEOUT),
-        event_timeout: deadline(reader, &property("event_timeout"), Defaults::EVENT_TIMEOUT),
+        event_timeout,
+        step_timeout: deadline(reader, &property("step_timeout"), event_timeout),
         on_error: reader.choice(&property("on_error"), &on_error),
         body: reader.choice(&property("body"), &body),
         max_concurrency: reader.integer(&property("max_concurrency"), 1, 1 << 20).map(|count| count as usize),
+        max_queue: reader
+            .integer(&property("max_queue"), 0, 1 << 20)
+            .map_or(Defaults::MAX_QUEUE, |count| count as usize),
+        breaker_failures: reader
+            .integer(&property("breaker_failures"), 0, u32::MAX.into())
+            .map_or(Defaults::BREAKER_FAILURES, |count| count as u32),
         replicas: reader.integer(&property("replicas"), 1, 256).unwrap_or(1) as usize,
         max_events: reader.integer(&property("max_events"), 1, u64::MAX),
         max_memory: reader.size(&[&property("max_memory")]).filter(|bytes| *bytes > 0),
+        max_age: reader.time(&[&property("max_age")]).filter(|age| !age.is_zero()),
         key,
     }
 }
@@ -197,8 +215,12 @@ fn server(reader: &mut Reader<'_>, name: &str, prefix: &Path, bin_dir: &Path) ->
 struct Defaults;
 
 impl Defaults {
+    /// Loading a TypeScript compiler, or a model, takes its time.
+    const START_TIMEOUT: Duration = Duration::from_secs(60);
     const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
     const EVENT_TIMEOUT: Duration = Duration::from_secs(5);
+    const MAX_QUEUE: usize = 1024;
+    const BREAKER_FAILURES: u32 = 5;
 }
 
 /// There is no unbounded wait, and a wait of nothing would fail every event.
@@ -236,14 +258,19 @@ fn legacy_server(legacy: &LegacyGo, prefix: &Path) -> PluginServerSettings {
         socket: prefix.join("go_pluginserver.sock"),
         start_cmd: Some(start_cmd),
         query_cmd: None,
+        start_timeout: Defaults::START_TIMEOUT,
         connect_timeout: Defaults::CONNECT_TIMEOUT,
         event_timeout: Defaults::EVENT_TIMEOUT,
+        step_timeout: Defaults::EVENT_TIMEOUT,
         on_error: OnError::Closed,
         body: RawBody::Auto,
         max_concurrency: None,
+        max_queue: Defaults::MAX_QUEUE,
+        breaker_failures: Defaults::BREAKER_FAILURES,
         replicas: 1,
         max_events: None,
         max_memory: None,
+        max_age: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use polygate_plugin_proto::msgpack::{Frame, StepData, Value, write_request};
 
 use crate::connection::{CallError, Connection};
-use crate::server::Flavor;
+use crate::generation::Flavor;
 
 /// No server ever gives out this id.
 pub(crate) const UNKNOWN_INSTANCE: i64 = -1;
@@ -25,7 +25,6 @@ impl Connection {
             match self.messages.decode(&mut self.input) {
                 Ok(Some(Frame::Response { id, outcome })) if id == self.next_id => {
                     self.busy = false;
-                    self.reused = true;
                     return outcome.map_err(|error| CallError::Remote(error.preview()));
                 }
                 Ok(Some(Frame::Response { id, .. })) => {

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 
 use crate::connection::Connection;
 use crate::failure::{EventError, Reason};
-use crate::server::{Generation, Server};
+use crate::generation::Generation;
+use crate::replica::Replica;
 
 /// Python keeps a thread for every open connection.
 const MOST_IDLE: usize = 32;
@@ -34,7 +35,7 @@ struct Idle {
 /// has one that is not brought to the end of its event by a task of its own.
 pub(crate) struct Lease {
     connection: Option<Connection>,
-    server: Arc<Server>,
+    replica: Arc<Replica>,
     pub generation: Arc<Generation>,
     /// The event that the server waits in for an answer; it ends before the connection is free.
     pub event: Option<i64>,
@@ -47,20 +48,20 @@ impl Lease {
     /// for. Waits for a server with a full backlog until `deadline`. `permit` is given back when the
     /// connection is free again.
     pub(crate) async fn take(
-        server: &Arc<Server>,
+        replica: &Arc<Replica>,
         generation: &Arc<Generation>,
         fresh: bool,
         deadline: Instant,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Result<Self, EventError> {
-        let idle = if fresh { None } else { take_idle(server.serial, generation.number) };
+        let idle = if fresh { None } else { take_idle(replica.serial, generation.number) };
         let connection = match idle {
             Some(connection) => connection,
-            None => connect(server, generation, deadline).await?,
+            None => connect(replica, generation, deadline).await?,
         };
         Ok(Self {
             connection: Some(connection),
-            server: server.clone(),
+            replica: replica.clone(),
             generation: generation.clone(),
             event: None,
             permit,
@@ -94,11 +95,11 @@ impl Drop for Lease {
             return;
         }
         if !connection.busy && self.event.is_none() {
-            put_idle(self.server.serial, self.generation.number, connection);
+            put_idle(self.replica.serial, self.generation.number, connection);
             return;
         }
         // A ProtoBuf server takes a closed connection for the end of the event: nothing to finish.
-        if self.server.protocol == Protocol::MsgPack
+        if self.replica.protocol == Protocol::MsgPack
             && let Ok(runtime) = Handle::try_current()
         {
             let (event, permit) = (self.event, self.permit.take());
@@ -112,16 +113,16 @@ impl Drop for Lease {
 
 /// Opens a connection to the very process of `generation`.
 async fn connect(
-    server: &Server,
+    replica: &Replica,
     generation: &Generation,
     deadline: Instant,
 ) -> Result<Connection, EventError> {
     loop {
-        match Connection::open(server).await {
+        match Connection::open(generation.address.path()).await {
             Ok(connection) if connection.pid() == generation.pid => return Ok(connection),
             Ok(_) => {
-                server.lost(generation);
-                return Err(unavailable(server, "its process was replaced"));
+                replica.lost(generation);
+                return Err(unavailable(replica, "its process was replaced"));
             }
             // The backlog is full.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline => {
@@ -129,19 +130,19 @@ async fn connect(
             }
             Err(error) => {
                 if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
-                    server.lost(generation);
+                    replica.lost(generation);
                 }
-                return Err(unavailable(server, &error.to_string()));
+                return Err(unavailable(replica, &error.to_string()));
             }
         }
     }
 }
 
-fn unavailable(server: &Server, why: &str) -> EventError {
+fn unavailable(replica: &Replica, why: &str) -> EventError {
     Reason::Unavailable.error(format!(
         "cannot connect to plugin server \"{}\" on {}: {why}",
-        server.name(),
-        server.settings.socket.display()
+        replica.name,
+        replica.socket.display()
     ))
 }
 

@@ -45,7 +45,6 @@ impl Connection {
         match RpcReturn::decode(frame) {
             Ok(answer) if answer.sequence == sequence => {
                 self.busy = false;
-                self.reused = true;
                 Ok(answer)
             }
             Ok(answer) => {

@@ -1,20 +1,8 @@
 use super::*;
-use crate::settings::{BodyMode, OnError};
+use crate::settings::tests::settings;
 
 fn server(query: Query) -> ServerSettings {
-    ServerSettings {
-        name: "test".into(),
-        socket: "/nowhere".into(),
-        start_cmd: None,
-        query,
-        connect_timeout: Duration::from_secs(1),
-        event_timeout: Duration::from_secs(1),
-        on_error: OnError::Closed,
-        body: BodyMode::Auto,
-        max_concurrency: None,
-        max_events: None,
-        max_memory: None,
-    }
+    ServerSettings { query, ..settings() }
 }
 
 fn all(command: &str) -> ServerSettings {

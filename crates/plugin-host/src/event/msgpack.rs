@@ -8,27 +8,20 @@ use crate::convert;
 use crate::event::call::{self, Called};
 use crate::event::{Failed, TimeLeft, Try};
 use crate::failure::{EventError, Reason};
-use crate::server::{Notice, Server};
+use crate::replica::{Notice, Replica};
 use crate::wire_table;
 
 pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Result<(), Failed> {
-    let mut time = TimeLeft::new(one_try.server);
+    let mut time = TimeLeft::new(one_try.settings());
     let (epoch, id, mut lease) = one_try.prepare(&time).await?;
     let members = [("InstanceId", Value::Int(id.into())), ("EventName", Value::str(one_try.phase.as_str()))];
     let answer = time.wait(lease.request("plugin.HandleEvent", Value::map(members))).await;
     let first = match answer {
         Some(Err(CallError::Remote(text))) if text.to_ascii_lowercase().contains("no plugin instance") => {
             one_try.generation.forget_instances(epoch);
-            return Err(Failed::once(Reason::Plugin.error(text)));
+            return Err(Failed::same_process(Reason::Plugin.error(text)));
         }
-        // The server may have closed a connection that lay idle.
-        Some(Err(error)) if error.is_disconnect() && lease.is_reused() => {
-            // Where process ids cannot be seen, this may be another process under the same ids.
-            if one_try.generation.pid.is_none() {
-                one_try.server.lost(one_try.generation);
-            }
-            return Err(Failed::once(Reason::Crashed.error(error.to_string())));
-        }
+        Some(Err(error @ CallError::Reset)) => return Err(one_try.unread(&error)),
         answer => read(answer, one_try, &lease).map_err(Failed::never)?,
     };
     lease.event = Some(first.event_id);
@@ -56,6 +49,7 @@ async fn steps(
             return thrown.map_or(Ok(()), Err);
         };
         let args = args.into_iter().map(convert::from_msgpack).collect();
+        one_try.count_call();
         let called = time.stopped(call::call(context, &method, args)).await;
         let error = match &called {
             Called::Thrown(text) => Some(Reason::Plugin.error(text.clone())),
@@ -66,7 +60,7 @@ async fn steps(
             return error.map_or(Ok(()), Err);
         }
         thrown = error.or(thrown);
-        let (step_method, data) = answer(one_try.server, lease, time, called);
+        let (step_method, data) = answer(one_try.replica, lease, time, called);
         let members = [("EventId", Value::Int(event))].into_iter().chain(data.map(|data| ("Data", data)));
         let param = Value::Map(members.map(|(name, value)| (Value::str(name), value)).collect());
         let answer = time.wait(lease.request(step_method, param)).await;
@@ -77,7 +71,7 @@ async fn steps(
 /// The method and the `Data` that answer a PDK call. Nil is told by leaving `Data` out: JavaScript
 /// plugins compare with `undefined`.
 fn answer(
-    server: &Server,
+    replica: &Replica,
     lease: &Lease,
     time: &mut TimeLeft,
     called: Called,
@@ -91,7 +85,7 @@ fn answer(
                 step_method,
                 value,
                 lease.generation.flavor,
-                server.settings.body,
+                replica.settings.body,
             );
             (step_method, data)
         }
@@ -114,7 +108,7 @@ fn read(
         Some(Err(CallError::Protocol(text))) => Err(Reason::Protocol.error(text)),
         Some(Err(error)) => Err(Reason::Crashed.error(error.to_string())),
         None => {
-            one_try.server.notify(Notice::Suspect { generation: one_try.generation.number });
+            one_try.replica.notify(Notice::Suspect { generation: one_try.generation.number });
             Err(one_try.deadline_error(lease))
         }
     }

@@ -13,6 +13,7 @@ use crate::connection::{CallError, Lease};
 use crate::event::call::{self, Called};
 use crate::event::{Failed, TimeLeft, Try};
 use crate::failure::{EventError, Reason};
+use crate::replica::Notice;
 use crate::shape::{self, Argument, Returned};
 use crate::wire_table;
 
@@ -34,15 +35,16 @@ struct Latest {
 }
 
 pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Result<(), Failed> {
-    let mut time = TimeLeft::new(one_try.server);
+    let mut time = TimeLeft::new(one_try.settings());
     let (epoch, id, mut lease) = one_try.prepare(&time).await?;
     let event = HandleEvent { instance_id: id as i32, event_name: one_try.phase.as_str().to_owned() };
     let sequence = lease.send_call(Call::HandleEvent(event));
     let first = match time.wait(lease.frame()).await {
-        // An instance that is unknown, a process that is gone, or a plugin that ended it.
+        Some(Err(error @ CallError::Reset)) => return Err(one_try.unread(&error)),
+        // An instance that is unknown, or a handler that ended the process.
         Some(Err(error)) if error.is_disconnect() => {
             one_try.generation.forget_instances(epoch);
-            return Err(Failed::once(
+            return Err(Failed::same_process(
                 Reason::Crashed
                     .error(format!("{error} before the handler made a call; the server's own log tells why")),
             ));
@@ -103,6 +105,7 @@ impl Exchange<'_, '_> {
             Some(Latest { function, suspicious: argument.is_empty() && expected != Argument::Empty });
         let args = shape::arguments(expected, argument)
             .map_err(|error| Reason::Protocol.error(format!("argument of {name}: {error}")))?;
+        self.one_try.count_call();
         let called = self.time.stopped(call::invoke(self.context, function, args)).await;
         let answer = match called {
             Called::Value(_, value) => value,
@@ -153,6 +156,9 @@ fn read<T>(answer: Option<Result<T, CallError>>, one_try: &Try<'_>, lease: &Leas
         Some(Ok(answer)) => Ok(answer),
         Some(Err(CallError::Protocol(text) | CallError::Remote(text))) => Err(Reason::Protocol.error(text)),
         Some(Err(error)) => Err(Reason::Crashed.error(error.to_string())),
-        None => Err(one_try.deadline_error(lease)),
+        None => {
+            one_try.replica.notify(Notice::Suspect { generation: one_try.generation.number });
+            Err(one_try.deadline_error(lease))
+        }
     }
 }

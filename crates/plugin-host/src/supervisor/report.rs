@@ -3,15 +3,23 @@
 use polygate_telemetry::log;
 
 use crate::process::describe;
-use crate::server::{Server, locked};
+use crate::replica::{Replica, locked};
 use crate::supervisor::End;
 
 /// Logs an end that nobody asked for.
-pub(super) fn end(server: &Server, command: &str, end: &End) {
-    let name = server.name();
+pub(super) fn end(replica: &Replica, command: &str, end: &End) {
+    let name = &replica.name;
     let text = match end {
         End::Exited(status) => describe(*status),
         End::Wedged => "replaced because it did not answer".to_owned(),
+        End::Silent => format!(
+            "nobody listened on {} within {} ms of its start",
+            replica.socket.display(),
+            replica.settings.start_timeout.as_millis()
+        ),
+        End::NoAddress(error) => {
+            format!("cannot make a link beside {}: {error}", replica.socket.display())
+        }
         End::Failed(error) => format!("cannot run /bin/sh: {error}"),
         End::Spent(_) | End::StopRequested => return,
     };
@@ -26,8 +34,10 @@ pub(super) fn end(server: &Server, command: &str, end: &End) {
             "[pluginserver] external pluginserver \"{name}\" start command \"{command}\" exited with \"{reason}\"; \
              give the full path of an executable file"
         ),
-        (End::Failed(_), _) => log!(Error, "[pluginserver] cannot start pluginserver '{name}': {text}"),
+        (End::Failed(_) | End::Silent | End::NoAddress(_), _) => {
+            log!(Error, "[pluginserver] cannot start pluginserver '{name}': {text}")
+        }
         _ => log!(Notice, "external pluginserver '{name}' terminated: {text}"),
     }
-    locked(&server.history).last_end = Some(text);
+    locked(&replica.history).last_end = Some(text);
 }

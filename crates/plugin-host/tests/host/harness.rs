@@ -31,13 +31,19 @@ pub fn settings(directory: &Path, protocol: &str) -> ServerSettings {
         socket: directory.join("test.socket"),
         start_cmd: None,
         query: Query::All(format!("echo '{dump}'")),
+        replicas: 1,
+        start_timeout: Duration::from_secs(60),
         connect_timeout: Duration::from_secs(5),
         event_timeout: Duration::from_secs(5),
+        step_timeout: Duration::from_secs(5),
         on_error: OnError::Closed,
         body: BodyMode::Auto,
         max_concurrency: None,
+        max_queue: 1024,
+        breaker_failures: 0,
         max_events: None,
         max_memory: None,
+        max_age: None,
     }
 }
 
@@ -100,6 +106,7 @@ pub fn configuration(id: u8, config: Json) -> Plugin {
         consumer: None,
         protocols: vec![],
         enabled: true,
+        on_error: None,
         tags: None,
     }
 }

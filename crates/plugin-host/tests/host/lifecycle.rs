@@ -129,10 +129,17 @@ async fn a_reload_keeps_servers_that_did_not_change() {
     let next = host.servers.reload(vec![changed]).await;
     let new = next.plugins()[0].configure(&Arc::new(configuration(1, json!({}))));
     assert_eq!(next.prepare(&[Arc::new(configuration(1, json!({})))]).await, []);
-    host.servers.retire(&next).await;
+    // A request that began with the old configuration ends with the old server.
+    let use_both = async {
+        pass(&new).await;
+        pass(&handler).await;
+        drop(handler);
+    };
+    tokio::join!(host.servers.retire(&next), use_both);
     pass(&new).await;
     assert_eq!(host.status().state, "stopped");
-    assert_eq!(failure(&handler).await, (503, "plugin_server_unavailable"));
+    next.stop().await;
+    assert_eq!(failure(&new).await, (503, "plugin_server_unavailable"));
 }
 
 #[tokio::test]
@@ -143,8 +150,8 @@ async fn a_server_with_other_plugins_is_a_new_one() {
     let mut settings = settings(host.directory.path(), "MsgPack:1");
     let file = host.directory.path().join("version");
     settings.query = Query::All(format!(
-        r#"cd {} && touch version && echo '[{{"Name":"{PLUGIN}","Phases":["log"],"Version":"'$(cat version)'"}}]'"#,
-        host.directory.path().display()
+        r#"echo '[{{"Name":"{PLUGIN}","Phases":["log"],"Version":"'$(cat {})'"}}]'"#,
+        file.display()
     ));
     std::fs::write(&file, "1.0").expect("writes");
     let first = host.servers.reload(vec![settings.clone()]).await;
@@ -175,4 +182,23 @@ async fn a_failed_query_is_shown_and_hurts_nobody_else() {
     let broken = status.iter().find(|it| it.name == "broken").expect("is listed");
     assert_eq!(broken.state, "unused");
     assert!(broken.query_error.as_ref().is_some_and(|it| it.contains("why")), "{broken:?}");
+}
+
+/// The plugin's file is named by the start command and says what the dump says either way.
+#[tokio::test]
+async fn a_server_with_changed_files_is_a_new_one() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("plugin.py");
+    std::fs::write(&file, "one").expect("writes");
+    let mut settings = settings(directory.path(), "MsgPack:1");
+    settings.start_cmd = Some(format!("sleep 1000; {}", file.display()));
+    let first = PluginServers::start(vec![settings.clone()]).await;
+    let second = first.reload(vec![settings.clone()]).await;
+    first.retire(&second).await;
+    assert_eq!(first.status()[0].state, "starting", "nothing changed");
+    std::fs::write(&file, "another").expect("writes");
+    let third = second.reload(vec![settings]).await;
+    second.retire(&third).await;
+    assert_eq!((second.status()[0].state, third.status()[0].state), ("stopped", "starting"));
+    third.stop().await;
 }

@@ -1,6 +1,5 @@
 //! Events over MessagePack-RPC.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -185,16 +184,23 @@ async fn a_server_that_never_knows_the_instance_is_asked_twice() {
 }
 
 #[tokio::test]
-async fn a_connection_that_went_stale_is_replaced() {
+async fn an_event_that_nobody_read_is_sent_again() {
     let host = host().await;
-    let count = AtomicUsize::new(0);
-    let server = FakeServer::msgpack(host.socket(), Sdk::Python, move |_| {
-        if count.fetch_add(1, Ordering::SeqCst) == 1 { Ending::Close } else { Ending::Return }
-    });
+    let server = FakeServer::msgpack(host.socket(), Sdk::Python, |_| Ending::Return);
     let handler = host.handler(json!({})).await;
     pass(&handler).await;
+    server.stop_reading();
     pass(&handler).await;
-    assert_eq!(server.params("plugin.HandleEvent").len(), 3);
+    assert_eq!(server.params("plugin.HandleEvent").len(), 2);
+}
+
+#[tokio::test]
+async fn an_event_that_ended_a_process_is_given_to_no_other() {
+    let host = host().await;
+    let server = FakeServer::msgpack(host.socket(), Sdk::Go, |_| Ending::Close);
+    let handler = host.handler(json!({})).await;
+    assert_eq!(failure(&handler).await, (500, "plugin_crashed"));
+    assert_eq!(server.params("plugin.HandleEvent").len(), 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,219 @@
+//! One life of one process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::address::Address;
+use crate::settings::ServerSettings;
+use crate::usage::{self, Usage};
+
+static NEXT_GENERATION: AtomicU64 = AtomicU64::new(1);
+static NEXT_EPOCH: AtomicU32 = AtomicU32::new(1);
+
+/// What belongs to one process and ends with it: its address, its instances, its places for events.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    pub number: u64,
+    /// The process that listens on the socket; `None` if it lives in another PID namespace.
+    pub pid: Option<u32>,
+    /// The group of processes that the gateway started for it; `None` if somebody else did.
+    pub group: Option<u32>,
+    pub flavor: Flavor,
+    pub address: Arc<Address>,
+    /// How many events it may have at a time.
+    pub places: usize,
+    slots: Arc<Semaphore>,
+    /// Events that wait for a place, and how many may.
+    waiting: AtomicUsize,
+    max_queue: usize,
+    events: AtomicU64,
+    has_served: AtomicBool,
+    /// Changes whenever the server turns out to have forgotten its instances.
+    epoch: AtomicU32,
+}
+
+/// Whose server it is; matters for packing over MessagePack and for how much it takes at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flavor {
+    Unknown,
+    Go,
+    JavaScript,
+    Python,
+}
+
+/// Why an event got no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoPlace {
+    /// As many wait as may.
+    QueueFull,
+    /// It waited as long as it may.
+    TimedOut,
+    /// The process ended meanwhile.
+    Ended,
+}
+
+impl Generation {
+    pub(crate) fn new(
+        pid: Option<u32>,
+        group: Option<u32>,
+        flavor: Flavor,
+        address: Arc<Address>,
+        settings: &ServerSettings,
+    ) -> Self {
+        let places = settings.max_concurrency.unwrap_or(flavor.places()).clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            number: NEXT_GENERATION.fetch_add(1, Ordering::Relaxed),
+            pid,
+            group,
+            flavor,
+            address,
+            places,
+            slots: Arc::new(Semaphore::new(places)),
+            waiting: AtomicUsize::new(0),
+            max_queue: settings.max_queue,
+            events: AtomicU64::new(0),
+            has_served: AtomicBool::new(false),
+            epoch: AtomicU32::new(NEXT_EPOCH.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    /// One of the places for events, waiting up to `limit` in the queue.
+    pub(crate) async fn place(&self, limit: Duration) -> Result<OwnedSemaphorePermit, NoPlace> {
+        if let Ok(permit) = self.slots.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        if self.slots.is_closed() {
+            return Err(NoPlace::Ended);
+        }
+        let _queued = Queued::enter(self).ok_or(NoPlace::QueueFull)?;
+        match timeout(limit, self.slots.clone().acquire_owned()).await {
+            Ok(permit) => permit.map_err(|_| NoPlace::Ended),
+            Err(_) => Err(NoPlace::TimedOut),
+        }
+    }
+
+    /// The process is gone: nobody waits for it any longer.
+    pub(crate) fn close(&self) {
+        self.slots.close();
+    }
+
+    /// Events in the process.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.places - self.slots.available_permits()
+    }
+
+    /// Events in front of it.
+    pub(crate) fn queued(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Counts an event that is about to be sent; answers the number so far.
+    pub(crate) fn count_event(&self) -> u64 {
+        self.events.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// An event ended well: the process is of use.
+    pub(crate) fn served(&self) {
+        self.has_served.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_served(&self) -> bool {
+        self.has_served.load(Ordering::Relaxed)
+    }
+
+    /// What it costs at the moment, as far as its processes can be seen.
+    pub(crate) fn usage(&self) -> Usage {
+        match (self.group, self.pid) {
+            (Some(group), _) => usage::of_group(group),
+            (None, Some(pid)) => usage::of_process(pid),
+            (None, None) => Usage::default(),
+        }
+    }
+
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// The server has forgotten the instances of `epoch`. Of many events that find out at once, the
+    /// first one counts.
+    pub(crate) fn forget_instances(&self, epoch: u32) {
+        let next = NEXT_EPOCH.fetch_add(1, Ordering::Relaxed);
+        let _ = self.epoch.compare_exchange(epoch, next, Ordering::AcqRel, Ordering::Acquire);
+    }
+}
+
+/// A place in the queue, given up when dropped.
+struct Queued<'a>(&'a AtomicUsize);
+
+impl<'a> Queued<'a> {
+    fn enter(generation: &'a Generation) -> Option<Self> {
+        let queued = Self(&generation.waiting);
+        let before = generation.waiting.fetch_add(1, Ordering::Relaxed);
+        (before < generation.max_queue).then_some(queued)
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Flavor {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Flavor::Unknown => "unknown",
+            Flavor::Go => "go",
+            Flavor::JavaScript => "javascript",
+            Flavor::Python => "python",
+        }
+    }
+
+    /// Events at a time unless the user says otherwise. Python keeps two threads for each.
+    fn places(self) -> usize {
+        match self {
+            Flavor::Python => 64,
+            Flavor::JavaScript | Flavor::Unknown => 256,
+            Flavor::Go => 512,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::tests::settings;
+
+    fn generation(max_concurrency: usize, max_queue: usize) -> Generation {
+        let settings = ServerSettings { max_concurrency: Some(max_concurrency), max_queue, ..settings() };
+        Generation::new(None, None, Flavor::Go, Arc::new(Address::plain("/none".into())), &settings)
+    }
+
+    #[tokio::test]
+    async fn the_queue_is_bounded_and_has_a_deadline() {
+        let generation = generation(1, 1);
+        let place = generation.place(Duration::ZERO).await.expect("is free");
+        assert_eq!((generation.in_flight(), generation.queued()), (1, 0));
+        let (waited, refused) =
+            tokio::join!(generation.place(Duration::from_millis(20)), generation.place(Duration::ZERO));
+        assert_eq!(waited.err(), Some(NoPlace::TimedOut));
+        assert_eq!(refused.err(), Some(NoPlace::QueueFull));
+        assert_eq!(generation.queued(), 0);
+        drop(place);
+        assert!(generation.place(Duration::ZERO).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_process_that_ends_is_told() {
+        let generation = generation(1, 8);
+        let _place = generation.place(Duration::ZERO).await.expect("is free");
+        let end = async { generation.close() };
+        let (waited, ()) = tokio::join!(generation.place(Duration::from_secs(60)), end);
+        assert_eq!(waited.err(), Some(NoPlace::Ended));
+        assert_eq!(generation.place(Duration::ZERO).await.err(), Some(NoPlace::Ended));
+    }
+}
