@@ -4,13 +4,14 @@
 //! before is touched: a load that fails leaves it as it was.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use polygate_balancer::Balancer;
 use polygate_chain::{Environment, Node, Plan, Plugin};
 use polygate_config::Settings;
 use polygate_http::Gateway;
-use polygate_model::{Entities, Target, Upstream};
+use polygate_model::{Entities, OnError, Target, Upstream};
 use polygate_net::dns::Resolver;
 use polygate_plugin_host::{PluginServers, RemotePlugin};
 use polygate_router::{Router, RouterError};
@@ -23,7 +24,7 @@ use crate::{LoadError, declarative, translate};
 
 pub struct Configuration {
     pub settings: Settings,
-    pub servers: PluginServers,
+    pub servers: Rc<PluginServers>,
     pub gateway: Arc<Gateway>,
     /// Runs for as long as the configuration is in use.
     _targets: Targets,
@@ -39,7 +40,7 @@ impl Configuration {
         previous: Option<&Configuration>,
     ) -> Result<Self, LoadError> {
         let none = PluginServers::empty();
-        let running = previous.map_or(&none, |previous| &previous.servers);
+        let running = previous.map_or(&none, |previous| &*previous.servers);
         let enabled = settings.enabled_plugins(plugins::BUNDLED);
         // Servers that no plugin is wanted from are not even asked.
         let servers = match enabled.is_empty() {
@@ -58,7 +59,7 @@ impl Configuration {
         // The host logs what it could not start; those events fail until it can.
         let (_, targets) =
             tokio::join!(servers.prepare(&configurations), Targets::follow(balancers, resolver.clone()));
-        Ok(Self { settings, servers, gateway, _targets: targets })
+        Ok(Self { settings, servers: Rc::new(servers), gateway, _targets: targets })
     }
 }
 
@@ -69,7 +70,7 @@ fn compile(
     node: &Arc<Node>,
     previous: Option<&Configuration>,
 ) -> Result<Gateway, LoadError> {
-    let announced = announced(servers);
+    let announced = announced(settings, servers);
     let known = plugins::resolve(enabled, &announced)?;
     let entities = Arc::new(declarative::load(settings, &known)?);
     let router = router(&entities)?;
@@ -92,10 +93,21 @@ fn compile(
     })
 }
 
-fn announced(servers: &PluginServers) -> Announced {
+fn announced(settings: &Settings, servers: &PluginServers) -> Announced {
     let schema = |plugin: &Arc<RemotePlugin>| (plugin.info().name.clone(), plugin.info().schema.clone());
-    let silent = servers.status().into_iter().filter_map(|it| Some((it.name, it.query_error?)));
-    Announced { schemas: servers.plugins().iter().map(schema).collect(), silent: silent.collect() }
+    let silent: Vec<_> =
+        servers.status().into_iter().filter_map(|it| Some((it.server, it.query_error?))).collect();
+    let is_silent = |name: &str| silent.iter().any(|(server, _)| server == name);
+    let is_open = settings
+        .plugin_servers
+        .iter()
+        .filter(|server| is_silent(&server.name))
+        .all(|server| server.on_error == OnError::Open);
+    Announced {
+        schemas: servers.plugins().iter().map(schema).collect(),
+        on_error: if is_open { OnError::Open } else { OnError::Closed },
+        silent,
+    }
 }
 
 fn installed(enabled: &[String], servers: &PluginServers, announced: &Announced) -> Vec<Arc<dyn Plugin>> {

@@ -15,12 +15,13 @@ use polygate_chain::{Node, Statistics};
 use polygate_config::{Settings, conf};
 use polygate_http::{Gateway, Stop};
 use polygate_net::dns::Resolver;
+use polygate_plugin_host::PluginServers;
 use polygate_plugin_host::leftovers;
 use polygate_telemetry::log;
 use polygate_telemetry::trace::Tracer;
 use rustix::system::uname;
 use tokio::sync::watch;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -42,6 +43,8 @@ pub struct Control {
     resolver: Resolver,
     /// `None` until the first one is loaded.
     pub configuration: RefCell<Option<Rc<Configuration>>>,
+    /// Plugin servers of earlier configurations, until the last request that began with them ends.
+    retiring: RefCell<Vec<(Rc<PluginServers>, JoinHandle<()>)>>,
     /// Where workers look; set together with the first configuration.
     gateway: RefCell<Option<Arc<ArcSwap<Gateway>>>>,
     pub loads: RefCell<Loads>,
@@ -144,6 +147,7 @@ impl Control {
             node: Arc::new(node),
             resolver: Resolver::new(&translate::dns(settings))?,
             configuration: RefCell::default(),
+            retiring: RefCell::default(),
             gateway: RefCell::default(),
             loads: RefCell::default(),
             is_draining: Cell::new(false),
@@ -191,14 +195,25 @@ impl Control {
         self.configuration.replace(Some(next.clone()));
         if let Some(previous) = previous {
             warn_of_fixed(&previous.settings, &next.settings);
-            previous.servers.retire(&next.servers).await;
+            self.retire(previous.servers.clone(), next.servers.clone());
         }
         Ok(())
+    }
+
+    /// Ends the servers that the next configuration does without; a reload does not wait for that.
+    fn retire(&self, previous: Rc<PluginServers>, next: Rc<PluginServers>) {
+        let mut retiring = self.retiring.borrow_mut();
+        retiring.retain(|(_, task)| !task.is_finished());
+        let servers = previous.clone();
+        retiring.push((previous, spawn_local(async move { servers.retire(&next).await })));
     }
 
     async fn stop_servers(&self) {
         if let Some(configuration) = self.current() {
             configuration.servers.stop().await;
+        }
+        for (servers, _) in self.retiring.take() {
+            servers.stop().await;
         }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use polygate_chain::{Failure, Handler, LocalFuture, Phase, Phases, Plugin, RequestContext};
+use polygate_model::OnError;
 use polygate_model::schema::Schema;
 use polygate_telemetry::log;
 use serde_json::Value;
@@ -23,6 +24,8 @@ pub struct Announced {
     pub schemas: HashMap<String, Value>,
     /// Servers that did not answer, and why.
     pub silent: Vec<(String, String)>,
+    /// Of the silent servers: open if it is for all of them.
+    pub on_error: OnError,
 }
 
 /// The enabled plugins.
@@ -54,6 +57,7 @@ pub fn resolve(names: &[String], announced: &Announced) -> Result<Enabled, LoadE
 pub struct Unavailable {
     name: String,
     message: String,
+    on_error: OnError,
 }
 
 impl Unavailable {
@@ -64,8 +68,8 @@ impl Unavailable {
             "no plugin server announced the enabled plugin '{name}', and these did not answer: {}",
             silent.join(", ")
         );
-        log!(Error, "{message}; requests that need it are answered with 503");
-        Arc::new(Self { name: name.to_owned(), message })
+        log!(Error, "{message}; requests that need it are answered with 503 unless on_error is open");
+        Arc::new(Self { name: name.to_owned(), message, on_error: announced.on_error })
     }
 }
 
@@ -83,17 +87,31 @@ impl Plugin for Unavailable {
         [Phase::Access].into_iter().collect()
     }
 
-    fn configure(&self, _: &Arc<polygate_model::Plugin>) -> Arc<dyn Handler> {
-        Arc::new(Refusal(self.message.clone()))
+    fn configure(&self, configuration: &Arc<polygate_model::Plugin>) -> Arc<dyn Handler> {
+        let on_error = configuration.on_error.unwrap_or(self.on_error);
+        Arc::new(Refusal { message: self.message.clone(), on_error })
     }
 }
 
-struct Refusal(String);
+struct Refusal {
+    message: String,
+    on_error: OnError,
+}
 
 impl Handler for Refusal {
     fn run<'a>(&'a self, _: Phase, _: &'a mut RequestContext) -> LocalFuture<'a, Result<(), Failure>> {
-        let failure = Failure { status: 503, reason: "plugin_server_unavailable", message: self.0.clone() };
-        Box::pin(std::future::ready(Err(failure)))
+        let outcome = match self.on_error {
+            OnError::Closed => Err(Failure {
+                status: 503,
+                reason: "plugin_server_unavailable",
+                message: self.message.clone(),
+            }),
+            OnError::Open => {
+                log!(Warn, "{}; the request goes on because on_error is open", self.message);
+                Ok(())
+            }
+        };
+        Box::pin(std::future::ready(outcome))
     }
 }
 
@@ -111,6 +129,7 @@ mod tests {
                 schema("bad", json!({"config": {"type": "record", "fields": [{"x": {"type": "nonsense"}}]}})),
             ]),
             silent: silent.iter().map(|name| (name.to_string(), "it died".to_owned())).collect(),
+            on_error: OnError::Closed,
         }
     }
 

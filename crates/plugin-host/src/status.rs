@@ -8,7 +8,10 @@ use crate::usage::Usage;
 /// A snapshot of one replica of a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServerStatus {
+    /// Of the replica: `js`, or `js#2` if there are several.
     pub name: String,
+    /// Of the server.
+    pub server: String,
     /// Counts from 1.
     pub replica: usize,
     pub socket: String,
@@ -54,7 +57,8 @@ impl ServerStatus {
         };
         let history = locked(&replica.history);
         Self {
-            name: replica.settings.name.clone(),
+            name: replica.name.clone(),
+            server: replica.settings.name.clone(),
             replica: replica.number,
             socket: replica.socket.display().to_string(),
             state: match &state {
@@ -84,6 +88,7 @@ impl ServerStatus {
     pub(crate) fn unused(name: &str, socket: String, query_error: String) -> Self {
         Self {
             name: name.to_owned(),
+            server: name.to_owned(),
             replica: 1,
             socket,
             state: "unused",

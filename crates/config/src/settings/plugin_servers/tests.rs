@@ -141,7 +141,7 @@ fn wrong_values_and_misspelt_members_are_said() {
             pluginserver_js_max_events is not a number: 'many'
             pluginserver_js_on_error has an invalid value: 'maybe' (closed, open)
             pluginserver_names has an invalid value: 'a/b' (a name is part of a file name; use letters, digits and dashes)
-            pluginserver_js_socket is too long for a unix socket: '/a-directory-with-a-rather-long-name/and-below-it-another-one-that-is-longer-still/and-then-the-socket-itself' (at most 107 bytes; choose a shorter path or prefix)
+            pluginserver_js_socket is too long for a unix socket: '/a-directory-with-a-rather-long-name/and-below-it-another-one-that-is-longer-still/and-then-the-socket-itself' (at most 107 bytes, its directory 78; choose a shorter path or prefix)
             pluginserver_js_connect_timeout must be greater than 0
             pluginserver_js_replicas must be an integer between 1 and 256, got '0'
         "#]],
