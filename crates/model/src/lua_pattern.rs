@@ -13,6 +13,8 @@ use thiserror::Error;
 
 /// Lua's own limit on captures.
 const MAX_CAPTURES: usize = 32;
+/// Each `*`, `+`, `-` and `?` is a level of the matcher's stack, which Lua ends at 200 levels too.
+const MAX_REPEATS: usize = 200;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PatternError {
@@ -30,6 +32,8 @@ pub enum PatternError {
     InvalidCapture,
     #[error("too many captures")]
     TooManyCaptures,
+    #[error("pattern too complex (more than {MAX_REPEATS} repetitions)")]
+    TooComplex,
 }
 
 /// A compiled pattern.

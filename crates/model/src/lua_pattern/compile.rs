@@ -1,6 +1,6 @@
 //! Text to items.
 
-use super::{Class, Item, MAX_CAPTURES, Pattern, PatternError};
+use super::{Class, Item, MAX_CAPTURES, MAX_REPEATS, Pattern, PatternError};
 
 pub(super) fn compile(text: &[u8]) -> Result<Pattern, PatternError> {
     let (anchored, text) = match text {
@@ -14,6 +14,10 @@ pub(super) fn compile(text: &[u8]) -> Result<Pattern, PatternError> {
     }
     if !compiler.open.is_empty() {
         return Err(PatternError::UnfinishedCapture);
+    }
+    let repeats = |item: &&Item| matches!(item, Item::Greedy { .. } | Item::Lazy(_) | Item::Optional(_));
+    if items.iter().filter(repeats).count() > MAX_REPEATS {
+        return Err(PatternError::TooComplex);
     }
     Ok(Pattern { anchored, items, captures: compiler.captures })
 }

@@ -75,6 +75,15 @@ fn refuses_malformed_patterns() {
 }
 
 #[test]
+fn the_matcher_has_stack_enough() {
+    for repeat in ["a*", "a-", "a?"] {
+        assert!(Pattern::new(&format!("^{}$", repeat.repeat(200))).unwrap().matches("aa"), "{repeat}");
+        let deeper = Pattern::new(&repeat.repeat(100_000));
+        assert_eq!(deeper.unwrap_err(), PatternError::TooComplex, "{repeat}");
+    }
+}
+
+#[test]
 fn gives_up_on_a_runaway_pattern() {
     let pattern = Pattern::new(&format!("^{}x$", ".-".repeat(12))).unwrap();
     assert!(!pattern.matches(&"a".repeat(400)));
