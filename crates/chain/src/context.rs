@@ -31,6 +31,8 @@ pub struct RequestContext {
     /// The request as it stands: plugins change it in place, the gateway's own headers are added
     /// when it goes upstream.
     pub request: Request,
+    /// The client sent HEAD: whatever a plugin makes of the method, the response has no body.
+    pub head_only: bool,
     pub request_body: RequestBody,
 
     pub matched: Option<Matched>,
@@ -227,6 +229,7 @@ impl RequestContext {
             trace: None,
             phase: Phase::Rewrite,
             plugin: None,
+            head_only: request.method == Method::HEAD,
             request,
             request_body,
             matched: None,

@@ -298,14 +298,11 @@ fn finish(
     serial: u64,
 ) -> Reply {
     forwarding::response_headers(&mut context, gateway);
-    // Framing is the gateway's: whatever a plugin said of the length, it is that of the body. A HEAD
-    // response, like 204 and 304, tells of a body that is not there (RFC 9110, section 8.6).
-    let bodiless = context.request.method == Method::HEAD || matches!(context.response.status, 204 | 304);
-    if let Content::Bytes(body) = &content
-        && !bodiless
-    {
-        context.response.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    }
+    let length = match &content {
+        Content::Bytes(body) => Some(body.len()),
+        Content::Upstream(_) => None,
+    };
+    forwarding::frame_response(&mut context, length);
     context.bytes_sent = forwarding::head_size(24, &context.response.headers);
     let mut response = Response::new(());
     *response.status_mut() =

@@ -7,8 +7,9 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, LOCATION, SERVER, TE, TRAILER, TRANSFER_ENCODING,
     UPGRADE, VIA,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
-use polygate_chain::{Answer, RequestContext, Source};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http_body::Body as _;
+use polygate_chain::{Answer, RequestBody, RequestContext, Source};
 
 use crate::{Gateway, SERVER_TOKEN};
 
@@ -128,6 +129,7 @@ pub fn upstream_headers(context: &RequestContext, gateway: &Gateway) -> HeaderMa
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
     headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+    frame_request(&mut headers, &context.request_body);
     forwarded_headers(context, &mut headers);
     let via = format!("1.1 {SERVER_TOKEN}");
     append_to_list(&mut headers, VIA, &via);
@@ -135,6 +137,23 @@ pub fn upstream_headers(context: &RequestContext, gateway: &Gateway) -> HeaderMa
         set(&mut headers, REQUEST_ID, &context.request_id);
     }
     headers
+}
+
+/// The length is that of the body, whatever a plugin said: an upstream that believes another one takes the rest
+/// of the body for the next request.
+fn frame_request(headers: &mut HeaderMap, body: &RequestBody) {
+    let length = match body {
+        RequestBody::Stream(body) => body.size_hint().exact(),
+        RequestBody::Bytes(bytes) => Some(bytes.len() as u64),
+        RequestBody::Gone => Some(0),
+    };
+    match length {
+        Some(length) if headers.contains_key(CONTENT_LENGTH) => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        // The one is added where it is needed, the other is sent in chunks.
+        Some(_) | None => drop(headers.remove(CONTENT_LENGTH)),
+    }
 }
 
 /// `X-Forwarded-*` and `X-Real-IP`: a trusted peer's values stay, others are replaced.
@@ -201,10 +220,12 @@ pub fn clean_response(headers: &mut HeaderMap) {
 }
 
 /// Adds the headers that plugins set before proxying. In a buffered response the upstream's value takes
-/// their place; otherwise both are sent, except for headers that there is only one of.
+/// their place; otherwise both are sent, except for headers that there is only one of. A length is never the
+/// plugin's, as the body is not.
 pub fn merge_preset(headers: &mut HeaderMap, preset: HeaderMap, buffered: bool) {
     let kept: Vec<HeaderName> = preset
         .keys()
+        .filter(|name| *name != CONTENT_LENGTH)
         .filter(|name| !headers.contains_key(*name) || !(buffered || SINGLE.contains(&name.as_str())))
         .cloned()
         .collect();
@@ -253,6 +274,25 @@ pub fn response_headers(context: &mut RequestContext, gateway: &Gateway) {
     }
     if tokens.request_id {
         set(headers, REQUEST_ID, &context.request_id);
+    }
+}
+
+/// Makes the length that of the body, whatever plugins said. `length` is that of a body in memory; one that comes
+/// from upstream brings its own.
+pub fn frame_response(context: &mut RequestContext, length: Option<usize>) {
+    let headers = &mut context.response.headers;
+    // These tell of a body that is not there: a length that goes with none stays.
+    let told = context.head_only || context.response.status == 304;
+    match length {
+        // No body and no length (RFC 9110, section 8.6).
+        _ if context.response.status == 204 => drop(headers.remove(CONTENT_LENGTH)),
+        Some(0) if told => {}
+        Some(length) => drop(headers.insert(CONTENT_LENGTH, HeaderValue::from(length))),
+        // A plugin made a HEAD of it: the client waits for a body that the upstream only told of.
+        None if context.request.method == Method::HEAD && !told => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
+        }
+        None => {}
     }
 }
 

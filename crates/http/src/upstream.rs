@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, COOKIE, HOST, SET_COOKIE};
-use http::{Extensions, HeaderMap, HeaderValue, Method, Request};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body::Body as _;
 use hyper::client::conn::http1::{self, SendRequest};
 use polygate_balancer::{Balancer, HashSource, Outcome, Pick, hash_key};
@@ -134,7 +134,7 @@ pub async fn send(
             failure: None,
         });
         tried.push(address);
-        let mut request = build(context, headers.clone(), extensions.clone(), name.as_deref(), address);
+        let mut request = build(context, headers.clone(), extensions.clone(), name.as_deref(), address)?;
         let span = tracing::begin_try(context, address, attempt);
         if let Some(trace) = &context.trace {
             trace.propagate(span.as_ref(), request.headers_mut());
@@ -258,9 +258,12 @@ fn build(
     extensions: Extensions,
     target_name: Option<&str>,
     address: SocketAddr,
-) -> Request<Body> {
+) -> Result<Request<Body>, SendError> {
     let host = host_header(context, target_name, address.port());
     let uri = upstream_uri(context);
+    // Encoding makes a path longer, and plugins add to it. Another target is never sent in its place.
+    let too_long = |_| SendError::Decision(414, "the request target is too long for the upstream".into());
+    let target: Uri = uri.parse().map_err(too_long)?;
     headers.extend(HeaderValue::from_str(&host).map(|value| (HOST, value)));
     if let Some(value) = headers.get_all(HOST).iter().next_back().cloned() {
         headers.insert(HOST, value);
@@ -284,13 +287,13 @@ fn build(
         RequestBody::Gone => body::full(Bytes::new()),
     };
     let scheme = if context.upstream.scheme.as_deref() == Some("https") { "https" } else { "http" };
-    context.upstream.sent = Some(SentRequest { scheme, host, uri: uri.clone() });
+    context.upstream.sent = Some(SentRequest { scheme, host, uri });
     let mut request = Request::new(body);
     *request.method_mut() = method;
-    *request.uri_mut() = uri.parse().unwrap_or_else(|_| http::Uri::from_static("/"));
+    *request.uri_mut() = target;
     *request.headers_mut() = headers;
     *request.extensions_mut() = extensions;
-    request
+    Ok(request)
 }
 
 /// `Host` for the upstream. The port is named unless it is the scheme's own.

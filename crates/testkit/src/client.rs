@@ -69,6 +69,12 @@ impl Request {
         self
     }
 
+    /// The same request for another target.
+    pub fn to(mut self, target: &str) -> Self {
+        target.clone_into(&mut self.target);
+        self
+    }
+
     /// Speaks HTTP/1.0, where a request may leave Host out.
     pub fn http10(mut self) -> Self {
         self.version = "HTTP/1.0";

@@ -159,7 +159,10 @@ impl Reply {
             ("Content-Length", &length),
         ];
         let given = |name: &str| self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
-        let missing = fallback.iter().filter(|(name, _)| !given(name)).map(|(n, v)| (*n, v.as_bytes()));
+        // A coding tells the body's end by itself.
+        let coded = |name: &str| name == "Content-Length" && given("Transfer-Encoding");
+        let missing =
+            fallback.iter().filter(|(name, _)| !given(name) && !coded(name)).map(|(n, v)| (*n, v.as_bytes()));
         for (name, value) in missing.chain(self.headers.iter().map(|(n, v)| (n.as_str(), v.as_slice()))) {
             bytes.extend_from_slice(name.as_bytes());
             bytes.extend_from_slice(b": ");

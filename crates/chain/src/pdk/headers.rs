@@ -2,12 +2,24 @@
 //!
 //! Getters take `_` for `-` and answer lower-case names; setters take strings, numbers, booleans and
 //! lists of strings.
+//!
+//! What a plugin gives becomes header lines only: a name is a token, a value holds no control character, a
+//! length is a number, and there is a limit to how many lines a head has. Everything else is an error that
+//! shows the value.
 
 use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::pdk::{PdkError, PdkResult, args};
 use crate::{Key, Value};
+
+/// As many lines as a getter can answer. The gateway's own come on top.
+const MOST_LINES: usize = 1000;
+
+/// Response headers that concern one connection, and so the gateway alone (RFC 9110, section 7.6.1).
+const OF_ONE_CONNECTION: [&str; 5] =
+    ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
 
 /// The first value of `name`, nil if there is none.
 pub fn first(headers: &HeaderMap, name: &[u8]) -> Value {
@@ -94,7 +106,31 @@ impl Change {
                 )));
             }
         };
-        Ok(Self { name: parse_name(name)?, values })
+        let change = Self { name: parse_name(name)?, values };
+        change.check_length(&shown)?;
+        Ok(change)
+    }
+
+    /// A `Content-Length` is one number (RFC 9110, section 8.6). The gateway sends that of the body; what is
+    /// given here only counts where there is none, in the answer to a HEAD request.
+    fn check_length(&self, shown: &str) -> Result<(), PdkError> {
+        let is_number = |value: &HeaderValue| {
+            let text = value.as_bytes();
+            (1..=19).contains(&text.len()) && text.iter().all(u8::is_ascii_digit)
+        };
+        match self.values.as_slice() {
+            _ if self.name != CONTENT_LENGTH => Ok(()),
+            [] => Ok(()),
+            [value] if is_number(value) => Ok(()),
+            values => Err(PdkError::thrown(format!(
+                "invalid header value for \"{shown}\": {values:?} is no length, give one number"
+            ))),
+        }
+    }
+
+    /// Whether a response header is the gateway's business.
+    pub fn is_of_one_connection(&self) -> bool {
+        OF_ONE_CONNECTION.contains(&self.name.as_str())
     }
 
     /// Response header names never carry `_`.
@@ -103,15 +139,56 @@ impl Change {
         self
     }
 
-    pub fn replace_in(self, headers: &mut HeaderMap) {
+    pub fn replace_in(self, headers: &mut HeaderMap) -> Result<(), PdkError> {
+        let before = headers.get_all(&self.name).iter().count();
+        self.check_room(headers.len() - before)?;
         headers.remove(&self.name);
-        self.add_to(headers);
+        self.append_to(headers);
+        Ok(())
     }
 
-    pub fn add_to(self, headers: &mut HeaderMap) {
+    pub fn add_to(self, headers: &mut HeaderMap) -> Result<(), PdkError> {
+        self.check_room(headers.len())?;
+        self.append_to(headers);
+        Ok(())
+    }
+
+    fn append_to(self, headers: &mut HeaderMap) {
         for value in self.values {
             headers.append(self.name.clone(), value);
         }
+    }
+
+    fn check_room(&self, used: usize) -> Result<(), PdkError> {
+        if used + self.values.len() <= MOST_LINES {
+            return Ok(());
+        }
+        Err(PdkError::thrown(format!(
+            "no room for {} lines of header \"{}\": a head has {MOST_LINES} lines at the most",
+            self.values.len(),
+            self.name
+        )))
+    }
+}
+
+/// Takes `name` off the lists of `Connection`. A client may list there what is to be removed before the request
+/// goes upstream; what a plugin has set is not the client's to remove.
+pub fn keep_end_to_end(headers: &mut HeaderMap, name: &HeaderName) {
+    let is_it = |item: &&[u8]| item.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes());
+    let items = |line: &HeaderValue| line.as_bytes().split(|&byte| byte == b',').any(|item| is_it(&item));
+    if !headers.get_all(CONNECTION).iter().any(items) {
+        return;
+    }
+    let lines = headers.get_all(CONNECTION).iter();
+    let left: Vec<Vec<u8>> = lines
+        .map(|line| {
+            line.as_bytes().split(|&byte| byte == b',').filter(|item| !is_it(item)).collect::<Vec<_>>()
+        })
+        .map(|items| items.join(&b','))
+        .collect();
+    headers.remove(CONNECTION);
+    for line in left {
+        headers.extend(HeaderValue::try_from(line).map(|line| (CONNECTION, line)));
     }
 }
 
@@ -161,7 +238,8 @@ fn invalid_name(given: &Value) -> PdkError {
 
 fn header_value(name: &str, value: &Bytes) -> Result<HeaderValue, PdkError> {
     HeaderValue::from_maybe_shared(value.clone()).map_err(|_| {
-        PdkError::thrown(format!("invalid header value for \"{name}\": contains a control character"))
+        let value = String::from_utf8_lossy(value);
+        PdkError::thrown(format!("invalid header value for \"{name}\": {value:?} holds a control character"))
     })
 }
 
@@ -217,7 +295,10 @@ mod tests {
                     "invalid header value for \"X-A\": got nil, expected array of string, string, number or boolean",
                 ),
             ),
-            (Value::from("a\r\nb: c"), Err("invalid header value for \"X-A\": contains a control character")),
+            (
+                Value::from("a\r\nb: c"),
+                Err("invalid header value for \"X-A\": \"a\\r\\nb: c\" holds a control character"),
+            ),
         ] {
             let change = Change::from_args(&[Value::from("X-A"), value.clone()]);
             let got = change.map(|change| {
@@ -226,6 +307,66 @@ mod tests {
             });
             let expected = expected.map(|lines| lines.into_iter().map(str::to_owned).collect());
             assert_eq!(got, expected.map_err(PdkError::thrown), "of {value:?}");
+        }
+    }
+
+    #[test]
+    fn no_line_ends_in_values_and_names() {
+        for byte in 0..=u8::MAX {
+            let value = Value::str([b'a', byte, b'b'].as_slice());
+            let legal = byte == b'\t' || (byte >= b' ' && byte != 0x7f);
+            assert_eq!(
+                Change::from_args(&[Value::from("x"), value.clone()]).is_ok(),
+                legal,
+                "value {byte:#x}"
+            );
+            let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            assert_eq!(Change::from_args(&[value, Value::from("x")]).is_ok(), token, "name {byte:#x}");
+        }
+    }
+
+    #[test]
+    fn a_length_is_one_number() {
+        let change = |value: Value| Change::from_args(&[Value::from("Content-Length"), value]);
+        for value in [Value::Int(0), Value::from("42"), Value::from_iter(["7"])] {
+            assert!(change(value.clone()).is_ok(), "{value:?}");
+        }
+        let texts = ["", "+5", "-1", "5, 5", " 5", "0x5", "5 ", "99999999999999999999"].map(Value::from);
+        for value in texts.into_iter().chain([Value::Float(0.5), Value::from_iter(["5", "5"])]) {
+            let error = change(value.clone()).unwrap_err().to_string();
+            assert!(error.contains("is no length, give one number"), "{value:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn heads_have_a_limit() {
+        let mut headers = HeaderMap::new();
+        let change = |name: &str, lines: usize| {
+            Change::from_args(&[Value::from(name), Value::from_iter(vec!["v"; lines])]).unwrap()
+        };
+        change("a", MOST_LINES).add_to(&mut headers).unwrap();
+        change("a", MOST_LINES).replace_in(&mut headers).unwrap();
+        let error = "no room for 1 lines of header \"b\": a head has 1000 lines at the most";
+        assert_eq!(change("b", 1).add_to(&mut headers), Err(PdkError::thrown(error)));
+        assert_eq!(change("b", 1).replace_in(&mut headers), Err(PdkError::thrown(error)));
+        assert_eq!(headers.len(), MOST_LINES);
+    }
+
+    #[test]
+    fn what_is_kept_is_not_listed() {
+        for (before, after) in [
+            (vec!["close, X-Gate"], vec!["close"]),
+            (vec!["x-gate"], vec![""]),
+            (vec!["a,X-GATE ,b", "x-gate", "c"], vec!["a,b", "", "c"]),
+            (vec!["x-gates, gate"], vec!["x-gates, gate"]),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in &before {
+                headers.append(CONNECTION, HeaderValue::from_static(line));
+            }
+            keep_end_to_end(&mut headers, &HeaderName::from_static("x-gate"));
+            let lines: Vec<_> = headers.get_all(CONNECTION).iter().map(|it| it.to_str().unwrap()).collect();
+            assert_eq!(lines, after, "of {before:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! `kong.response`: the response to the client, and answering in the upstream's place.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use polygate_telemetry::log;
 
@@ -36,14 +36,16 @@ pub fn set_status(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 }
 
 pub fn set_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let change = Change::from_args(args)?.with_dashes();
-    change.replace_in(&mut undecided(context)?.response.headers);
+    if let Some(change) = end_to_end(context, Change::from_args(args)?) {
+        change.replace_in(&mut undecided(context)?.response.headers)?;
+    }
     Ok(Value::Nil)
 }
 
 pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let change = Change::from_args(args)?.with_dashes();
-    change.add_to(&mut undecided(context)?.response.headers);
+    if let Some(change) = end_to_end(context, Change::from_args(args)?) {
+        change.add_to(&mut undecided(context)?.response.headers)?;
+    }
     Ok(Value::Nil)
 }
 
@@ -55,9 +57,13 @@ pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 
 /// [`set_header`] for each, an empty list clears; with an error in one of them none is set.
 pub fn set_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let changes = Change::all(args::at(args, 0))?;
-    let headers = &mut undecided(context)?.response.headers;
-    changes.into_iter().for_each(|change| change.with_dashes().replace_in(headers));
+    let mut headers = undecided(context)?.response.headers.clone();
+    for change in Change::all(args::at(args, 0))? {
+        if let Some(change) = end_to_end(context, change) {
+            change.replace_in(&mut headers)?;
+        }
+    }
+    context.response.headers = headers;
     Ok(Value::Nil)
 }
 
@@ -75,7 +81,7 @@ pub fn exit(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     if context.phase == Phase::Preread {
         return exit_stream(context, status, body);
     }
-    let mut given = given_headers(args)?;
+    let mut given = given_headers(context, args)?;
     if grpc::is_request(context) && !grpc::has_grpc_type(&given) {
         given.remove(CONTENT_LENGTH);
         let message = grpc::message(&body, is_json);
@@ -100,7 +106,7 @@ pub fn error(context: &mut RequestContext, args: &[Value]) -> PdkResult {
         table @ (Value::List(_) | Value::Map(_)) => Some(table.to_json().to_string()),
         _ => return Err(args::wrong_type("message", "a nil, string or table")),
     };
-    let mut given = given_headers(args)?;
+    let mut given = given_headers(context, args)?;
     given.remove(CONTENT_LENGTH);
     let mut body = Bytes::new();
     if grpc::has_grpc_type(&given) || (grpc::is_request(context) && !given.contains_key(CONTENT_TYPE)) {
@@ -140,7 +146,6 @@ fn answer(context: &mut RequestContext, status: u16, body: Bytes, given: HeaderM
     for name in given.keys() {
         headers.remove(name);
     }
-    headers.remove(TRANSFER_ENCODING);
     if !given.contains_key(CONTENT_LENGTH) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
@@ -152,7 +157,7 @@ fn answer(context: &mut RequestContext, status: u16, body: Bytes, given: HeaderM
 }
 
 /// The third argument of `exit` and `error`.
-fn given_headers(args: &[Value]) -> Result<HeaderMap, PdkError> {
+fn given_headers(context: &RequestContext, args: &[Value]) -> Result<HeaderMap, PdkError> {
     let mut given = HeaderMap::new();
     let argument = args::at(args, 2);
     if argument.is_nil() {
@@ -160,20 +165,34 @@ fn given_headers(args: &[Value]) -> Result<HeaderMap, PdkError> {
     }
     args::table(argument).ok_or_else(|| args::wrong_type("headers", "a nil or table"))?;
     for change in Change::all(argument)? {
-        if change.name == TRANSFER_ENCODING {
-            log!(Warn, "[kong] manually setting Transfer-Encoding: ignored");
-        } else {
-            change.with_dashes().replace_in(&mut given);
+        if let Some(change) = end_to_end(context, change) {
+            change.replace_in(&mut given)?;
         }
     }
     Ok(given)
 }
 
+/// The change, unless it concerns the connection to the client, which is the gateway's.
+fn end_to_end(context: &RequestContext, change: Change) -> Option<Change> {
+    let change = change.with_dashes();
+    if !change.is_of_one_connection() {
+        return Some(change);
+    }
+    let message = format!("manually setting {}: ignored, the gateway does that itself", change.name);
+    log!(Warn, "{}", super::log::tagged(context, &message));
+    None
+}
+
+/// An informational status is refused: the client would go on waiting for the response.
 fn status(args: &[Value], low: u16) -> Result<u16, PdkError> {
     let status = args::at(args, 0).as_int().and_then(|status| u16::try_from(status).ok());
-    status
-        .filter(|status| (low..=599).contains(status))
-        .ok_or_else(|| PdkError::thrown(format!("code must be a number between {low} and 599")))
+    match status.filter(|status| (low..=599).contains(status)) {
+        Some(status @ 100..200) => {
+            Err(PdkError::thrown(format!("code {status} does not end a response, use 200 to 599")))
+        }
+        Some(status) => Ok(status),
+        None => Err(PdkError::thrown(format!("code must be a number between {low} and 599"))),
+    }
 }
 
 /// The context, as long as nobody has decided the response.

@@ -1,7 +1,5 @@
 //! `kong.service`: where the request goes, in place of what the service says.
 
-use http::HeaderValue;
-
 use crate::pdk::{PdkError, PdkResult, args};
 use crate::{RequestContext, Value};
 
@@ -20,13 +18,19 @@ pub fn set_upstream(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 pub fn set_target(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let host = args::text(args, 0, "host")?;
     let port = args::integer(args, 1, "port", 0, 65535)?;
-    if host.is_empty() || HeaderValue::from_str(host).is_err() {
+    if host.is_empty() || !is_host(host.as_bytes()) {
         return Err(PdkError::thrown(format!("host must be a name or an address: given {host:?}")));
     }
     context.upstream.target = Some((host.to_owned(), port as u16));
     context.upstream.upstream = None;
     context.upstream.host_header = Some(host.to_owned());
     Ok(Value::Nil)
+}
+
+/// Whether the bytes can be a name or an address, with or without a port (RFC 3986, section 3.2.2): no blank,
+/// nothing that ends a host in a URL.
+pub(crate) fn is_host(host: &[u8]) -> bool {
+    host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(byte))
 }
 
 pub fn set_retries(context: &mut RequestContext, args: &[Value]) -> PdkResult {

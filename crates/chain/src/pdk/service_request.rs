@@ -4,8 +4,11 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::pdk::headers::{self, Change};
-use crate::pdk::{PdkError, PdkResult, args, payload, query, request};
+use crate::pdk::{PdkError, PdkResult, args, payload, query, request, service};
 use crate::{RequestBody, RequestContext, Value};
+
+/// Bytes of a path or a query that leave room for the other: servers take 64 KiB in all at the most.
+const LONGEST_PART: usize = 32 * 1024 - 2;
 
 const METHODS: [&str; 15] = [
     "GET",
@@ -35,22 +38,22 @@ pub fn set_scheme(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     Ok(Value::Nil)
 }
 
-/// Replaces the upstream's path. What cannot stand in a path is percent-encoded.
+/// Replaces the upstream's path. What cannot stand in a path is percent-encoded; so is `#`, at which a request
+/// target would end.
 pub fn set_path(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let path = args::string(args, 0, "path")?;
     if !path.starts_with(b"/") {
         return Err(PdkError::thrown("path must start with /"));
     }
-    let stays = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&'()*+,/:;=?@[]-_.~%".contains(&byte);
-    context.upstream.path = Some(query::percent_encode(path, stays));
+    let stays = |byte: u8| byte.is_ascii_alphanumeric() || b"!$&'()*+,/:;=?@[]-_.~%".contains(&byte);
+    context.upstream.path = Some(checked_length("path", query::percent_encode(path, stays))?);
     Ok(Value::Nil)
 }
 
 /// As it is, except that bytes no request line can carry are percent-encoded.
 pub fn set_raw_query(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let text = query::percent_encode(args::string(args, 0, "query")?, |byte| byte.is_ascii_graphic());
-    set_query_text(context, text);
-    Ok(Value::Nil)
+    let stays = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>".contains(&byte);
+    set_query_text(context, query::percent_encode(args::string(args, 0, "query")?, stays))
 }
 
 pub fn set_method(context: &mut RequestContext, args: &[Value]) -> PdkResult {
@@ -64,19 +67,17 @@ pub fn set_method(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 
 pub fn set_query(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let text = query::encode(args::at(args, 0))?;
-    set_query_text(context, text);
-    Ok(Value::Nil)
+    set_query_text(context, text)
 }
 
 /// Removes every occurrence; the others keep their order.
 pub fn clear_query_arg(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let text = query::without(request::raw_query(context), args::string(args, 0, "query argument name")?);
-    set_query_text(context, text);
-    Ok(Value::Nil)
+    set_query_text(context, text)
 }
 
 pub fn set_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    replace(context, Change::from_args(args)?);
+    replace(context, Change::from_args(args)?)?;
     Ok(Value::Nil)
 }
 
@@ -84,9 +85,10 @@ pub fn set_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let change = Change::from_args(args)?;
     if change.name == HOST {
-        replace(context, change);
+        replace(context, change)?;
     } else {
-        change.add_to(&mut context.request.headers);
+        headers::keep_end_to_end(&mut context.request.headers, &change.name);
+        change.add_to(&mut context.request.headers)?;
     }
     Ok(Value::Nil)
 }
@@ -102,9 +104,9 @@ pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 
 /// [`set_header`] for each; with an error in one of them none is set.
 pub fn set_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    for change in Change::all(args::at(args, 0))? {
-        replace(context, change);
-    }
+    let changes = Change::all(args::at(args, 0))?;
+    changes.iter().try_for_each(check_host)?;
+    changes.into_iter().try_for_each(|change| replace(context, change))?;
     Ok(Value::Nil)
 }
 
@@ -149,17 +151,39 @@ pub fn enable_tls(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
     Ok(Value::Bool(true))
 }
 
-fn set_query_text(context: &mut RequestContext, text: String) {
+fn set_query_text(context: &mut RequestContext, text: String) -> PdkResult {
+    let text = checked_length("query", text)?;
     context.request.query = Some(text).filter(|text| !text.is_empty());
+    Ok(Value::Nil)
 }
 
-fn replace(context: &mut RequestContext, mut change: Change) {
+fn checked_length(what: &str, text: String) -> Result<String, PdkError> {
+    match text.len() {
+        ..=LONGEST_PART => Ok(text),
+        length => Err(PdkError::thrown(format!(
+            "{what} is {length} bytes long when encoded: {LONGEST_PART} is the most"
+        ))),
+    }
+}
+
+fn replace(context: &mut RequestContext, mut change: Change) -> Result<(), PdkError> {
+    check_host(&change)?;
     if change.name == HOST {
         change.values.truncate(1);
         let host = change.values.first().and_then(|value| value.to_str().ok());
         context.upstream.host_header = host.map(str::to_owned);
     }
-    change.replace_in(&mut context.request.headers);
+    headers::keep_end_to_end(&mut context.request.headers, &change.name);
+    change.replace_in(&mut context.request.headers)
+}
+
+/// A `Host` is a name or an address, with a port if need be.
+fn check_host(change: &Change) -> Result<(), PdkError> {
+    let wrong = change.values.iter().find(|host| change.name == HOST && !service::is_host(host.as_bytes()));
+    match wrong {
+        None => Ok(()),
+        Some(host) => Err(PdkError::thrown(format!("invalid Host {host:?}: give a name or an address"))),
+    }
 }
 
 fn set_single(context: &mut RequestContext, name: HeaderName, value: HeaderValue) {
@@ -177,7 +201,8 @@ mod tests {
         for (path, expected) in [
             ("/a b/ä?x", "/a%20b/%C3%A4?x"),
             ("/%20%zz\"<", "/%20%zz%22%3C"),
-            ("/!#$&'()*+,/:;=?@[]-_.~", "/!#$&'()*+,/:;=?@[]-_.~"),
+            ("/!#$&'()*+,/:;=?@[]-_.~", "/!%23$&'()*+,/:;=?@[]-_.~"),
+            ("/a HTTP/1.1\r\nHost: x\r\n\r\n", "/a%20HTTP/1.1%0D%0AHost:%20x%0D%0A%0D%0A"),
         ] {
             let context = &mut fixture::routed("/");
             set_path(context, &[path.into()]).unwrap();
@@ -209,6 +234,8 @@ mod tests {
         assert_eq!(request::get_raw_query(context, &[]), Ok("a&foo=hello%20world".into()));
         set_raw_query(context, &["x=\r\n&y=%41".into()]).unwrap();
         assert_eq!(context.request.query.as_deref(), Some("x=%0D%0A&y=%41"));
+        set_raw_query(context, &["a=\"#<>{}|\\^`".into()]).unwrap();
+        assert_eq!(context.request.query.as_deref(), Some("a=%22%23%3C%3E{}|\\^`"));
         set_raw_query(context, &["".into()]).unwrap();
         assert_eq!(context.request.query, None);
         assert_eq!(context.request.target, "/?a=1&b=2&a");
@@ -236,6 +263,51 @@ mod tests {
         assert_eq!(context.request.headers.get_all(HOST).iter().count(), 1);
         clear_header(context, &["host".into()]).unwrap();
         assert_eq!(context.upstream.host_header, None);
+    }
+
+    #[test]
+    fn hosts_are_checked() {
+        let context = &mut fixture::context("GET", "/", &[("host", "a.test")]);
+        for host in ["b.test:80", "[::1]:80", "10.0.0.1", "under_score", "x%20y"] {
+            set_header(context, &["Host".into(), host.into()]).unwrap();
+            assert_eq!(context.upstream.host_header.as_deref(), Some(host));
+        }
+        for host in ["a b", "a/b", "a@b", "a\\b", "a?b", "a#b", "ä", "a\tb", "a<b"] {
+            let error = set_header(context, &["Host".into(), host.into()]).unwrap_err().to_string();
+            assert!(error.starts_with("invalid Host \""), "{host}: {error}");
+            assert!(set_headers(context, &[Value::from(&json!({"x-z": "1", "host": host}))]).is_err());
+        }
+        assert!(!context.request.headers.contains_key("x-z"), "none is set");
+        assert_eq!(context.upstream.host_header.as_deref(), Some("x%20y"));
+    }
+
+    #[test]
+    fn every_target_can_be_sent() {
+        let context = &mut fixture::routed("/");
+        let bytes: Vec<u8> = (0..=u8::MAX).collect();
+        set_path(context, &[Value::str([b"/".as_slice(), &bytes].concat())]).unwrap();
+        set_raw_query(context, &[Value::str(bytes)]).unwrap();
+        let target = format!("{}?{}", context.upstream.path.as_ref().unwrap(), request::raw_query(context));
+        let uri: http::Uri = target.parse().unwrap();
+        assert_eq!(uri.to_string(), target, "nothing is cut off");
+
+        let long = "x".repeat(LONGEST_PART + 1);
+        let error = thrown("query is 32767 bytes long when encoded: 32766 is the most");
+        assert_eq!(set_raw_query(context, &[long.as_str().into()]), error);
+        let error = thrown("path is 32767 bytes long when encoded: 32766 is the most");
+        assert_eq!(set_path(context, &[long.replacen('x', "/", 1).as_str().into()]), error);
+        set_raw_query(context, &[long[1..].into()]).unwrap();
+        set_path(context, &[long[1..].replacen('x', "/", 1).as_str().into()]).unwrap();
+        let target = format!("{}?{}", context.upstream.path.as_ref().unwrap(), request::raw_query(context));
+        assert!(target.parse::<http::Uri>().is_ok(), "both together can be sent");
+    }
+
+    #[test]
+    fn the_client_does_not_remove_what_plugins_set() {
+        let context = &mut fixture::context("GET", "/", &[("connection", "close, X-Gate, X-More")]);
+        set_header(context, &["x-gate".into(), "1".into()]).unwrap();
+        add_header(context, &["x-more".into(), "1".into()]).unwrap();
+        assert_eq!(context.request.headers["connection"], "close");
     }
 
     #[test]

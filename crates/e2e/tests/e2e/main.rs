@@ -22,3 +22,4 @@ mod robustness;
 mod seed;
 mod servers;
 mod tracing;
+mod validation;

@@ -65,6 +65,21 @@ impl MsgPackEvent<'_> {
         Answer { step: request.method, data }
     }
 
+    /// Makes a PDK call with JSON arguments: the result, or the text of the error.
+    pub fn call_json(&mut self, method: &str, args: &[Json]) -> Result<Json, String> {
+        let Answer { step, data } = self.call(method, args.iter().map(from_json));
+        let data = data.map_or(Json::Null, |data| data.to_json());
+        match step.as_str() {
+            "plugin.StepError" => Err(data.as_str().unwrap_or_default().to_owned()),
+            _ => Ok(data),
+        }
+    }
+
+    /// [`MsgPackEvent::send`] with JSON arguments.
+    pub fn send_json(&mut self, method: &str, args: &[Json]) {
+        self.send(method, args.iter().map(from_json));
+    }
+
     /// Makes a PDK call without waiting, as the SDKs do for `kong.response.exit`. End with
     /// [`Ending::Silence`] then.
     pub fn send(&mut self, method: &str, args: impl IntoIterator<Item = Value>) {
@@ -201,6 +216,21 @@ impl Peer {
         let mut out = BytesMut::new();
         write_response(&mut out, id, outcome);
         self.stream.write_all(&out)
+    }
+}
+
+fn from_json(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Nil,
+        Json::Bool(flag) => Value::Bool(*flag),
+        Json::Number(number) => {
+            number.as_i64().map_or_else(|| Value::Float(number.as_f64().unwrap_or_default()), Value::Int)
+        }
+        Json::String(text) => Value::str(text),
+        Json::Array(items) => Value::Array(items.iter().map(from_json).collect()),
+        Json::Object(members) => {
+            Value::Map(members.iter().map(|(name, value)| (Value::str(name), from_json(value))).collect())
+        }
     }
 }
 
