@@ -1,61 +1,112 @@
-//! What is counted per plugin, for `/metrics`.
+//! What is counted per plugin and phase, for `/metrics`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
+use std::sync::OnceLock;
+use std::time::Duration;
 
-use serde::Serialize;
+use polygate_chain::Phase;
+use polygate_telemetry::metrics::{Histogram, IntCounter, Labels, Scrape, counter, histogram};
 
-use crate::breaker::BreakerState;
 use crate::failure::Reason;
+use crate::settings::OnError;
 
-/// Shared by all workers.
-#[derive(Debug, Default)]
+/// Seconds.
+const LATENCIES: [f64; 16] =
+    [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const CALLS: [f64; 11] = [0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
+
+/// Those of one plugin in one server, shared by all workers.
 pub(crate) struct PluginCounters {
-    events: AtomicU64,
-    pdk_calls: AtomicU64,
-    failures: [AtomicU64; Reason::ALL.len()],
-    passed: AtomicU64,
+    server: String,
+    plugin: String,
+    phases: [OnceLock<PhaseCounters>; Phase::ALL.len()],
 }
 
-/// One plugin's counts since the gateway started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PluginCounts {
-    pub server: String,
-    pub plugin: String,
-    /// Events that ended, whatever way.
-    pub events: u64,
-    /// Calls of PDK functions in all of them.
-    pub pdk_calls: u64,
-    pub breaker: BreakerState,
-    /// Name of the reason and how often; reasons that never occurred have 0.
-    pub failures: Vec<(&'static str, u64)>,
-    /// Failures that let the request go on, because `on_error` is open.
-    pub passed: u64,
+/// Those of one phase.
+pub(crate) struct PhaseCounters {
+    events: IntCounter,
+    seconds: Histogram,
+    pdk_calls: Histogram,
+    /// By [`Reason`].
+    failures: [IntCounter; Reason::ALL.len()],
+    refused: IntCounter,
+    passed: IntCounter,
 }
 
 impl PluginCounters {
-    pub(crate) fn event(&self, pdk_calls: u32) {
-        self.events.fetch_add(1, Ordering::Relaxed);
-        self.pdk_calls.fetch_add(pdk_calls.into(), Ordering::Relaxed);
+    pub(crate) fn new(server: &str, plugin: &str) -> Self {
+        Self { server: server.to_owned(), plugin: plugin.to_owned(), phases: Default::default() }
     }
 
-    pub(crate) fn failure(&self, reason: Reason) {
-        self.failures[reason as usize].fetch_add(1, Ordering::Relaxed);
+    /// Those of `phase`, which are shown from now on.
+    pub(crate) fn of(&self, phase: Phase) -> &PhaseCounters {
+        let labels = [("server", &*self.server), ("plugin", &*self.plugin), ("phase", phase.as_str())];
+        self.phases[phase as usize].get_or_init(|| PhaseCounters::new(&labels))
     }
 
-    pub(crate) fn passed(&self) {
-        self.passed.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn plugin(&self) -> &str {
+        &self.plugin
     }
 
-    pub(crate) fn read(&self, server: &str, plugin: &str, breaker: BreakerState) -> PluginCounts {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        PluginCounts {
-            server: server.to_owned(),
-            plugin: plugin.to_owned(),
-            events: count(&self.events),
-            pdk_calls: count(&self.pdk_calls),
-            breaker,
-            failures: Reason::ALL.map(|it| (it.as_str(), count(&self.failures[it as usize]))).to_vec(),
-            passed: count(&self.passed),
+    /// Whether they go on counting for a plugin of this server.
+    pub(crate) fn is_of(&self, server: &str) -> bool {
+        self.server == server
+    }
+
+    pub(crate) fn show(&self, scrape: &Scrape) {
+        self.phases.iter().filter_map(OnceLock::get).for_each(|counters| counters.show(scrape));
+    }
+}
+
+impl fmt::Debug for PluginCounters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PluginCounters({}, {})", self.server, self.plugin)
+    }
+}
+
+impl PhaseCounters {
+    fn new(labels: Labels) -> Self {
+        let failures = |reason: Reason| {
+            let labels = [labels, &[("reason", reason.as_str())]].concat();
+            counter("polygate_plugin_failures_total", "Handlers that failed, by reason.", &labels)
+        };
+        Self {
+            events: counter("polygate_plugin_events_total", "Handlers run, whatever way they ended.", labels),
+            seconds: histogram(
+                "polygate_plugin_event_seconds",
+                "Time from handing a request to a plugin until it goes on.",
+                labels,
+                &LATENCIES,
+            ),
+            pdk_calls: histogram(
+                "polygate_plugin_pdk_calls",
+                "PDK functions that one event called.",
+                labels,
+                &CALLS,
+            ),
+            failures: Reason::ALL.map(failures),
+            refused: counter("polygate_plugin_refused_total", "Failures that ended the request.", labels),
+            passed: counter("polygate_plugin_passed_total", "Failures that let the request go on.", labels),
         }
+    }
+
+    pub(crate) fn ended(&self, took: Duration, pdk_calls: u32) {
+        self.events.inc();
+        self.seconds.observe(took.as_secs_f64());
+        self.pdk_calls.observe(pdk_calls.into());
+    }
+
+    pub(crate) fn failed(&self, reason: Reason, policy: OnError) {
+        self.failures[reason as usize].inc();
+        match policy {
+            OnError::Closed => self.refused.inc(),
+            OnError::Open => self.passed.inc(),
+        }
+    }
+
+    fn show(&self, scrape: &Scrape) {
+        [&self.seconds, &self.pdk_calls].into_iter().for_each(|histogram| scrape.add(histogram));
+        let counters = [&self.events, &self.refused, &self.passed];
+        counters.into_iter().chain(&self.failures).for_each(|counter| scrape.add(counter));
     }
 }

@@ -57,7 +57,10 @@ enum Retry {
 /// The time an event has left. What the gateway itself takes does not count.
 struct TimeLeft {
     deadline: Instant,
+    /// For the server's next message.
     step: Duration,
+    /// On top, for a body that it has to take in first.
+    allowance: Duration,
 }
 
 /// Runs the handler of `phase`; `instances` has one for each replica.
@@ -207,12 +210,14 @@ impl Failed {
 
 impl TimeLeft {
     fn new(settings: &ServerSettings) -> Self {
-        Self { deadline: Instant::now() + settings.event_timeout, step: settings.step_timeout }
+        let deadline = Instant::now() + settings.event_timeout;
+        Self { deadline, step: settings.step_timeout, allowance: Duration::ZERO }
     }
 
     /// Waits for the server; `None` when the time is up.
-    async fn wait<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
-        timeout_at(self.deadline.min(Instant::now() + self.step), answer).await.ok()
+    async fn wait<T>(&mut self, answer: impl Future<Output = T>) -> Option<T> {
+        let step = self.step + std::mem::take(&mut self.allowance);
+        timeout_at(self.deadline.min(Instant::now() + step), answer).await.ok()
     }
 
     /// Runs a part that is the gateway's own.
@@ -225,6 +230,7 @@ impl TimeLeft {
 
     /// Gives the server time for a body that it has to take in.
     fn allow_for(&mut self, bytes: usize) {
-        self.deadline += Duration::from_millis(bytes as u64 * 1000 / BYTES_PER_SECOND);
+        self.allowance = Duration::from_millis(bytes as u64 * 1000 / BYTES_PER_SECOND);
+        self.deadline += self.allowance;
     }
 }

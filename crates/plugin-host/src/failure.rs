@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use polygate_chain::{Failure, Phase};
+use polygate_chain::{Failure, Phase, RequestContext};
 use polygate_telemetry::log;
+use polygate_telemetry::trace::KeyValue;
+use tokio::time::Instant;
 
 use crate::counters::PluginCounters;
 use crate::event::Ran;
@@ -88,30 +90,35 @@ impl fmt::Display for EventError {
 /// user wrote so.
 pub(crate) fn conclude(
     ran: Ran,
-    plugin: &str,
+    began: Instant,
     phase: Phase,
     policy: OnError,
     counters: &PluginCounters,
+    context: &mut RequestContext,
 ) -> Result<(), Failure> {
-    counters.event(ran.pdk_calls);
+    let of_phase = counters.of(phase);
+    of_phase.ended(began.elapsed(), ran.pdk_calls);
+    let mut span = context.trace.as_mut().and_then(|trace| trace.handler.as_mut());
+    if let Some(span) = &mut span {
+        span.set([KeyValue::new("polygate.pdk_calls", i64::from(ran.pdk_calls))]);
+    }
     let Err(error) = ran.outcome else { return Ok(()) };
-    counters.failure(error.reason);
+    of_phase.failed(error.reason, policy);
+    let (plugin, reason) = (counters.plugin(), error.reason.as_str());
     match policy {
         OnError::Closed => Err(Failure {
             status: error.reason.status(),
-            reason: error.reason.as_str(),
-            message: format!(
-                "[{plugin}] pluginserver error: {error} ({phase} phase, {})",
-                error.reason.as_str()
-            ),
+            reason,
+            message: format!("[{plugin}] pluginserver error: {error} ({phase} phase, {reason})"),
         }),
         OnError::Open => {
-            counters.passed();
             log!(
                 Warn,
-                "[{plugin}] pluginserver error, the request goes on because on_error is open: {error} ({phase} phase, {})",
-                error.reason.as_str()
+                "[{plugin}] pluginserver error, the request goes on because on_error is open: {error} ({phase} phase, {reason})"
             );
+            if let Some(span) = span {
+                span.fail(reason, error.message);
+            }
             Ok(())
         }
     }

@@ -42,7 +42,6 @@ mod supervisor;
 mod usage;
 
 pub use breaker::BreakerState;
-pub use counters::PluginCounts;
 pub use discovery::Discovery;
 pub use failure::Reason;
 pub use plugin::RemotePlugin;

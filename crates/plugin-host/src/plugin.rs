@@ -6,9 +6,11 @@ use polygate_chain::{Failure, Handler, LocalFuture, Phase, Phases, Plugin, Reque
 use polygate_model::Plugin as Configuration;
 use polygate_plugin_proto::dump::PluginInfo;
 use polygate_telemetry::log;
+use polygate_telemetry::metrics::Scrape;
+use tokio::time::Instant;
 
-use crate::breaker::Breaker;
-use crate::counters::{PluginCounters, PluginCounts};
+use crate::breaker::{Breaker, BreakerState};
+use crate::counters::PluginCounters;
 use crate::event::{self, Ran};
 use crate::failure::{Reason, conclude};
 use crate::instance::Instance;
@@ -55,7 +57,12 @@ impl RemotePlugin {
             }
             phase
         });
-        Self { phases: phases.collect(), info, server, counters, breaker }
+        let phases: Phases = phases.collect();
+        // Metrics of events are shown before the first one.
+        for phase in phases.iter() {
+            counters.of(phase);
+        }
+        Self { phases, info, server, counters, breaker }
     }
 
     /// What the server announced, its schema above all.
@@ -80,8 +87,15 @@ impl RemotePlugin {
         &self.breaker
     }
 
-    pub(crate) fn counts(&self) -> PluginCounts {
-        self.counters.read(self.server.name(), &self.info.name, self.breaker.state())
+    pub(crate) fn show(&self, scrape: &Scrape) {
+        self.counters.show(scrape);
+        scrape.state(
+            "polygate_plugin_breaker_state",
+            "The state of the plugin's circuit breaker.",
+            &[("server", self.server_name()), ("plugin", &self.info.name)],
+            &BreakerState::ALL.map(BreakerState::as_str),
+            self.breaker.state().as_str(),
+        );
     }
 }
 
@@ -136,8 +150,9 @@ impl Handler for RemoteHandler {
         context: &'a mut RequestContext,
     ) -> LocalFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
+            let began = Instant::now();
             let ran = self.event(phase, context).await;
-            conclude(ran, &self.name, phase, self.policy, &self.counters)
+            conclude(ran, began, phase, self.policy, &self.counters, context)
         })
     }
 }

@@ -8,12 +8,13 @@ use polygate_chain::Plugin as _;
 use polygate_model::{Id, Plugin as Configuration};
 use polygate_plugin_proto::dump::Dump;
 use polygate_telemetry::log;
+use polygate_telemetry::metrics::Scrape;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::breaker::Breaker;
-use crate::counters::{PluginCounters, PluginCounts};
+use crate::counters::PluginCounters;
 use crate::discovery::{Discovery, discover};
 use crate::event::start_instance;
 use crate::failure::EventError;
@@ -134,9 +135,10 @@ impl PluginServers {
         running.chain(self.unused.iter().cloned()).collect()
     }
 
-    /// Counts of every plugin, for metrics.
-    pub fn counts(&self) -> Vec<PluginCounts> {
-        self.plugins.iter().map(|plugin| plugin.counts()).collect()
+    /// What plugins did so far, and what the servers do now.
+    pub fn show(&self, scrape: &Scrape) {
+        self.plugins.iter().for_each(|plugin| plugin.show(scrape));
+        self.status().iter().for_each(|status| status.show(scrape));
     }
 
     fn plugins_of(&self, server: &Server) -> impl Iterator<Item = &Arc<RemotePlugin>> {
@@ -200,11 +202,13 @@ impl PluginServers {
         self.unused.push(ServerStatus::unused(&settings.name, settings.socket.display().to_string(), why));
     }
 
-    /// Counters never go back, so a plugin keeps its own across reloads; its breaker as long as its
-    /// server stays.
+    /// Counters never go back, so a plugin keeps its own across reloads while it stays in a server of
+    /// the same name; its breaker as long as its server stays.
     fn record(&self, plugin: &str, running: &Running) -> (Arc<PluginCounters>, Arc<Breaker>) {
-        let Some(known) = self.plugins.iter().find(|it| it.name() == plugin) else {
-            return Default::default();
+        let server = running.server.name();
+        let known = self.plugins.iter().find(|it| it.name() == plugin && it.counters().is_of(server));
+        let Some(known) = known else {
+            return (Arc::new(PluginCounters::new(server, plugin)), Arc::default());
         };
         let breaker = match known.server().serial == running.server.serial {
             true => known.breaker().clone(),

@@ -1,9 +1,13 @@
 //! What an operator sees of a server.
 
+use polygate_telemetry::metrics::Scrape;
 use serde::Serialize;
 
 use crate::replica::{Replica, State, locked};
 use crate::usage::Usage;
+
+/// Everything that [`ServerStatus::state`] can be.
+const STATES: [&str; 6] = ["starting", "ready", "backing_off", "crash_loop", "stopped", "unused"];
 
 /// A snapshot of one replica of a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -82,6 +86,34 @@ impl ServerStatus {
             query_error: None,
             output: replica.output.lines(),
         }
+    }
+
+    pub(crate) fn show(&self, scrape: &Scrape) {
+        let replica = self.replica.to_string();
+        let labels = [("server", self.server.as_str()), ("replica", &replica)];
+        let gauge = |name: &str, help: &str, value: f64| {
+            scrape.gauge(&format!("polygate_plugin_server_{name}"), help, &labels, value);
+        };
+        let counted = |name: &str, help: &str, count: f64| {
+            scrape.counted(&format!("polygate_plugin_server_{name}"), help, &labels, count);
+        };
+        gauge("up", "Whether the process takes events.", f64::from(self.state == "ready"));
+        let help = "The state of the process.";
+        scrape.state("polygate_plugin_server_state", help, &labels, &STATES, self.state);
+        counted("starts_total", "Processes started.", self.starts as f64);
+        gauge(
+            "generation",
+            "Number of the process that serves, 0 if none.",
+            self.generation.unwrap_or(0) as f64,
+        );
+        gauge("instances", "Plugin configurations in use.", self.instances as f64);
+        gauge("events_in_flight", "Events in the process.", self.in_flight as f64);
+        gauge("queue_length", "Events that wait for a place in the process.", self.queued as f64);
+        gauge("resident_bytes", "Memory of the process and its group.", self.usage.resident as f64);
+        let cpu = self.usage.cpu.as_secs_f64();
+        counted("cpu_seconds_total", "Processor time of the process and its group.", cpu);
+        gauge("threads", "Threads of the process and its group.", self.usage.threads as f64);
+        gauge("processes", "The process and its group.", self.usage.processes as f64);
     }
 
     /// A server that is not used, because its plugins are not known.

@@ -9,6 +9,7 @@ use polygate_chain::{
 };
 use polygate_model::Plugin;
 use polygate_plugin_host::{BodyMode, OnError, PluginServers, Query, ServerSettings, ServerStatus};
+use polygate_telemetry::metrics::Scrape;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -74,8 +75,16 @@ impl Host {
 
     /// How often the plugin failed for `reason`.
     pub fn failures(&self, reason: &str) -> u64 {
-        let counts = self.servers.counts().remove(0);
-        counts.failures.iter().find(|(name, _)| *name == reason).expect("a reason").1
+        self.count("polygate_plugin_failures_total", &format!("reason=\"{reason}\""))
+    }
+
+    /// The sum over all phases of a counter, as `/metrics` shows it; `label` may be empty.
+    pub fn count(&self, name: &str, label: &str) -> u64 {
+        let scrape = Scrape::default();
+        self.servers.show(&scrape);
+        let text = scrape.render();
+        let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
+        lines.map(|line| line.rsplit(' ').next().and_then(|it| it.parse::<u64>().ok()).expect("a count")).sum()
     }
 
     /// Waits until the status is as wanted.
