@@ -29,6 +29,6 @@ for target in "$@"; do
     mkdir -p "$fuzz/target/corpus/$target"
     # An allocation of a length that was only announced would be over the limit: inputs are small.
     cargo +nightly fuzz run --fuzz-dir "$fuzz" "$target" "$fuzz/target/corpus/$target" "$fuzz/corpus/$target" -- \
-        -max_total_time="$seconds" -max_len=4096 -timeout=10 -malloc_limit_mb=64 -rss_limit_mb=2048 \
+        -max_total_time="$seconds" -max_len=4096 -timeout=25 -malloc_limit_mb=64 -rss_limit_mb=2048 \
         -print_final_stats=1
 done
