@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use polygate_http::METRICS;
-use polygate_plugin_host::{PluginCounts, PluginServers};
 use polygate_telemetry::metrics::Scrape;
 use polygate_telemetry::trace::ExportCounts;
 
@@ -17,8 +16,7 @@ pub fn render(control: &Control) -> String {
         traces(&scrape, tracer.counts());
     }
     if let Some(current) = control.current() {
-        plugins(&scrape, &current.servers.counts());
-        servers(&scrape, &current.servers);
+        current.servers.show(&scrape);
     }
     scrape.render()
 }
@@ -66,50 +64,6 @@ fn traces(scrape: &Scrape, counts: &ExportCounts) {
             "Finished spans: exported, failed to reach the collector, dropped by the full queue.",
             &[("outcome", outcome)],
             count as f64,
-        );
-    }
-}
-
-fn plugins(scrape: &Scrape, counts: &[PluginCounts]) {
-    for it in counts {
-        let labels = [("server", it.server.as_str()), ("plugin", it.plugin.as_str())];
-        scrape.counted(
-            "polygate_plugin_events_total",
-            "Handlers run, whatever way they ended.",
-            &labels,
-            it.events as f64,
-        );
-        for (reason, count) in &it.failures {
-            scrape.counted(
-                "polygate_plugin_failures_total",
-                "Handlers that failed, by reason.",
-                &[&labels[..], &[("reason", reason)]].concat(),
-                *count as f64,
-            );
-        }
-        scrape.counted(
-            "polygate_plugin_passed_total",
-            "Failures that let the request go on.",
-            &labels,
-            it.passed as f64,
-        );
-    }
-}
-
-fn servers(scrape: &Scrape, servers: &PluginServers) {
-    for it in servers.status() {
-        let labels = [("server", it.name.as_str())];
-        scrape.gauge(
-            "polygate_plugin_server_up",
-            "Whether the plugin server takes events.",
-            &labels,
-            f64::from(it.state == "ready"),
-        );
-        scrape.counted(
-            "polygate_plugin_server_starts_total",
-            "Processes started for the plugin server.",
-            &labels,
-            it.starts as f64,
         );
     }
 }

@@ -84,7 +84,9 @@ impl Host {
         self.servers.show(&scrape);
         let text = scrape.render();
         let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
-        lines.map(|line| line.rsplit(' ').next().and_then(|it| it.parse::<u64>().ok()).expect("a count")).sum()
+        lines
+            .map(|line| line.rsplit(' ').next().and_then(|it| it.parse::<u64>().ok()).expect("a count"))
+            .sum()
     }
 
     /// Waits until the status is as wanted.
