@@ -15,11 +15,14 @@
 //! | R-16 to to R-28 | values and calls that an SDK cannot deal with | `values` |
 //! | R-23, R-24 | the gateway as process 1, and killed | `pid1`, `killed` |
 //! | R-27 | bodies of 10 MiB in every language, both ways | also `bodies` |
+//!
+//! Beyond the cases, `phases` has a handler fail in every phase, and `gates` shows that no failure lets anybody in.
 
 mod clients;
 mod crashes;
 mod gates;
 mod hangs;
+mod phases;
 mod processes;
 mod site;
 mod values;

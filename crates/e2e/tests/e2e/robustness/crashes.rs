@@ -1,7 +1,6 @@
 //! Processes that end, at the worst moment or between two requests: only the requests inside them are lost.
 
 use std::os::unix::net::UnixListener;
-use std::path::Path;
 
 use polygate_testkit::{Load, Request, Response};
 use serde_json::{Value, json};
@@ -92,44 +91,41 @@ fn expect_own_keys(site: &Site) {
 
 /// A server that somebody else runs is started again: its instance ids begin at 0 again.
 #[track_caller]
-fn expect_new_instances(server: Server, socket: &str, gate: &str, start: fn(&Path) -> External) {
+fn expect_new_instances(server: Server, gate: &str) {
     let folder = tempfile::tempdir().expect("a temporary directory");
-    let mut process = start(folder.path());
-    let site = Site::start(
-        &[server.external(&folder.path().join(socket)).with("connect_timeout", "30s")],
-        &two_gates(gate),
-    );
+    let (server, command) = server.external(folder.path());
+    let mut process = External::run(&command);
+    let site = Site::start(&[server], &two_gates(gate));
     expect_own_keys(&site);
     for _ in 0..2 {
         drop(process);
-        process = start(folder.path());
+        process = External::run(&command);
         expect_own_keys(&site);
     }
 }
 
 #[test]
 fn r21_a_python_server_started_again_has_new_instances() {
-    expect_new_instances(python(""), "python_pluginserver.sock", "gate-py", External::python);
+    expect_new_instances(python(""), "gate-py");
 }
 
 #[test]
 fn r21_a_javascript_server_started_again_has_new_instances() {
-    expect_new_instances(javascript(), "js_pluginserver.sock", "gate-js", External::javascript);
+    expect_new_instances(javascript(), "gate-js");
 }
 
 #[test]
 fn r21_a_go_pluginserver_started_again_has_new_instances() {
-    expect_new_instances(go_lm(), "go_pluginserver.sock", "gate-go-lm", External::go_lm);
+    expect_new_instances(go_lm(), "gate-go-lm");
 }
 
 #[test]
 fn r22_a_stale_socket_is_a_server_that_is_not_up() {
     let folder = tempfile::tempdir().expect("a temporary directory");
-    let socket = folder.path().join("python_pluginserver.sock");
-    drop(UnixListener::bind(&socket).expect("a free path"));
-    let server = python("").external(&socket).with("connect_timeout", "300ms");
-    let site = Site::start(&[server], &[faulty("faults-py", "none")]);
+    let (server, command) = python("").external(folder.path());
+    drop(UnixListener::bind(folder.path().join("python_pluginserver.sock")).expect("a free path"));
+    let site = Site::start(&[server.with("connect_timeout", "300ms")], &[faulty("faults-py", "none")]);
     site.expect_failure("/faults-py.none", 503, "plugin_server_unavailable");
-    let _process = External::python(folder.path());
+    let _process = External::run(&command);
     site.expect_recovery("/faults-py.none");
 }

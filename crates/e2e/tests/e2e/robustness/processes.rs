@@ -74,7 +74,8 @@ fn r14_no_instance_of_a_protobuf_server_is_closed() {
             { "name": "fake", "fields": [{ "config": { "type": "record", "fields": [{ "n": { "type": "integer" } }] } }] } }],
     });
     let conf = format!("pluginserver_fake_query_cmd = echo '{dump}'\n");
-    let fake = Server { name: "fake", plugins: vec!["fake"], conf }.external(&socket);
+    let fake = Server { name: "fake", plugins: vec!["fake"], conf };
+    let fake = fake.with("socket", &socket.display().to_string());
     let with = |n: i32| [route("fake", &[plugin("fake", json!({ "n": n }))])];
     let site = Site::start(&[fake], &with(0));
     for n in 1..=5 {

@@ -1,12 +1,13 @@
 //! A gateway for one case, with the plugin servers that the case may break, and a route for each fault.
 
+use std::ops::Deref;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use polygate_testkit::gateway::LogOnPanic;
-use polygate_testkit::peers::{fixture, peer};
+use polygate_testkit::peers::peer;
 use polygate_testkit::{EchoUpstream, Gateway, Request, Response, eventually};
 use regex::Regex;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use crate::declarative::{self, plugin, route};
 use crate::servers;
 
 /// How long a server may take to be back; a restart is held back for longer the more often it ends.
-pub const RECOVERY: Duration = Duration::from_secs(10);
+pub const RECOVERY: Duration = Duration::from_secs(30);
 
 /// Lines of kong.conf for one plugin server, and the plugins to enable.
 #[derive(Clone)]
@@ -61,9 +62,12 @@ fn in_folder(conf: String, old: &str, new: &Path) -> String {
 impl Server {
     /// Sets `pluginserver_<name>_<property>`; of two lines, the later one counts.
     pub fn with(mut self, property: &str, value: &str) -> Self {
-        let key = self.name.replace('-', "_");
-        self.conf.push_str(&format!("pluginserver_{key}_{property} = {value}\n"));
+        self.conf += &self.line(property, value);
         self
+    }
+
+    fn line(&self, property: &str, value: &str) -> String {
+        format!("pluginserver_{}_{property} = {value}\n", self.name.replace('-', "_"))
     }
 
     /// Gives its events this much time.
@@ -71,14 +75,14 @@ impl Server {
         self.with("event_timeout", limit)
     }
 
-    /// Leaves the process to the caller, on a socket of the caller's.
-    pub fn external(mut self, socket: &Path) -> Self {
-        self.conf = self
-            .conf
-            .lines()
-            .filter(|line| !line.contains("_start_cmd "))
-            .fold(String::new(), |all, line| all + line + "\n");
-        self.with("socket", &socket.display().to_string())
+    /// Leaves the process to the caller, with its socket in `folder`; the second value is the command that starts it.
+    pub fn external(mut self, folder: &Path) -> (Self, String) {
+        let conf = self.conf.replace("{prefix}", &folder.display().to_string());
+        let (start, rest): (Vec<&str>, Vec<&str>) =
+            conf.lines().partition(|line| line.contains("_start_cmd = "));
+        self.conf = rest.join("\n") + "\n";
+        let command = start[0].split_once(" = ").expect("a property").1.to_owned();
+        (self, command)
     }
 }
 
@@ -105,6 +109,7 @@ pub struct Site {
 }
 
 impl Site {
+    /// A gateway with the servers and one service that has the routes.
     #[track_caller]
     pub fn start(servers: &[Server], routes: &[Value]) -> Self {
         let upstream = EchoUpstream::start();
@@ -164,16 +169,19 @@ impl Site {
     }
 }
 
-fn conf(servers: &[Server]) -> String {
+/// The lines of kong.conf for the servers and their plugins.
+pub fn conf(servers: &[Server]) -> String {
     let names: Vec<&str> = servers.iter().map(|server| server.name).collect();
     let plugins: Vec<&str> = servers.iter().flat_map(|server| server.plugins.clone()).collect();
-    let all: String = servers.iter().map(|server| server.conf.as_str()).collect();
+    // On a busy machine a server takes its time to start. What a case sets itself comes later and counts.
+    let patient = |server: &Server| server.line("connect_timeout", "30s") + &server.conf;
+    let all: String = servers.iter().map(patient).collect();
     format!("plugins = bundled,{}\npluginserver_names = {}\n{all}", plugins.join(","), names.join(","))
 }
 
 /// The site of the cases that cost no server its life, for one test.
 pub struct Common {
-    pub site: &'static Site,
+    site: &'static Site,
     _log: LogOnPanic<'static>,
 }
 
@@ -182,13 +190,14 @@ pub const FAULTS: [&str; 4] = ["faults-go", "faults-go-lm", "faults-js", "faults
 /// The gate of each, highest priority first.
 pub const GATES: [&str; 4] = ["gate-go", "gate-go-lm", "gate-js", "gate-py"];
 
+/// The shared site, started by whoever comes first.
 pub fn common() -> Common {
     static SITE: LazyLock<Site> = LazyLock::new(|| Site::start(&all_servers(), &common_routes()));
     let site: &'static Site = &SITE;
     Common { site, _log: site.gateway.log_on_panic() }
 }
 
-impl std::ops::Deref for Common {
+impl Deref for Common {
     type Target = Site;
 
     fn deref(&self) -> &Site {
@@ -222,26 +231,15 @@ fn common_routes() -> Vec<Value> {
 pub struct External(Child);
 
 impl External {
-    /// Starts kong-python-pluginserver with its socket in `folder`.
-    pub fn python(folder: &Path) -> Self {
-        let mut command = Command::new(peer("python/bin/kong-python-pluginserver"));
-        Self::spawn(command.arg("-p").arg(folder).arg("--plugins-directory").arg(fixture("python/faults")))
-    }
-
-    pub fn javascript(folder: &Path) -> Self {
-        let mut command = Command::new(peer("js/node_modules/.bin/kong-js-pluginserver"));
-        Self::spawn(command.arg("-p").arg(folder).arg("--plugins-directory").arg(peer("js/faults")))
-    }
-
-    pub fn go_lm(folder: &Path) -> Self {
-        let mut command = Command::new(peer("go-legacy/bin/go-pluginserver"));
-        let plugins = peer("go-legacy/faults");
-        Self::spawn(command.arg("-kong-prefix").arg(folder).arg("-plugins-directory").arg(plugins))
-    }
-
-    fn spawn(command: &mut Command) -> Self {
-        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Self(command.spawn().expect("the server can be run"))
+    /// Runs a shell command.
+    pub fn run(command: &str) -> Self {
+        let child = Command::new("/bin/sh")
+            .args(["-c", &format!("exec {command}")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self(child.expect("/bin/sh can be run"))
     }
 }
 
