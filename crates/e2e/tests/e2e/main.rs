@@ -13,6 +13,7 @@ mod headers;
 mod javascript;
 mod killed;
 mod kong;
+mod metrics;
 mod pdk;
 mod pid1;
 mod program;

@@ -156,6 +156,8 @@ fn a_request_its_handlers_and_its_upstream_are_one_trace() {
         assert!(span.start_time_unix_nano >= root.start_time_unix_nano);
         assert!(span.end_time_unix_nano > span.start_time_unix_nano, "{name}");
     }
+    let calls = attribute(named(&spans, "access pdk-go"), "polygate.pdk_calls");
+    assert!(calls.is_some_and(|calls| calls.parse::<u32>().is_ok_and(|calls| calls > 0)));
 
     assert_eq!((&tried.parent_span_id, tried.kind()), (&root.span_id, SpanKind::Client));
     let port = upstream.address().port().to_string();
@@ -184,6 +186,18 @@ fn a_failed_handler_is_an_error_with_its_reason() {
     }
     assert_eq!(attribute(named(&spans, "GET /"), "http.response.status_code").as_deref(), Some("500"));
     assert!(!spans.iter().any(|span| span.name == "rewrite faults-go"), "not asked for");
+}
+
+#[test]
+fn a_failure_that_is_let_pass_is_an_error_of_the_handler_only() {
+    let (collector, upstream) = (Collector::start(), EchoUpstream::start());
+    let config = json!({ "phase": "access", "fault": "raise_after" });
+    let builder = traced(&collector.endpoint(), "all", "1").conf("pluginserver_faults_go_on_error = open");
+    let gateway = with_plugin(builder, &upstream, "faults-go", config).start();
+    Request::get("/").send(gateway.proxy()).expect(200);
+    let spans = collector.spans(&["GET /", "access faults-go"]);
+    let code = |name| named(&spans, name).status.clone().unwrap_or_default().code();
+    assert_eq!((code("GET /"), code("access faults-go")), (StatusCode::Unset, StatusCode::Error));
 }
 
 #[test]
