@@ -13,6 +13,8 @@ use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Version};
 use polygate_chain::context::{Captures, Matched, Request};
 use polygate_chain::pdk::{self, Function, PdkResult};
@@ -109,18 +111,24 @@ impl Heads {
     }
 
     fn can_be_sent(&self, say: &dyn Fn() -> String) {
-        for (name, value) in self.request.iter().chain(&self.response) {
-            assert!(name.as_str().bytes().all(is_token), "header name {name:?} {}", say());
-            assert!(!value.as_bytes().iter().any(is_break), "header value {value:?} {}", say());
+        for head in [&self.request, &self.response] {
+            head_can_be_sent(head, say);
         }
-        let is_status = self.status == 0 && self.answer.is_none() || (100..=599).contains(&self.status);
+        let hosts = self.request.get_all(HOST).iter().count();
+        assert!(hosts <= 1, "{hosts} Host headers {}", say());
+        for name in ["connection", "transfer-encoding", "upgrade"] {
+            assert!(!self.response.contains_key(name), "{name} in the response {}", say());
+        }
+        let is_status = self.status == 0 && self.answer.is_none() || (200..=599).contains(&self.status);
         assert!(is_status, "status {} {}", self.status, say());
-        for text in [&self.query, &self.path].into_iter().flatten() {
-            assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "request line {text:?} {}", say());
-        }
-        assert!(self.path.as_ref().is_none_or(|path| path.starts_with('/')), "{:?} {}", self.path, say());
-        for text in self.host.iter().chain(self.target.as_ref().map(|(host, _)| host)) {
-            assert!(HeaderValue::from_str(text).is_ok(), "host {text:?} {}", say());
+
+        let path = self.path.as_deref().unwrap_or("/");
+        let target = [path, "?", self.query.as_deref().unwrap_or_default()].concat();
+        let read = PathAndQuery::try_from(target.as_str());
+        assert_eq!(read.as_ref().map(PathAndQuery::as_str).ok(), Some(&*target), "request target {}", say());
+        for host in self.host.iter().chain(self.target.as_ref().map(|(host, _)| host)) {
+            let ends_host = |byte: u8| !byte.is_ascii_graphic() || b"/?#@\\".contains(&byte);
+            assert!(!host.bytes().any(ends_host), "host {host:?} {}", say());
         }
         if let Some(scheme) = self.scheme.as_deref() {
             assert!(["http", "https", "tcp", "tls"].contains(&scheme), "scheme {scheme:?} {}", say());
@@ -128,14 +136,18 @@ impl Heads {
     }
 }
 
-/// RFC 9110, section 5.6.2.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-/// RFC 9110, section 5.5: these end a field early for some reader.
-fn is_break(byte: &u8) -> bool {
-    matches!(byte, b'\r' | b'\n' | 0)
+/// Names are tokens (RFC 9110, section 5.6.2), values have no control characters but tabs (section 5.5), and
+/// nobody can read two lengths (section 8.6).
+fn head_can_be_sent(head: &HeaderMap, say: &dyn Fn() -> String) {
+    for (name, value) in head {
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        assert!(name.as_str().bytes().all(is_token), "header name {name:?} {}", say());
+        let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+        assert!(!value.as_bytes().iter().any(is_control), "header value {value:?} {}", say());
+    }
+    let lengths: Vec<_> = head.get_all(CONTENT_LENGTH).iter().map(HeaderValue::as_bytes).collect();
+    let is_number = |length: &[u8]| !length.is_empty() && length.iter().all(u8::is_ascii_digit);
+    assert!(lengths.len() <= 1 && lengths.iter().all(|length| is_number(length)), "{lengths:?} {}", say());
 }
 
 /// A request from a trusted peer that matched a route and its service.

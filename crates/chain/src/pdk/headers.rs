@@ -112,14 +112,15 @@ impl Change {
     }
 
     /// A `Content-Length` is one number (RFC 9110, section 8.6). The gateway sends that of the body; what is
-    /// given here only counts where there is none, in the answer to a HEAD request.
+    /// given here only counts where there is none, in the answer to a HEAD request. Responses, and many an
+    /// upstream, take `_` in its name for `-`.
     fn check_length(&self, shown: &str) -> Result<(), PdkError> {
         let is_number = |value: &HeaderValue| {
             let text = value.as_bytes();
             (1..=19).contains(&text.len()) && text.iter().all(u8::is_ascii_digit)
         };
         match self.values.as_slice() {
-            _ if self.name != CONTENT_LENGTH => Ok(()),
+            _ if !is_same(&CONTENT_LENGTH, self.name.as_str().as_bytes()) => Ok(()),
             [] => Ok(()),
             [value] if is_number(value) => Ok(()),
             values => Err(PdkError::thrown(format!(
@@ -147,7 +148,11 @@ impl Change {
         Ok(())
     }
 
+    /// A head has one `Content-Length` only, so that one is replaced.
     pub fn add_to(self, headers: &mut HeaderMap) -> Result<(), PdkError> {
+        if self.name == CONTENT_LENGTH {
+            return self.replace_in(headers);
+        }
         self.check_room(headers.len())?;
         self.append_to(headers);
         Ok(())
@@ -336,6 +341,13 @@ mod tests {
             let error = change(value.clone()).unwrap_err().to_string();
             assert!(error.contains("is no length, give one number"), "{value:?}: {error}");
         }
+        assert!(Change::from_args(&["content_length".into(), "x".into()]).is_err());
+
+        let mut headers = HeaderMap::new();
+        for length in 1..3 {
+            change(Value::Int(length)).unwrap().add_to(&mut headers).unwrap();
+        }
+        assert_eq!(headers.get_all(CONTENT_LENGTH).iter().collect::<Vec<_>>(), ["2"]);
     }
 
     #[test]

@@ -87,8 +87,9 @@ pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     if change.name == HOST {
         replace(context, change)?;
     } else {
-        headers::keep_end_to_end(&mut context.request.headers, &change.name);
+        let name = change.name.clone();
         change.add_to(&mut context.request.headers)?;
+        headers::keep_end_to_end(&mut context.request.headers, &name);
     }
     Ok(Value::Nil)
 }
@@ -105,8 +106,11 @@ pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 /// [`set_header`] for each; with an error in one of them none is set.
 pub fn set_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let changes = Change::all(args::at(args, 0))?;
-    changes.iter().try_for_each(check_host)?;
-    changes.into_iter().try_for_each(|change| replace(context, change))?;
+    let before = (context.request.headers.clone(), context.upstream.host_header.clone());
+    if let Err(error) = changes.into_iter().try_for_each(|change| replace(context, change)) {
+        (context.request.headers, context.upstream.host_header) = before;
+        return Err(error);
+    }
     Ok(Value::Nil)
 }
 
@@ -166,15 +170,21 @@ fn checked_length(what: &str, text: String) -> Result<String, PdkError> {
     }
 }
 
+/// With an error nothing is changed.
 fn replace(context: &mut RequestContext, mut change: Change) -> Result<(), PdkError> {
     check_host(&change)?;
-    if change.name == HOST {
+    let name = change.name.clone();
+    if name == HOST {
         change.values.truncate(1);
-        let host = change.values.first().and_then(|value| value.to_str().ok());
+    }
+    let first = change.values.first().cloned();
+    change.replace_in(&mut context.request.headers)?;
+    headers::keep_end_to_end(&mut context.request.headers, &name);
+    if name == HOST {
+        let host = first.as_ref().and_then(|value| value.to_str().ok());
         context.upstream.host_header = host.map(str::to_owned);
     }
-    headers::keep_end_to_end(&mut context.request.headers, &change.name);
-    change.replace_in(&mut context.request.headers)
+    Ok(())
 }
 
 /// A `Host` is a name or an address, with a port if need be.
@@ -251,6 +261,19 @@ mod tests {
         assert_eq!(headers, json!({"x-a": ["1", "2", "3"], "x-c": "5"}));
         clear_header(context, &["X-A".into()]).unwrap();
         assert!(!context.request.headers.contains_key("x-a"));
+    }
+
+    #[test]
+    fn a_refused_change_changes_nothing() {
+        let context = &mut fixture::context("GET", "/", &[("connection", "x-b")]);
+        set_header(context, &["a".into(), Value::from_iter(vec!["v"; 998])]).unwrap();
+        let before = context.request.headers.clone();
+        let changes = json!({"host": "a.test", "x-b": ["1"], "x-c": "1"});
+        let error = "no room for 1 lines of header \"x-b\": a head has 1000 lines at the most";
+        assert_eq!(set_headers(context, &[Value::from(&changes)]), thrown(error));
+        assert!(add_header(context, &["x-b".into(), Value::from_iter(["1", "2"])]).is_err());
+        assert_eq!(context.request.headers, before);
+        assert_eq!(context.upstream.host_header, None);
     }
 
     #[test]
