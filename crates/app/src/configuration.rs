@@ -114,7 +114,7 @@ fn installed(enabled: &[String], servers: &PluginServers, announced: &Announced)
     let find = |name: &String| -> Arc<dyn Plugin> {
         match servers.plugins().iter().find(|plugin| plugin.name() == name) {
             Some(plugin) => plugin.clone(),
-            None => Unavailable::new(name, announced),
+            None => Unavailable::new(name, announced, servers.counters_of_missing(name)),
         }
     };
     enabled.iter().map(find).collect()

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use polygate_chain::{Failure, Handler, LocalFuture, Phase, Phases, Plugin, RequestContext};
 use polygate_model::OnError;
 use polygate_model::schema::Schema;
+use polygate_plugin_host::counters::PluginCounters;
 use polygate_telemetry::log;
 use serde_json::Value;
 
@@ -58,10 +59,11 @@ pub struct Unavailable {
     name: String,
     message: String,
     on_error: OnError,
+    counters: Arc<PluginCounters>,
 }
 
 impl Unavailable {
-    pub fn new(name: &str, announced: &Announced) -> Arc<Self> {
+    pub fn new(name: &str, announced: &Announced, counters: Arc<PluginCounters>) -> Arc<Self> {
         let silent: Vec<_> =
             announced.silent.iter().map(|(server, why)| format!("{server} ({why})")).collect();
         let message = format!(
@@ -69,7 +71,7 @@ impl Unavailable {
             silent.join(", ")
         );
         log!(Error, "{message}; requests that need it are answered with 503 unless on_error is open");
-        Arc::new(Self { name: name.to_owned(), message, on_error: announced.on_error })
+        Arc::new(Self { name: name.to_owned(), message, on_error: announced.on_error, counters })
     }
 }
 
@@ -89,17 +91,19 @@ impl Plugin for Unavailable {
 
     fn configure(&self, configuration: &Arc<polygate_model::Plugin>) -> Arc<dyn Handler> {
         let on_error = configuration.on_error.unwrap_or(self.on_error);
-        Arc::new(Refusal { message: self.message.clone(), on_error })
+        Arc::new(Refusal { message: self.message.clone(), on_error, counters: self.counters.clone() })
     }
 }
 
 struct Refusal {
     message: String,
     on_error: OnError,
+    counters: Arc<PluginCounters>,
 }
 
 impl Handler for Refusal {
-    fn run<'a>(&'a self, _: Phase, _: &'a mut RequestContext) -> LocalFuture<'a, Result<(), Failure>> {
+    fn run<'a>(&'a self, phase: Phase, _: &'a mut RequestContext) -> LocalFuture<'a, Result<(), Failure>> {
+        self.counters.unavailable(phase, self.on_error);
         let outcome = match self.on_error {
             OnError::Closed => Err(Failure {
                 status: 503,
@@ -117,6 +121,7 @@ impl Handler for Refusal {
 
 #[cfg(test)]
 mod tests {
+    use polygate_plugin_host::PluginServers;
     use serde_json::json;
 
     use super::*;
@@ -162,7 +167,8 @@ mod tests {
 
     #[test]
     fn unavailable_plugins_come_first() {
-        let plugin = Unavailable::new("x", &announced(&["go"]));
+        let counters = PluginServers::empty().counters_of_missing("x");
+        let plugin = Unavailable::new("x", &announced(&["go"]), counters);
         assert!(plugin.phases().contains(Phase::Access));
         assert_eq!(plugin.priority(), i64::MAX);
         assert!(plugin.message.ends_with("did not answer: go (it died)"), "{}", plugin.message);

@@ -1,22 +1,27 @@
 //! What is counted per plugin and phase, for `/metrics`.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use polygate_chain::Phase;
+use polygate_model::OnError;
 use polygate_telemetry::metrics::{Histogram, IntCounter, Labels, Scrape, counter, histogram};
 
 use crate::failure::Reason;
-use crate::settings::OnError;
+use crate::replica::locked;
 
 /// Seconds.
 const LATENCIES: [f64; 16] =
     [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const CALLS: [f64; 11] = [0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
 
+/// Those of all plugins that ever were, for counters never go back.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counters(Arc<Mutex<Vec<Arc<PluginCounters>>>>);
+
 /// Those of one plugin in one server, shared by all workers.
-pub(crate) struct PluginCounters {
+pub struct PluginCounters {
     server: String,
     plugin: String,
     phases: [OnceLock<PhaseCounters>; Phase::ALL.len()],
@@ -33,9 +38,28 @@ pub(crate) struct PhaseCounters {
     passed: IntCounter,
 }
 
+impl Counters {
+    pub(crate) fn of(&self, server: &str, plugin: &str) -> Arc<PluginCounters> {
+        let mut all = locked(&self.0);
+        if let Some(known) = all.iter().find(|it| it.server == server && it.plugin == plugin) {
+            return known.clone();
+        }
+        let (server, plugin) = (server.to_owned(), plugin.to_owned());
+        let new = Arc::new(PluginCounters { server, plugin, phases: Default::default() });
+        all.push(new.clone());
+        new
+    }
+
+    pub(crate) fn show(&self, scrape: &Scrape) {
+        locked(&self.0).iter().for_each(|counters| counters.show(scrape));
+    }
+}
+
 impl PluginCounters {
-    pub(crate) fn new(server: &str, plugin: &str) -> Self {
-        Self { server: server.to_owned(), plugin: plugin.to_owned(), phases: Default::default() }
+    /// Counts an event that nobody ran, as no server has announced the plugin.
+    pub fn unavailable(&self, phase: Phase, policy: OnError) {
+        self.of(phase).ended(Duration::ZERO, 0);
+        self.of(phase).failed(Reason::Unavailable, policy);
     }
 
     /// Those of `phase`, which are shown from now on.
@@ -48,12 +72,7 @@ impl PluginCounters {
         &self.plugin
     }
 
-    /// Whether they go on counting for a plugin of this server.
-    pub(crate) fn is_of(&self, server: &str) -> bool {
-        self.server == server
-    }
-
-    pub(crate) fn show(&self, scrape: &Scrape) {
+    fn show(&self, scrape: &Scrape) {
         self.phases.iter().filter_map(OnceLock::get).for_each(|counters| counters.show(scrape));
     }
 }

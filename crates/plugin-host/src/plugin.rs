@@ -79,16 +79,11 @@ impl RemotePlugin {
         &self.server
     }
 
-    pub(crate) fn counters(&self) -> &Arc<PluginCounters> {
-        &self.counters
-    }
-
     pub(crate) fn breaker(&self) -> &Arc<Breaker> {
         &self.breaker
     }
 
     pub(crate) fn show(&self, scrape: &Scrape) {
-        self.counters.show(scrape);
         scrape.state(
             "polygate_plugin_breaker_state",
             "The state of the plugin's circuit breaker.",

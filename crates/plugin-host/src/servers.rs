@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::breaker::Breaker;
-use crate::counters::PluginCounters;
+use crate::counters::{Counters, PluginCounters};
 use crate::discovery::{Discovery, discover};
 use crate::event::start_instance;
 use crate::failure::EventError;
@@ -39,6 +39,7 @@ pub struct PluginServers {
     running: Vec<Arc<Running>>,
     unused: Vec<ServerStatus>,
     plugins: Vec<Arc<RemotePlugin>>,
+    counters: Counters,
 }
 
 struct Running {
@@ -68,7 +69,7 @@ impl PluginServers {
 
     /// No server at all.
     pub fn empty() -> Self {
-        Self { running: vec![], unused: vec![], plugins: vec![] }
+        Self { running: vec![], unused: vec![], plugins: vec![], counters: Counters::default() }
     }
 
     /// The value for changed settings. All servers are asked again for their plugins; those whose
@@ -137,8 +138,16 @@ impl PluginServers {
 
     /// What plugins did so far, and what the servers do now.
     pub fn show(&self, scrape: &Scrape) {
+        self.counters.show(scrape);
         self.plugins.iter().for_each(|plugin| plugin.show(scrape));
         self.status().iter().for_each(|status| status.show(scrape));
+    }
+
+    /// Those of an enabled plugin that nobody announced: under the names of the servers that did not
+    /// answer.
+    pub fn counters_of_missing(&self, plugin: &str) -> Arc<PluginCounters> {
+        let silent: Vec<_> = self.unused.iter().map(|status| status.server.as_str()).collect();
+        self.counters.of(&silent.join(","), plugin)
     }
 
     fn plugins_of(&self, server: &Server) -> impl Iterator<Item = &Arc<RemotePlugin>> {
@@ -150,7 +159,7 @@ impl PluginServers {
         log!(Notice, "[pluginserver] loading external plugins info");
         let answers = discover(&settings).await;
         let mut answers: HashMap<_, _> = answers.into_iter().map(|it| (it.server.clone(), it)).collect();
-        let mut next = Self::empty();
+        let mut next = Self { counters: previous.counters.clone(), ..Self::empty() };
         for settings in settings {
             match answers.remove(&settings.name) {
                 Some(Discovery { outcome: Ok(dump), .. }) => next.add(settings, dump, previous),
@@ -189,7 +198,8 @@ impl PluginServers {
                 continue;
             }
             log!(Notice, "[pluginserver] loading protocol {} for plugin {}", dump.protocol, info.name);
-            let (counters, breaker) = previous.record(&info.name, &running);
+            let counters = self.counters.of(running.server.name(), &info.name);
+            let breaker = previous.breaker(&info.name, &running);
             self.plugins.push(Arc::new(RemotePlugin::new(info, running.server.clone(), counters, breaker)));
         }
         self.running.push(running);
@@ -202,19 +212,11 @@ impl PluginServers {
         self.unused.push(ServerStatus::unused(&settings.name, settings.socket.display().to_string(), why));
     }
 
-    /// Counters never go back, so a plugin keeps its own across reloads while it stays in a server of
-    /// the same name; its breaker as long as its server stays.
-    fn record(&self, plugin: &str, running: &Running) -> (Arc<PluginCounters>, Arc<Breaker>) {
-        let server = running.server.name();
-        let known = self.plugins.iter().find(|it| it.name() == plugin && it.counters().is_of(server));
-        let Some(known) = known else {
-            return (Arc::new(PluginCounters::new(server, plugin)), Arc::default());
-        };
-        let breaker = match known.server().serial == running.server.serial {
-            true => known.breaker().clone(),
-            false => Arc::default(),
-        };
-        (known.counters().clone(), breaker)
+    /// A plugin keeps its breaker for as long as its server stays.
+    fn breaker(&self, plugin: &str, running: &Running) -> Arc<Breaker> {
+        let is_same =
+            |it: &&Arc<RemotePlugin>| it.name() == plugin && it.server().serial == running.server.serial;
+        self.plugins.iter().find(is_same).map(|it| it.breaker().clone()).unwrap_or_default()
     }
 
     /// A server whose socket is the same must not start at the same moment.

@@ -118,6 +118,20 @@ fn failures_that_are_let_pass_are_told_apart() {
 }
 
 #[test]
+fn a_plugin_that_no_server_announced_counts_as_unavailable() {
+    let upstream = EchoUpstream::start();
+    let gateway = faulty(&upstream, "pluginserver_faults_go_query_cmd = false").start();
+    Request::get("/").send(gateway.proxy()).expect(503);
+    let scrape = Scrape::of(&gateway);
+    let plugin = [("server", "faults-go"), ("plugin", "faults-go"), ("phase", "access")];
+    let labels = [&plugin[..], &[("reason", "plugin_server_unavailable")]].concat();
+    assert_eq!(scrape.value("polygate_plugin_failures_total", &labels), 1.0);
+    assert_eq!(scrape.value("polygate_plugin_refused_total", &plugin), 1.0);
+    let state = [("server", "faults-go"), ("state", "unused")];
+    assert_eq!(scrape.value("polygate_plugin_server_state", &state), 1.0);
+}
+
+#[test]
 fn a_process_is_seen_and_its_successor_too() {
     let upstream = EchoUpstream::start();
     let gateway = faulty(&upstream, "").start();
