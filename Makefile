@@ -1,6 +1,6 @@
 # The commands of a developer and of CI, the same for both.
 
-.PHONY: peers build test lint demo bench fuzz
+.PHONY: peers build test lint demo bench fuzz soak
 
 # The published plugin servers and the fixture plugins, in .peers/ (quick when nothing changed).
 peers:
@@ -28,3 +28,9 @@ bench:
 # Every decoder of untrusted input against mutated input, one after the other. SECONDS is for each.
 fuzz:
 	scripts/fuzz.sh $(or $(SECONDS),600)
+
+# What a test has no time for: servers and gateways killed under load, memory over a million requests. MINUTES is for
+# each of the first two, REQUESTS for each SDK.
+soak: peers
+	cargo build --release --package polygate-gateway --package polygate-soak
+	scripts/soak.sh $(or $(MINUTES),5) $(or $(REQUESTS),1000000)

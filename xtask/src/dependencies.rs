@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Value;
 
 /// From the lowest to the highest.
-const LAYERS: [&[&str]; 7] = [
+const LAYERS: [&[&str]; 8] = [
     &["model", "plugin-proto"],
     &["net", "telemetry"],
     &["balancer", "chain", "config", "router"],
@@ -16,6 +16,7 @@ const LAYERS: [&[&str]; 7] = [
     &["app"],
     &["gateway"],
     &["e2e", "fuzz", "testkit"],
+    &["soak"],
 ];
 
 /// The crates that may know how plugin servers speak.

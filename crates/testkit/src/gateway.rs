@@ -1,7 +1,9 @@
 //! The `polygate` program in a temporary prefix: started with a configuration, stopped when dropped.
 
 use std::fs;
+use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::client::{Connection, Request};
@@ -137,6 +140,21 @@ impl Gateway {
     /// share and that therefore outlives them.
     pub fn log_on_panic(&self) -> LogOnPanic<'_> {
         LogOnPanic(self)
+    }
+
+    /// What the gateway tells of its plugin servers, one object for each replica; empty while it does not answer.
+    pub fn plugin_servers(&self) -> Vec<Value> {
+        let ask = || -> io::Result<Vec<u8>> {
+            let mut stream = UnixStream::connect(self.prefix().join("sockets/control.sock"))?;
+            stream
+                .write_all(b"GET /plugin-servers HTTP/1.1\r\nHost: control\r\nConnection: close\r\n\r\n")?;
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer)?;
+            Ok(answer)
+        };
+        let answer = ask().unwrap_or_default();
+        let body = answer.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |head| head + 4);
+        serde_json::from_slice(&answer[body..]).unwrap_or_default()
     }
 
     /// The plugin servers' process ids: the gateway's children.
@@ -329,9 +347,10 @@ fn build_program() -> PathBuf {
         .status()
         .expect("cargo can be run");
     assert!(built.success(), "the gateway does not build: run `cargo build -p polygate-gateway`");
-    // A test binary lies in <target>/debug/deps.
+    // A test binary lies in <target>/debug/deps, a tool in <target>/<profile>.
     let own = std::env::current_exe().expect("a process knows its own file");
-    own.ancestors().nth(2).expect("a test binary lies in <target>/debug/deps").join("polygate")
+    let target = own.ancestors().find(|folder| folder.join(".cargo-lock").exists());
+    target.map(|profile| profile.with_file_name("debug")).expect("cargo built this file").join("polygate")
 }
 
 /// A run of the program without `KONG_*` variables of the caller.
@@ -364,6 +383,19 @@ pub fn children_of(pid: u32) -> Vec<u32> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|child| parent_of(*child) == Some(pid))
         .collect()
+}
+
+/// The processes that descend from `pid`.
+pub fn descendants_of(pid: u32) -> Vec<u32> {
+    let children = children_of(pid);
+    let further = children.iter().flat_map(|child| descendants_of(*child));
+    further.chain(children.iter().copied()).collect()
+}
+
+/// Whether a process has not ended; a zombie has.
+pub fn runs(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.starts_with(" Z"))
 }
 
 /// Ends a process as a crash does. One that has already ended needs no signal.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use polygate_testkit::gateway::children_of;
+use polygate_testkit::gateway::{descendants_of, runs};
 use polygate_testkit::peers::peer;
 use polygate_testkit::{EchoUpstream, Gateway, Load, Request, eventually};
 use serde_json::json;
@@ -44,17 +44,9 @@ fn conf() -> String {
     .join("\n")
 }
 
-/// Every process of the gateway's plugin servers: the children, and what these started.
+/// Every process of the gateway's plugin servers.
 fn processes(gateway: &Gateway) -> BTreeSet<u32> {
-    let leaders = gateway.children();
-    let workers = leaders.iter().flat_map(|leader| children_of(*leader));
-    leaders.iter().copied().chain(workers).collect()
-}
-
-/// Whether a process has not ended; a zombie has.
-fn runs(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.starts_with(" Z"))
+    descendants_of(gateway.pid()).into_iter().collect()
 }
 
 /// Starts the killed gateway again; nothing of the one before runs then, and every plugin serves.
