@@ -1,12 +1,12 @@
 //! What `/metrics` shows, in Prometheus' text format.
 //!
 //! Metrics live where they are counted; a [`Scrape`] gathers them when somebody asks, together with
-//! values that are read at that moment. Nothing is global, so what has gone is not shown any more.
+//! values that are read at that moment. No registry outlives it, so what has gone is not shown any more.
 
 pub use prometheus::core::Collector;
-pub use prometheus::{Histogram, HistogramOpts, IntCounter, Opts};
+pub use prometheus::{Histogram, IntCounter};
 
-use prometheus::{Counter, Gauge, Registry, TextEncoder};
+use prometheus::{Counter, Gauge, HistogramOpts, Opts, Registry, TextEncoder};
 
 use crate::log;
 
