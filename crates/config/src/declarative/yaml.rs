@@ -17,8 +17,10 @@ use serde_json::{Map, Value};
 use super::SyntaxError;
 
 const MAX_DEPTH: usize = 100;
-/// How many values aliases may add in all, against files that multiply themselves.
+/// How many values aliases may add in all, against files that multiply themselves. A long text counts as
+/// one more for every [`TEXT_UNIT`] bytes.
 const MAX_ALIASED: usize = 1_000_000;
+const TEXT_UNIT: usize = 64;
 
 pub(super) fn parse(text: &str) -> Result<Value, SyntaxError> {
     let mut reader =
@@ -187,7 +189,10 @@ fn is_verbatim(tag: &Tag) -> bool {
 fn count(value: &Value) -> usize {
     1 + match value {
         Value::Array(items) => items.iter().map(count).sum(),
-        Value::Object(members) => members.values().map(count).sum(),
+        Value::Object(members) => {
+            members.iter().map(|(key, value)| key.len() / TEXT_UNIT + count(value)).sum()
+        }
+        Value::String(text) => text.len() / TEXT_UNIT,
         _ => 0,
     }
 }

@@ -58,4 +58,7 @@ fn bounds_depth_and_aliases() {
         laughs.push_str(&format!("a{level}: &a{level} [{below}]\n"));
     }
     assert_eq!(parse(&laughs).unwrap_err().message, "aliases add too many values");
+
+    let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(200_000), "*a,".repeat(400));
+    assert_eq!(parse(&long).unwrap_err().message, "aliases add too many values");
 }
