@@ -11,6 +11,7 @@ use lexopt::prelude::*;
 
 use crate::gates::Gate;
 
+mod client;
 mod gates;
 mod kill_gateway;
 mod kill_servers;

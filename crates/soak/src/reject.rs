@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use polygate_testkit::{Connection, Request};
+use polygate_testkit::Request;
 
+use crate::client::Client;
 use crate::gates::Gate;
 use crate::memory::{mib, resident, resident_servers};
 use crate::report::Report;
@@ -88,24 +89,16 @@ fn sample(gateway: u32, answered: &AtomicU64) -> Sample {
     }
 }
 
-/// Sends requests over one connection, or more when it is closed; what was not refused by the plugin.
+/// Sends `count` requests, one after the other; what was not refused by the plugin.
 fn send(site: &Site, gate: Gate, count: u64, answered: &AtomicU64) -> Vec<String> {
     let request = Request::get(&format!("/{}", gate.name()));
+    let mut client = Client::new(site.gateway.proxy());
     let mut failures = Vec::new();
-    let mut connection = None;
     for _ in 0..count {
-        let open = connection.take().map_or_else(|| Connection::open(site.gateway.proxy()), Ok);
-        let sent = open.and_then(|mut open| Ok((open.send(&request)?, open)));
-        match sent {
-            Ok((answer, open)) => {
-                let closes =
-                    answer.header_bytes("connection").iter().any(|it| it.eq_ignore_ascii_case(b"close"));
-                connection = (!closes).then_some(open);
-                if answer.status != 403 || answer.body != b"closed" {
-                    failures.push(format!("{} {}", answer.status, answer.text()));
-                }
-            }
-            Err(error) => failures.push(format!("no answer: {error}")),
+        match client.send(&request) {
+            Ok(answer) if answer.status == 403 && answer.body == b"closed" => {}
+            Ok(answer) => failures.push(format!("{} {}", answer.status, answer.text())),
+            Err(trouble) => failures.push(trouble.to_string()),
         }
         answered.fetch_add(1, Ordering::Relaxed);
     }

@@ -5,10 +5,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use polygate_testkit::Request;
 use polygate_testkit::eventually::within;
 use polygate_testkit::gateway::kill;
-use polygate_testkit::{Connection, Request};
 
+use crate::client::Client;
 use crate::gates::{Gate, KEY};
 use crate::latency::spread;
 use crate::report::Report;
@@ -99,21 +100,16 @@ fn load(site: &Site, stop: &AtomicBool, outcome: &Outcome) {
     let fail = |sent: Instant, failure: String| {
         outcome.failures.lock().unwrap_or_else(PoisonError::into_inner).push((sent, failure));
     };
+    let mut client = Client::new(site.gateway.proxy());
     while !stop.load(Ordering::Relaxed) {
-        let Ok(mut connection) = Connection::open(site.gateway.proxy()) else { continue };
-        while !stop.load(Ordering::Relaxed) {
-            let sent = Instant::now();
-            match connection.send(&request) {
-                Ok(answer) if answer.status == 200 => drop(outcome.through.fetch_add(1, Ordering::Relaxed)),
-                Ok(answer) => fail(sent, format!("{} {}", answer.status, answer.text())),
-                Err(error) => {
-                    fail(sent, error.to_string());
-                    break;
-                }
-            }
-            // The processors are needed for the start of the next process.
-            thread::sleep(Duration::from_millis(1));
+        let sent = Instant::now();
+        match client.send(&request) {
+            Ok(answer) if answer.status == 200 => drop(outcome.through.fetch_add(1, Ordering::Relaxed)),
+            Ok(answer) => fail(sent, format!("{} {}", answer.status, answer.text())),
+            Err(trouble) => fail(sent, trouble.to_string()),
         }
+        // The processors are needed for the start of the next process.
+        thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use polygate_testkit::{Connection, Request};
+use polygate_testkit::Request;
 
+use crate::client::{Client, Trouble};
 use crate::gates::{Gate, KEY};
 use crate::report::Report;
 
@@ -33,7 +34,7 @@ pub struct Lane {
     pub refused: AtomicU64,
     /// Requests that the gateway failed: 5xx.
     pub failed: AtomicU64,
-    /// Requests that were sent, or half sent, and never answered.
+    /// Requests with the key that were sent, or half sent, and never answered.
     pub unanswered: AtomicU64,
     wrong: Mutex<Vec<String>>,
     /// Since when an answer is waited for.
@@ -117,26 +118,21 @@ impl Lane {
         let path = format!("/{}/x", self.gate.name());
         let valid = Request::get(&path).header("X-Key", KEY);
         let invalid = Request::get(&path).header("X-Key", "wrong");
-        while !stop.load(Ordering::Relaxed) {
-            let Ok(mut connection) = Connection::open(to) else {
-                thread::sleep(CONNECT_PACE);
-                continue;
-            };
-            for number in 0_u64.. {
-                if stop.load(Ordering::Relaxed) {
-                    return;
-                }
-                let is_valid = number % 4 != 3;
-                let begun = Instant::now();
-                match connection.send(if is_valid { &valid } else { &invalid }) {
-                    Ok(answer) => self.note(is_valid, answer.status, begun),
-                    Err(_) => {
-                        self.unanswered.fetch_add(u64::from(is_valid), Ordering::Relaxed);
-                        break;
-                    }
-                }
-                thread::sleep(PACE);
+        let mut client = Client::new(to);
+        for number in 0_u64.. {
+            if stop.load(Ordering::Relaxed) {
+                return;
             }
+            let is_valid = number % 4 != 3;
+            let begun = Instant::now();
+            match client.send(if is_valid { &valid } else { &invalid }) {
+                Ok(answer) => self.note(is_valid, answer.status, begun),
+                Err(Trouble::NotConnected(_)) => thread::sleep(CONNECT_PACE),
+                Err(Trouble::Unanswered(_)) => {
+                    self.unanswered.fetch_add(u64::from(is_valid), Ordering::Relaxed);
+                }
+            }
+            thread::sleep(PACE);
         }
     }
 

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use polygate_testkit::Request;
 use polygate_testkit::eventually::within;
-use polygate_testkit::{Connection, Request};
 use serde_json::json;
 
+use crate::client::Client;
 use crate::gates::{Gate, KEY, route};
 use crate::latency::{ms, percentiles};
 use crate::report::Report;
@@ -72,23 +73,18 @@ struct Stage {
 
 fn measure(site: &Site, stage: &AtomicUsize, stop: &AtomicBool) -> [Stage; 3] {
     let request = Request::get("/go/x").header("X-Key", KEY);
+    let mut client = Client::new(site.gateway.proxy());
     let mut stages: [Stage; 3] = Default::default();
     while !stop.load(Ordering::Relaxed) {
-        let Ok(mut connection) = Connection::open(site.gateway.proxy()) else { continue };
-        while !stop.load(Ordering::Relaxed) {
-            let now = &mut stages[stage.load(Ordering::Relaxed)];
-            let begun = Instant::now();
-            match connection.send(&request) {
-                Ok(answer) if answer.status == 200 => now.times.push(begun.elapsed()),
-                Ok(answer) => now.failures.push(answer.status.to_string()),
-                Err(error) => {
-                    now.failures.push(error.to_string());
-                    break;
-                }
-            }
-            // Steady, not as much as possible: the processors are the servers' too.
-            thread::sleep(Duration::from_millis(1));
+        let now = &mut stages[stage.load(Ordering::Relaxed)];
+        let begun = Instant::now();
+        match client.send(&request) {
+            Ok(answer) if answer.status == 200 => now.times.push(begun.elapsed()),
+            Ok(answer) => now.failures.push(answer.status.to_string()),
+            Err(trouble) => now.failures.push(trouble.to_string()),
         }
+        // Steady, not as much as possible: the processors are the servers' too.
+        thread::sleep(Duration::from_millis(1));
     }
     stages
 }

@@ -130,6 +130,11 @@ impl Response {
         self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_slice()).collect()
     }
 
+    /// Whether the other side ends the connection after this answer.
+    pub fn closes(&self) -> bool {
+        self.header_bytes("connection").iter().any(|value| value.eq_ignore_ascii_case(b"close"))
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }

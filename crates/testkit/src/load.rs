@@ -84,7 +84,7 @@ impl Shared {
             let answer = connection.send(request).map_err(|error| format!("request: {error}"))?;
             self.answered.fetch_add(1, Ordering::Relaxed);
             check(&answer)?;
-            if answer.header_bytes("connection").iter().any(|v| v.eq_ignore_ascii_case(b"close")) {
+            if answer.closes() {
                 return Ok(());
             }
         }
