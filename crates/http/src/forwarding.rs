@@ -147,12 +147,13 @@ fn frame_request(headers: &mut HeaderMap, body: &RequestBody) {
         RequestBody::Bytes(bytes) => Some(bytes.len() as u64),
         RequestBody::Gone => Some(0),
     };
+    let announced = headers.remove(CONTENT_LENGTH).is_some();
     match length {
-        Some(length) if headers.contains_key(CONTENT_LENGTH) => {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-        }
-        // The one is added where it is needed, the other is sent in chunks.
-        Some(_) | None => drop(headers.remove(CONTENT_LENGTH)),
+        Some(length) if announced => drop(headers.insert(CONTENT_LENGTH, HeaderValue::from(length))),
+        // hyper adds it where it is needed.
+        Some(_) => {}
+        // Without it hyper takes for granted that a GET has no body.
+        None => drop(headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"))),
     }
 }
 

@@ -284,6 +284,20 @@ fn nothing_is_smuggled_to_the_upstream() {
         }
     }
 
+    // A GET may have a body, and a long one in chunks has no length.
+    let long = "x".repeat(2 << 20);
+    for case in ["untouched", "streamed-hops"] {
+        let target = format!("/get-{case}");
+        let chunks = format!("{:x}\r\n{long}\r\n0\r\n\r\n", long.len());
+        let request =
+            Request::get(&format!("/{case}{target}")).body(chunks).header("Transfer-Encoding", "chunked");
+        assert_eq!(
+            bench.forwarded(case, &request, &target).body.len(),
+            long.len(),
+            "{case}: GET with a body"
+        );
+    }
+
     // The client may not have removed what the plugin set.
     let request =
         Request::get("/gate/listed").header("Connection", "keep-alive, X-Gate, X-Own").header("X-Own", "1");
