@@ -59,7 +59,7 @@ struct Stat {
 /// on. To be called before any server is started, by the only gateway that uses the file.
 pub async fn adopt(file: &Path) {
     match fs::read_to_string(file) {
-        Ok(text) => end(find(&text, &place(), &running())).await,
+        Ok(text) => end(find(&text, &place(), &others())).await,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => log!(
             Warn,
@@ -175,6 +175,12 @@ async fn end(leftovers: Vec<Leftover>) {
         }
         sleep(INTERVAL).await;
     }
+}
+
+/// All processes but those of the gateway's own group. A list from an earlier life of a container may name it.
+fn others() -> Vec<Stat> {
+    let own = stat(std::process::id()).map(|it| it.group);
+    running().into_iter().filter(|it| Some(it.group) != own).collect()
 }
 
 fn signal(group: u32, signal: Signal) {
