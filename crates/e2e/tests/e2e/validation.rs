@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::declarative;
+use crate::fleet::fleet;
+use crate::program::{LANGUAGES, Program, ROUTE};
 
 /// One call of the plugin on the route of a case: phase, function, arguments.
 type Call = (&'static str, &'static str, Value);
@@ -209,6 +211,26 @@ fn wrong_values_are_refused() {
         let proxied = usize::from(phase == "response");
         assert_eq!(bench.upstream.hits(&target), proxied, "{name}: reaches the upstream");
         assert_eq!(bench.upstream.hits("/smuggled"), 0, "{name}");
+    }
+}
+
+/// The same through the published SDKs, whatever their protocol lets them hear of it.
+#[test]
+fn no_sdk_adds_a_line() {
+    let fleet = fleet();
+    for plugin in LANGUAGES {
+        for function in [SET_HEADER, SET_RESPONSE_HEADER] {
+            let program = Program::new(plugin).call("access", function, json!(["X-A", "1\r\nX-Injected: 1"]));
+            let target = format!("/injected/{plugin}");
+            let answer =
+                program.load_into(Request::get(&format!("{ROUTE}{target}"))).send(fleet.gateway.proxy());
+            assert_eq!(answer.status, 500, "{plugin}, {function}: {}", answer.text());
+            assert_eq!(lines(&answer.headers, "x-injected"), [""; 0], "{plugin}, {function}");
+            assert_eq!(fleet.upstream.hits(&target), 0, "{plugin}, {function}");
+            fleet
+                .gateway
+                .wait_for_log(&format!(r#"{plugin}.*"1\\r\\nX-Injected: 1" holds a control character"#));
+        }
     }
 }
 
