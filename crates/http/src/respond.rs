@@ -31,6 +31,10 @@ pub fn proxy_error(context: &mut RequestContext, status: u16) {
 /// A plugin that could not do its work.
 pub fn plugin_failure(context: &mut RequestContext, failure: &Failure) {
     log!(Error, "{failure}, request_id: \"{}\"", context.request_id);
+    if context.service_response.is_some() {
+        // They tell of the upstream's body, and may hold what the plugin was to keep back.
+        context.response.headers.clear();
+    }
     let page = context.environment.error_pages.render(failure.status, None, &context.request_id, None, None);
     set(context, Source::Error, failure.status, page);
     context.response.headers.insert(REASON, HeaderValue::from_static(failure.reason));

@@ -97,10 +97,12 @@ impl Connection {
         }
     }
 
-    /// Whether an idle connection can carry another call. Costs no system call while nothing happened.
+    /// Whether an idle connection can carry another call: it was not closed, and the server said no
+    /// more than it was asked. Costs no system call while nothing happened.
     fn is_alive(&mut self) -> bool {
         let mut byte = [0];
-        matches!(self.socket.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        self.input.is_empty()
+            && matches!(self.socket.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     async fn flush(&mut self) -> Result<(), CallError> {

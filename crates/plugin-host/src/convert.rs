@@ -48,6 +48,10 @@ pub(crate) fn to_msgpack(
     Some(match (step_method, value) {
         ("plugin.StepMultiMap", value) => multi_map(value, flavor),
         ("plugin.StepRoute", value) if flavor == Flavor::Go => pack(without_headers(value), flavor),
+        // Go knows strings only: an argument without a value is empty.
+        (_, Value::Bool(true)) if flavor == Flavor::Go && function == Function::RequestGetQueryArg => {
+            Wire::str("")
+        }
         (_, Value::Str(bytes)) if is_raw_body(function) => raw_body(bytes, flavor, body),
         (_, value) => pack(value, flavor),
     })

@@ -122,11 +122,18 @@ fn details(status: Option<ExitStatus>, stderr: &[u8]) -> String {
     let stderr = String::from_utf8_lossy(stderr);
     let stderr = strip_ansi(&stderr);
     let stderr = stderr.trim();
-    let start = stderr.char_indices().rev().nth(1000).map_or(0, |(start, _)| start);
     match stderr {
         "" => format!("{ended}, nothing on standard error"),
-        _ => format!("{ended}, standard error: {}", &stderr[start..]),
+        _ => format!("{ended}, standard error: {}", shortened(stderr)),
     }
+}
+
+/// The beginning and the end: some name the culprit first, others last.
+fn shortened(text: &str) -> String {
+    const SIDE: usize = 1000;
+    let (head, tail) =
+        (text.floor_char_boundary(SIDE), text.ceil_char_boundary(text.len().saturating_sub(SIDE)));
+    if tail <= head { text.to_owned() } else { format!("{} [...] {}", &text[..head], &text[tail..]) }
 }
 
 #[cfg(test)]

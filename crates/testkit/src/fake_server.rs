@@ -26,6 +26,8 @@ pub use protobuf::ProtoBufEvent;
 pub enum Ending {
     /// As it should.
     Return,
+    /// As it should, and the answer is sent twice.
+    ReturnTwice,
     /// The event is answered by an error (MessagePack), or the connection closed (ProtoBuf).
     Error(String),
     /// The connection is closed without an answer.

@@ -7,6 +7,7 @@
 mod bad;
 mod bodies;
 mod declarative;
+mod faults;
 mod fleet;
 mod go;
 mod headers;

@@ -24,5 +24,5 @@ mod gates;
 mod hangs;
 mod phases;
 mod processes;
-mod site;
+pub mod site;
 mod values;

@@ -42,7 +42,7 @@ pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Resu
     let first = match time.wait(lease.frame()).await {
         Some(Err(error @ CallError::Reset)) => return Err(one_try.unread(&error)),
         // An instance that is unknown, or a handler that ended the process.
-        Some(Err(error)) if error.is_disconnect() => {
+        Some(Err(error)) if error.is_disconnect() && lease.incomplete() == 0 => {
             one_try.generation.forget_instances(epoch);
             return Err(Failed::same_process(
                 Reason::Crashed

@@ -171,9 +171,12 @@ fn handle_event(
     let ending = script(&mut event);
     let message = event.message;
     match ending {
-        Ending::Return => {
+        Ending::Return | Ending::ReturnTwice => {
             let value = StepData { event_id: id, step: Step::Return }.to_value();
-            peer.respond(message, Ok(&value))
+            for _ in 0..if ending == Ending::ReturnTwice { 2 } else { 1 } {
+                peer.respond(message, Ok(&value))?;
+            }
+            Ok(())
         }
         Ending::Error(text) => peer.respond(message, Err(&Value::str(&text))),
         Ending::Silence => Ok(()),

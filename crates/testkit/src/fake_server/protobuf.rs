@@ -17,6 +17,8 @@ pub struct ProtoBufEvent<'a> {
     pub phase: String,
     /// The instance's configuration.
     pub config: Json,
+    /// The number of the call that the event is.
+    pub sequence: i64,
     stream: &'a mut UnixStream,
 }
 
@@ -88,10 +90,13 @@ fn handle_event(
     shared.record("cmd_handle_event", json!({"instance_id": instance_id, "event_name": phase}));
     let config = shared.state().instances.get(&i64::from(instance_id)).cloned();
     let config = config.ok_or_else(|| io::Error::other(format!("no plugin instance {instance_id}")))?;
-    match script(&mut ProtoBufEvent { phase, config, stream }) {
-        Ending::Return => {
+    let ending = script(&mut ProtoBufEvent { phase, config, sequence, stream });
+    match ending {
+        Ending::Return | Ending::ReturnTwice => {
             let mut out = framed(b"");
-            write_message(&mut out, &RpcReturn { sequence, value: None });
+            for _ in 0..if ending == Ending::ReturnTwice { 2 } else { 1 } {
+                write_message(&mut out, &RpcReturn { sequence, value: None });
+            }
             stream.write_all(&out)
         }
         Ending::Silence => Ok(()),

@@ -40,6 +40,26 @@ fn r12_a_panic_in_go_pluginserver_costs_one_request() {
     expect_one_lost_request(go_lm(), "faults-go-lm", "raise_after");
 }
 
+#[test]
+fn r12_a_go_panic_before_the_first_call_costs_one_request() {
+    expect_one_lost_request(go("faults-go"), "faults-go", "raise_before");
+}
+
+#[test]
+fn r12_a_panic_in_go_pluginserver_before_the_first_call_costs_one_request() {
+    expect_one_lost_request(go_lm(), "faults-go-lm", "raise_before");
+}
+
+#[test]
+fn a_javascript_process_that_is_killed_costs_one_request() {
+    expect_one_lost_request(javascript(), "faults-js", "oom");
+}
+
+#[test]
+fn a_python_process_that_is_killed_costs_one_request() {
+    expect_one_lost_request(python(""), "faults-py", "oom");
+}
+
 #[track_caller]
 fn expect_exit(site: &Site, name: &str) {
     let answer = site.get(&format!("/{name}.exit_then_calls/exit/{name}")).expect(403);

@@ -1,6 +1,6 @@
 //! A handler that fails in each phase, in each language: the request is refused as long as there is one to refuse.
 
-use polygate_testkit::{EchoUpstream, Gateway, Request};
+use polygate_testkit::{EchoUpstream, Gateway, Reply, Request};
 use serde_json::{Value, json};
 
 use crate::declarative::{self, plugin, route};
@@ -17,7 +17,9 @@ fn rewrite_header(name: &str) -> String {
 }
 
 fn site() -> Site {
-    let upstream = EchoUpstream::start();
+    let upstream = EchoUpstream::scripted(|request| {
+        Reply::describe(request).header("Content-Encoding", "x-none").header("Set-Cookie", "secret=1")
+    });
     let routes: Vec<Value> = FAULTS
         .iter()
         .flat_map(|name| {
@@ -48,6 +50,8 @@ fn a_failed_handler_refuses_the_request_in_every_phase() {
         // The upstream's answer is not what the client gets.
         let answer = refused(&format!("/{name}.response"), "X-Fail");
         assert!(!answer.text().contains("\"method\""), "{name}: {}", answer.text());
+        assert_eq!(answer.header("content-encoding"), None, "{name}: of the upstream's body");
+        assert_eq!(answer.header("set-cookie"), None, "{name}: of the upstream's answer");
         // Nothing is left to refuse.
         site.send(&Request::get(&format!("/{name}.log")).header("X-Fail", "yes")).expect(200);
         site.gateway.wait_for_log(&format!(r"\[{name}\] pluginserver error: .*\(log phase, plugin_error\)"));

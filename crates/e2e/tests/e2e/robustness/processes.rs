@@ -118,7 +118,9 @@ fn r29_a_folder_that_node_cannot_resolve_is_explained() {
     fs::create_dir(folder.path().join("empty")).expect("writable");
     let server = Server { name: "js", plugins: vec!["gate-js"], conf: javascript_in(folder.path()) };
     let site = Site::start(&[server, go("gate-go")], &[route("gate", &[gate("gate-go")])]);
-    site.gateway.wait_for_log(r"\[error\].*js.*standard error: .*MODULE_NOT_FOUND");
+    let empty = folder.path().join("empty");
+    site.gateway
+        .wait_for_log(&format!(r"\[error\].*js.*standard error: .*Cannot find module '{}'", empty.display()));
     site.send(&with_key("/gate")).expect(200);
 }
 

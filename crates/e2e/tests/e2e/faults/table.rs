@@ -1,0 +1,194 @@
+//! What each fault comes to, and the page that says so.
+
+use std::fmt::Write as _;
+
+use self::Outcome::{Answers, AnswersOrCrashes, Hidden, Refused, Runs};
+use self::Sdk::{Go, GoMsgPack, JavaScript, Python, PythonGevent, PythonProcesses};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sdk {
+    Go,
+    GoMsgPack,
+    JavaScript,
+    Python,
+    PythonGevent,
+    PythonProcesses,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Rewrite,
+    Access,
+    Response,
+    Log,
+}
+
+/// What the client sees. In `log` it has its response already, and a refusal is only counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The request fails with this status and one of these reasons.
+    Refused(u16, &'static [&'static str]),
+    /// The plugin's own answer stands.
+    Answers(u16),
+    /// It stands if it was sent before the SDK ended the process over the next call.
+    AnswersOrCrashes(u16),
+    /// The handler comes to its end; nobody notices anything.
+    Runs,
+    /// The SDK keeps the failure to itself: to the gateway the handler has ended.
+    Hidden,
+}
+
+/// One row.
+pub struct Fault {
+    pub name: &'static str,
+    pub title: &'static str,
+    /// Whether it takes a scripted server to have it.
+    pub is_scripted: bool,
+}
+
+const CRASHED: Outcome = Refused(500, &["plugin_crashed"]);
+/// The SDK answers an error or ends, as its processes happen to notice.
+const CRASHED_OR_ERROR: Outcome = Refused(500, &["plugin_crashed", "plugin_error"]);
+const ERROR: Outcome = Refused(500, &["plugin_error"]);
+const PROTOCOL: Outcome = Refused(500, &["plugin_protocol_error"]);
+const DEADLINE: Outcome = Refused(504, &["plugin_deadline"]);
+const UNAVAILABLE: Outcome = Refused(503, &["plugin_server_unavailable"]);
+
+const fn published(name: &'static str, title: &'static str) -> Fault {
+    Fault { name, title, is_scripted: false }
+}
+
+const fn scripted(name: &'static str, title: &'static str) -> Fault {
+    Fault { name, title, is_scripted: true }
+}
+
+pub const FAULTS: [Fault; 24] = [
+    scripted("refused", "the socket is there, nobody listens"),
+    scripted("missing", "the socket is missing"),
+    published("die_before", "the process exits before the first PDK call"),
+    published("die_after", "the process exits after a PDK call"),
+    scripted("eof_before", "the connection is closed before the first PDK call, the process lives"),
+    scripted("eof_after", "the connection is closed after a PDK call, the process lives"),
+    published("raise_before", "panic or exception before the first PDK call"),
+    published("raise_after", "panic or exception after a PDK call"),
+    published("hang_before", "hangs before the first PDK call"),
+    published("hang_after", "hangs after a PDK call"),
+    published("slow", "slow, but in time"),
+    scripted("nonsense", "a frame of nonsense"),
+    scripted("truncated", "a frame that breaks off"),
+    scripted("oversized", "a frame that announces 4 GiB"),
+    scripted("wrong_id", "an answer with another request's number"),
+    scripted("unknown_method", "a PDK function that does not exist"),
+    published("misspelt_method", "a PDK function that does not exist, from an SDK that lets it pass"),
+    published("bad_argument", "a PDK function with an argument that it refuses"),
+    scripted("unknown_instance", "the server has forgotten the instance"),
+    scripted("duplicate", "the answer comes twice"),
+    published("exit_then_calls", "`kong.response.exit`, then more PDK calls"),
+    published("restarted", "the process is killed between two requests"),
+    published("oom", "the process is killed in the event, as for want of memory"),
+    scripted("unread", "the process ends before it reads the event"),
+];
+
+impl Phase {
+    pub const ALL: [Phase; 4] = [Phase::Rewrite, Phase::Access, Phase::Response, Phase::Log];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Rewrite => "rewrite",
+            Phase::Access => "access",
+            Phase::Response => "response",
+            Phase::Log => "log",
+        }
+    }
+}
+
+impl Sdk {
+    const ALL: [Sdk; 6] = [Go, GoMsgPack, JavaScript, Python, PythonGevent, PythonProcesses];
+    /// A scripted server speaks like each of these: Python's modes have the same protocol.
+    pub const SPOKEN: [Sdk; 4] = [Go, GoMsgPack, JavaScript, Python];
+
+    fn title(self) -> &'static str {
+        match self {
+            Go => "Go, ProtoBuf",
+            GoMsgPack => "Go, MessagePack",
+            JavaScript => "JavaScript",
+            Python => "Python, threads",
+            PythonGevent => "Python `-g`",
+            PythonProcesses => "Python `-m`",
+        }
+    }
+}
+
+/// What a fault comes to; `None` where an SDK cannot have it.
+pub fn expected(fault: &str, sdk: Sdk, phase: Phase) -> Option<Outcome> {
+    let is_go = matches!(sdk, Go | GoMsgPack);
+    let outcome = match fault {
+        "refused" | "missing" => UNAVAILABLE,
+        "die_before" if sdk == PythonProcesses => DEADLINE,
+        "die_after" | "oom" if sdk == PythonProcesses => CRASHED_OR_ERROR,
+        "die_before" | "die_after" | "eof_before" | "eof_after" | "truncated" | "oom" => CRASHED,
+        "raise_before" | "raise_after" if is_go => CRASHED,
+        "raise_before" | "raise_after" if sdk == JavaScript => Hidden,
+        "raise_before" | "raise_after" | "hang_before" | "hang_after" => DEADLINE,
+        "nonsense" | "oversized" | "wrong_id" => PROTOCOL,
+        "unknown_method" if sdk == Go => ERROR,
+        "misspelt_method" if is_go => return None,
+        "bad_argument" => ERROR,
+        "exit_then_calls" if sdk == GoMsgPack => AnswersOrCrashes(403),
+        // The response is out: there is nothing left to decide.
+        "exit_then_calls" if phase == Phase::Log => ERROR,
+        "exit_then_calls" => Answers(403),
+        "slow" | "unknown_method" | "misspelt_method" | "unknown_instance" | "duplicate" | "restarted"
+        | "unread" => Runs,
+        other => panic!("no fault {other}"),
+    };
+    Some(outcome)
+}
+
+/// Whether the next event may fail too, because the process is replaced meanwhile.
+pub fn is_replaced(fault: &str, sdk: Sdk) -> bool {
+    let is_python = matches!(sdk, Python | PythonGevent | PythonProcesses);
+    is_python
+        && matches!(fault, "raise_before" | "hang_before" | "hang_after" | "die_before" | "die_after" | "oom")
+}
+
+/// docs/faults.md.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# What a fault comes to\n\n\
+         Every cell is a test in `crates/e2e/tests/e2e/faults`, in each of the phases rewrite, access, response and log: the\n\
+         status and the `X-Polygate-Reason` header of the response, the counter `polygate_plugin_failures_total`, whether\n\
+         the upstream was asked, and that the next request is right. This page is written by them.\n\n\
+         - In rewrite and access a refused request never reaches the upstream; in response the upstream's answer is\n\
+         \x20 replaced; in log the client has its response already, and the failure is only counted and logged.\n\
+         - With `on_error = open` the same failures are counted, and the request goes on without the plugin.\n\
+         - *runs*: the handler comes to its end and the client notices nothing. *hidden*: the SDK keeps the failure to\n\
+         \x20 itself and tells the gateway that the handler has ended, so the request goes on; the server's log has it.\n\
+         - No fault is offered to a second process, unless the first one never read the event.\n\n",
+    );
+    let titles: Vec<_> = Sdk::ALL.map(Sdk::title).into();
+    writeln!(page, "| fault | {} |", titles.join(" | ")).expect("a string takes it");
+    writeln!(page, "|---{}|", "|---".repeat(titles.len())).expect("a string takes it");
+    for fault in &FAULTS {
+        let cells = Sdk::ALL.map(|sdk| cell(fault.name, sdk));
+        writeln!(page, "| {} | {} |", fault.title, cells.join(" | ")).expect("a string takes it");
+    }
+    page.push_str(
+        "\nA process that ended is started again at once if it was of use, and the next event waits for it. A Python server\n\
+         whose handler raised or hangs before its first PDK call takes no event any more: the deadline of one event is\n\
+         followed by a probe, and the process is replaced. In `-m` mode a worker that dies before its first call\n\
+         takes its event with it without a word, so the deadline tells.\n",
+    );
+    page
+}
+
+fn cell(fault: &str, sdk: Sdk) -> String {
+    match expected(fault, sdk, Phase::Access) {
+        None => "-".to_owned(),
+        Some(Refused(status, reasons)) => format!("{status} `{}`", reasons.join("` or `")),
+        Some(Answers(status)) => format!("{status}, the plugin's"),
+        Some(AnswersOrCrashes(status)) => format!("{status}, the plugin's, or 500 `plugin_crashed`"),
+        Some(Runs) => "runs".to_owned(),
+        Some(Hidden) => "hidden".to_owned(),
+    }
+}
