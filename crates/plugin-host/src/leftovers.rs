@@ -47,12 +47,20 @@ struct Leftover {
     members: Vec<u32>,
 }
 
-/// What `/proc/<pid>/stat` says of a process that has not ended.
+/// What `/proc/<pid>/stat` says of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stat {
     pid: u32,
     group: u32,
     started: u64,
+    /// A zombie holds nothing and cannot be ended.
+    has_ended: bool,
+}
+
+impl Stat {
+    fn runs_in(&self, group: u32) -> bool {
+        self.group == group && !self.has_ended
+    }
 }
 
 /// Ends the processes that `file` lists and that still run, and keeps the list of this process there from now
@@ -126,19 +134,19 @@ fn place() -> String {
     format!("{} {}", boot.trim(), namespace.display())
 }
 
-/// The groups of a list that still have members among the `running` processes.
-fn find(list: &str, place: &str, running: &[Stat]) -> Vec<Leftover> {
+/// The groups of a list that still have running members among the `processes`.
+fn find(list: &str, place: &str, processes: &[Stat]) -> Vec<Leftover> {
     let mut lines = list.lines();
     if lines.next() != Some(place) {
         return vec![];
     }
     let leftover = |(group, Started { at, server }): (u32, Started)| {
-        let leader = running.iter().find(|it| it.pid == group);
+        let leader = processes.iter().find(|it| it.pid == group);
         if leader.is_some_and(|leader| leader.started != at) {
             return None;
         }
-        let members = running.iter().filter(|it| it.group == group && it.started >= at);
-        let members: Vec<_> = members.map(|it| it.pid).collect();
+        let is_member = |it: &&Stat| it.runs_in(group) && it.started >= at;
+        let members: Vec<_> = processes.iter().filter(is_member).map(|it| it.pid).collect();
         (!members.is_empty()).then_some(Leftover { group, server, members })
     };
     lines.filter_map(parse).filter_map(leftover).collect()
@@ -163,8 +171,8 @@ async fn end(leftovers: Vec<Leftover>) {
     }
     let deadline = Instant::now() + GRACE;
     loop {
-        let running = running();
-        let still = |it: &&Leftover| running.iter().any(|process| process.group == it.group);
+        let processes = processes();
+        let still = |it: &&Leftover| processes.iter().any(|process| process.runs_in(it.group));
         let left: Vec<_> = leftovers.iter().filter(still).collect();
         if left.is_empty() {
             return;
@@ -180,7 +188,7 @@ async fn end(leftovers: Vec<Leftover>) {
 /// All processes but those of the gateway's own group. A list from an earlier life of a container may name it.
 fn others() -> Vec<Stat> {
     let own = stat(std::process::id()).map(|it| it.group);
-    running().into_iter().filter(|it| Some(it.group) != own).collect()
+    processes().into_iter().filter(|it| Some(it.group) != own).collect()
 }
 
 fn signal(group: u32, signal: Signal) {
@@ -191,8 +199,7 @@ fn signal(group: u32, signal: Signal) {
     }
 }
 
-/// All processes that have not ended.
-fn running() -> Vec<Stat> {
+fn processes() -> Vec<Stat> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter_map(stat).collect()
@@ -202,16 +209,13 @@ fn stat(pid: u32) -> Option<Stat> {
     parse_stat(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// `None` for zombies too, which hold nothing and cannot be ended.
 fn parse_stat(pid: u32, text: &str) -> Option<Stat> {
     // The name in front is in parentheses and may hold anything, parentheses too.
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
     // The first of these is field 3 in proc(5): the state. The group is field 5, the start field 22.
     let field = |number: usize| fields.get(number - 3).copied();
-    if matches!(field(3)?, "Z" | "X") {
-        return None;
-    }
-    Some(Stat { pid, group: field(5)?.parse().ok()?, started: field(22)?.parse().ok()? })
+    let has_ended = matches!(field(3)?, "Z" | "X");
+    Some(Stat { pid, group: field(5)?.parse().ok()?, started: field(22)?.parse().ok()?, has_ended })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::*;
 const PLACE: &str = "boot pid:[1]";
 
 fn process(pid: u32, group: u32, started: u64) -> Stat {
-    Stat { pid, group, started }
+    Stat { pid, group, started, has_ended: false }
 }
 
 fn found(list: &str, running: &[Stat]) -> Vec<(u32, Vec<u32>)> {
@@ -22,6 +22,12 @@ fn leaders_and_members_are_recognised() {
         ("a worker alone", vec![process(21, 20, 200)], vec![(20, vec![21])]),
         ("a worker older than the leader", vec![process(5, 20, 199)], vec![]),
         ("the number of a new leader", vec![process(10, 10, 101), process(11, 10, 102)], vec![]),
+        ("a zombie", vec![Stat { has_ended: true, ..process(10, 10, 100) }], vec![]),
+        (
+            "the number of a new leader that is a zombie",
+            vec![Stat { has_ended: true, ..process(10, 10, 101) }, process(11, 10, 102)],
+            vec![],
+        ),
         ("nothing", vec![process(30, 30, 100)], vec![]),
     ] {
         assert_eq!(found(list, &running), expected, "{what}");
@@ -46,7 +52,8 @@ fn lists_of_elsewhere_mean_nothing() {
 fn names_in_stat_may_hold_anything() {
     let tail = "1 77 77 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
     assert_eq!(parse_stat(9, &format!("9 (a) b) ( c) S {tail}")), Some(process(9, 77, 4242)));
-    assert_eq!(parse_stat(9, &format!("9 (gone) Z {tail}")), None);
+    let zombie = Stat { has_ended: true, ..process(9, 77, 4242) };
+    assert_eq!(parse_stat(9, &format!("9 (gone) Z {tail}")), Some(zombie));
     assert_eq!(parse_stat(9, "9 (short) S 1"), None);
     assert_eq!(parse_stat(9, "nonsense"), None);
     let own = stat(std::process::id()).expect("this process runs");
@@ -98,7 +105,7 @@ async fn what_a_killed_gateway_left_is_ended() {
     text += &format!("{innocent} {} innocent\n", started(innocent) - 1);
     fs::write(&file, text).expect("a writable folder");
     orphaned.kill().and_then(|()| orphaned.wait()).expect("the leader ends");
-    let in_group = |group: u32| running().into_iter().filter(move |it| it.group == group).count();
+    let in_group = |group: u32| processes().into_iter().filter(|it| it.runs_in(group)).count();
     assert_eq!(in_group(orphaned.id()), 1, "the worker lives");
 
     let begun = Instant::now();
