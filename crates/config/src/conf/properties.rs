@@ -115,9 +115,11 @@ pub(super) fn find(name: &str) -> Option<&'static Property> {
     PROPERTIES.iter().find(|property| property.name == name)
 }
 
-/// Whether `name` belongs to a family whose members are not known in advance.
+/// Whether `name` belongs to a family whose members are not known in advance. A variable of the environment
+/// may have any bytes in its name; one with a line break would be two properties once it is saved.
 pub(super) fn is_dynamic(name: &str) -> bool {
-    FAMILIES.iter().any(|family| name.starts_with(family))
+    let is_word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_word && FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
 /// The type of an `nginx_` property that is not in the table but has an effect here.

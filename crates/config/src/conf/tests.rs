@@ -102,6 +102,15 @@ fn only_dynamic_variables_are_matched_without_regard_to_case() {
 }
 
 #[test]
+fn names_of_variables_are_words() {
+    for name in
+        ["KONG_NGINX_HTTP_X ", "KONG_NGINX_HTTP_X\nLOG_LEVEL", "KONG_PLUGINSERVER_A=B", "KONG_NGINX_#"]
+    {
+        assert_eq!(settings(&[(name, "debug")]), settings(&[]), "{name:?}");
+    }
+}
+
+#[test]
 fn aliases_count_as_their_targets() {
     let env = [
         ("KONG_NGINX_DAEMON", "off"),
