@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::address::Address;
+use crate::output::Output;
 use crate::settings::ServerSettings;
 use crate::usage::{self, Usage};
 
@@ -20,8 +21,8 @@ pub(crate) struct Generation {
     pub number: u64,
     /// The process that listens on the socket; `None` if it lives in another PID namespace.
     pub pid: Option<u32>,
-    /// The group of processes that the gateway started for it; `None` if somebody else did.
-    pub group: Option<u32>,
+    /// `None` if somebody else runs it.
+    pub managed: Option<Managed>,
     pub flavor: Flavor,
     pub address: Arc<Address>,
     /// How many events it may have at a time.
@@ -34,6 +35,14 @@ pub(crate) struct Generation {
     has_served: AtomicBool,
     /// Changes whenever the server turns out to have forgotten its instances.
     epoch: AtomicU32,
+}
+
+/// What the gateway has of a process that it started.
+#[derive(Debug, Clone)]
+pub(crate) struct Managed {
+    /// The process group, which is the process and all that it started.
+    pub group: u32,
+    pub stdout: Arc<Output>,
 }
 
 /// Whose server it is; matters for packing over MessagePack and for how much it takes at a time.
@@ -59,7 +68,7 @@ pub(crate) enum NoPlace {
 impl Generation {
     pub(crate) fn new(
         pid: Option<u32>,
-        group: Option<u32>,
+        managed: Option<Managed>,
         flavor: Flavor,
         address: Arc<Address>,
         settings: &ServerSettings,
@@ -68,7 +77,7 @@ impl Generation {
         Self {
             number: NEXT_GENERATION.fetch_add(1, Ordering::Relaxed),
             pid,
-            group,
+            managed,
             flavor,
             address,
             places,
@@ -127,11 +136,16 @@ impl Generation {
 
     /// What it costs at the moment, as far as its processes can be seen.
     pub(crate) fn usage(&self) -> Usage {
-        match (self.group, self.pid) {
-            (Some(group), _) => usage::of_group(group),
+        match (&self.managed, self.pid) {
+            (Some(managed), _) => usage::of_group(managed.group),
             (None, Some(pid)) => usage::of_process(pid),
             (None, None) => Usage::default(),
         }
+    }
+
+    /// Where the SDK prints what it does not tell.
+    pub(crate) fn confessions(&self) -> Option<&Output> {
+        self.managed.as_ref().filter(|_| self.flavor == Flavor::JavaScript).map(|managed| &*managed.stdout)
     }
 
     pub(crate) fn epoch(&self) -> u32 {

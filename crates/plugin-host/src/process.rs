@@ -1,40 +1,32 @@
 //! One process of a plugin server: start, output, end.
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use polygate_plugin_proto::dump::strip_ansi;
 use polygate_telemetry::log;
 use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
 use crate::leftovers::Entry;
+use crate::output::{Output, OutputTail};
 
 /// The search path when the gateway was started without one.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
-/// Longer lines are broken up.
-const LONGEST_LINE: usize = 16 * 1024;
 
 /// A running process with its own process group.
 pub(crate) struct Process {
     child: Child,
     pid: u32,
+    stdout: Arc<Output>,
     readers: [JoinHandle<()>; 2],
     /// Tells the next gateway, should this one be killed.
     _entry: Entry,
 }
-
-/// The last lines that a server printed, over all its processes.
-#[derive(Debug, Default)]
-pub(crate) struct OutputTail(Mutex<VecDeque<String>>);
 
 /// A command of the shell, in its own process group, that ends when the gateway's thread does.
 pub(crate) fn shell(command: &str) -> Command {
@@ -74,20 +66,21 @@ impl Process {
         let pid = child.id().ok_or(io::ErrorKind::NotFound)?;
         let entry = Entry::add(pid, name);
         let tag = format!("[{name}:{pid}]");
-        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let readers = [
-            tokio::spawn(read_lines(stdout, tail.clone(), {
-                let tag = tag.clone();
-                move |line| log!(Info, "{tag} {line}")
-            })),
-            tokio::spawn(read_lines(stderr, tail.clone(), move |line| log!(Notice, "{tag} {line}"))),
-        ];
-        Ok(Self { child, pid, readers, _entry: entry })
+        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?.into_owned_fd()?;
+        let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?.into_owned_fd()?;
+        let stdout = Output::new(stdout, tail.clone(), tag.clone(), |tag, line| log!(Info, "{tag} {line}"))?;
+        let stderr = Output::new(stderr, tail.clone(), tag, |tag, line| log!(Notice, "{tag} {line}"))?;
+        let follow = |output: Arc<Output>| tokio::spawn(async move { output.follow().await });
+        let readers = [follow(stdout.clone()), follow(stderr)];
+        Ok(Self { child, pid, stdout, readers, _entry: entry })
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    pub(crate) fn stdout(&self) -> &Arc<Output> {
+        &self.stdout
     }
 
     /// Waits for the end of the process; what is left of its group is killed.
@@ -128,43 +121,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.readers.iter().for_each(JoinHandle::abort);
     }
-}
-
-impl OutputTail {
-    const LINES: usize = 100;
-
-    fn push(&self, line: &str) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() == Self::LINES {
-            lines.pop_front();
-        }
-        lines.push_back(line.to_owned());
-    }
-
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
-    }
-}
-
-async fn read_lines(mut pipe: impl AsyncRead + Unpin, tail: Arc<OutputTail>, write: impl Fn(&str)) {
-    let mut buffer = BytesMut::with_capacity(4096);
-    let emit = |line: &[u8]| {
-        let text = String::from_utf8_lossy(line);
-        let text = strip_ansi(&text);
-        if !text.trim().is_empty() {
-            tail.push(text.trim_end());
-            write(text.trim_end());
-        }
-    };
-    while pipe.read_buf(&mut buffer).await.is_ok_and(|n| n > 0) {
-        while let Some(end) = buffer.iter().position(|&byte| byte == b'\n') {
-            emit(&buffer.split_to(end + 1));
-        }
-        if buffer.len() > LONGEST_LINE {
-            emit(&buffer.split());
-        }
-    }
-    emit(&buffer);
 }
 
 /// `exit 0`, `signal 9`.

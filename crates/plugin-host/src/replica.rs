@@ -14,7 +14,7 @@ use crate::configuration;
 use crate::failure::{EventError, Reason};
 use crate::generation::Generation;
 use crate::instance::{Instance, InstanceKey};
-use crate::process::OutputTail;
+use crate::output::OutputTail;
 use crate::settings::ServerSettings;
 
 static NEXT_REPLICA: AtomicU64 = AtomicU64::new(1);

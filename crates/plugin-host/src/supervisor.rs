@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::address::{Address, remove_stale_links};
 use crate::connection::Connection;
-use crate::generation::Generation;
+use crate::generation::{Generation, Managed};
 use crate::process::Process;
 use crate::replica::{Replica, State, locked};
 use crate::server::Notices;
@@ -168,9 +168,11 @@ impl Supervisor<'_> {
                     ending.spawn(retire(replica.clone(), *retiring));
                 }
             };
+            let stdout = process.stdout().clone();
             let serve = async {
                 let (address, watch) = door.open().await?;
-                Ok(generation::serve(replica, notices, address, watch, Some(group), published).await)
+                let managed = Managed { group, stdout };
+                Ok(generation::serve(replica, notices, address, watch, Some(managed), published).await)
             };
             let outcome = tokio::select! {
                 status = process.exited() => {

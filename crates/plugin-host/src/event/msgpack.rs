@@ -8,6 +8,7 @@ use crate::convert;
 use crate::event::call::{self, Called};
 use crate::event::{Failed, TimeLeft, Try};
 use crate::failure::{EventError, Reason};
+use crate::output::Output;
 use crate::replica::{Notice, Replica};
 use crate::wire_table;
 
@@ -15,6 +16,8 @@ pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Resu
     let mut time = TimeLeft::new(one_try.settings());
     let (epoch, id, mut lease) = one_try.prepare(&time).await?;
     let members = [("InstanceId", Value::Int(id.into())), ("EventName", Value::str(one_try.phase.as_str()))];
+    let confessions = one_try.generation.confessions();
+    let mark = confessions.map_or(0, Output::mark);
     let answer = time.wait(lease.request("plugin.HandleEvent", Value::map(members))).await;
     let first = match answer {
         Some(Err(CallError::Remote(text))) if text.to_ascii_lowercase().contains("no plugin instance") => {
@@ -29,7 +32,12 @@ pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Resu
     if !matches!(&outcome, Err(error) if error.reason == Reason::Deadline) {
         lease.event = None;
     }
-    outcome.map_err(Failed::never)
+    outcome.map_err(Failed::never)?;
+    if context.answer.is_none() && confessions.is_some_and(|it| it.has_raised(mark, id, one_try.phase)) {
+        let text = "the handler raised an exception, see the server's output";
+        return Err(Failed::never(Reason::Plugin.error(text)));
+    }
+    Ok(())
 }
 
 /// Answers the PDK calls. On a deadline the event is still open in the server.

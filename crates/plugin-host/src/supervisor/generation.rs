@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use crate::address::Address;
 use crate::connection::{Connection, UNKNOWN_INSTANCE};
 use crate::event;
-use crate::generation::{Flavor, Generation};
+use crate::generation::{Flavor, Generation, Managed};
 use crate::replica::{Notice, Replica, State};
 
 /// For the first answer of a new process, and for starting one instance.
@@ -60,15 +60,14 @@ pub(super) async fn reach(replica: &Replica) -> Connection {
     }
 }
 
-/// Serves one generation over `address`, where `watch` leads. `group` is that of a process which the
-/// gateway started. `published` is called when requests use the generation. Dropped when the process
+/// Serves one generation over `address`, where `watch` leads. `published` is called when requests use the generation. Dropped when the process
 /// ends first.
 pub(super) async fn serve(
     replica: &Arc<Replica>,
     notices: &mut UnboundedReceiver<Notice>,
     address: Arc<Address>,
     mut watch: Connection,
-    group: Option<u32>,
+    managed: Option<Managed>,
     published: impl FnOnce(&Arc<Generation>),
 ) -> Outcome {
     let started = Instant::now();
@@ -77,7 +76,7 @@ pub(super) async fn serve(
         Ok(None) => return Outcome::Lost,
         Err(_) => return Outcome::Wedged,
     };
-    let generation = Arc::new(Generation::new(watch.pid(), group, flavor, address, &replica.settings));
+    let generation = Arc::new(Generation::new(watch.pid(), managed, flavor, address, &replica.settings));
     if !start_instances(replica, &generation, &mut watch).await {
         return Outcome::Lost;
     }
@@ -89,7 +88,7 @@ pub(super) async fn serve(
         let outcome = tokio::select! {
             () = watch.closed() => Some(Outcome::Lost),
             notice = notices.recv() => heed(replica, &generation, notice).await,
-            _ = check.tick(), if group.is_some() => outgrown(replica, &generation, started.elapsed())
+            _ = check.tick(), if generation.managed.is_some() => outgrown(replica, &generation, started.elapsed())
                 .map(|why| Outcome::Spent { generation: generation.clone(), why }),
         };
         if let Some(outcome) = outcome {
@@ -127,7 +126,7 @@ async fn heed(replica: &Replica, generation: &Arc<Generation>, notice: Option<No
         Some(Notice::Suspect { generation: number }) if number == current => {
             (!answers(replica, generation).await).then_some(Outcome::Wedged)
         }
-        Some(Notice::Spent { generation: number }) if number == current && generation.group.is_some() => {
+        Some(Notice::Spent { generation: number }) if number == current && generation.managed.is_some() => {
             let why = format!("it has served {} events", replica.settings.max_events?);
             Some(Outcome::Spent { generation: generation.clone(), why })
         }

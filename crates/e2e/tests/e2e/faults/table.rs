@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use self::Outcome::{Answers, AnswersOrCrashes, Hidden, Refused, Runs};
+use self::Outcome::{Answers, AnswersOrCrashes, Refused, Runs};
 use self::Sdk::{Go, GoMsgPack, JavaScript, Python, PythonGevent, PythonProcesses};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +34,6 @@ pub enum Outcome {
     AnswersOrCrashes(u16),
     /// The handler comes to its end; nobody notices anything.
     Runs,
-    /// The SDK keeps the failure to itself: to the gateway the handler has ended.
-    Hidden,
 }
 
 /// One row.
@@ -128,7 +126,7 @@ pub fn expected(fault: &str, sdk: Sdk, phase: Phase) -> Option<Outcome> {
         "die_after" | "oom" if sdk == PythonProcesses => CRASHED_OR_ERROR,
         "die_before" | "die_after" | "eof_before" | "eof_after" | "truncated" | "oom" => CRASHED,
         "raise_before" | "raise_after" if is_go => CRASHED,
-        "raise_before" | "raise_after" if sdk == JavaScript => Hidden,
+        "raise_before" | "raise_after" if sdk == JavaScript => ERROR,
         "raise_before" | "raise_after" | "hang_before" | "hang_after" => DEADLINE,
         "nonsense" | "oversized" | "wrong_id" => PROTOCOL,
         "unknown_method" if sdk == Go => ERROR,
@@ -162,8 +160,9 @@ pub fn page() -> String {
          - In rewrite and access a refused request never reaches the upstream; in response the upstream's answer is\n\
          \x20 replaced; in log the client has its response already, and the failure is only counted and logged.\n\
          - With `on_error = open` the same failures are counted, and the request goes on without the plugin.\n\
-         - *runs*: the handler comes to its end and the client notices nothing. *hidden*: the SDK keeps the failure to\n\
-         \x20 itself and tells the gateway that the handler has ended, so the request goes on; the server's log has it.\n\
+         - *runs*: the handler comes to its end and the client notices nothing.\n\
+         - The JavaScript SDK keeps an exception to itself, but prints it; the gateway reads that before it believes that\n\
+         \x20 the handler has ended. Of a server that somebody else runs it cannot see the output: there the request goes on.\n\
          - No fault is offered to a second process, unless the first one never read the event.\n\n",
     );
     let titles: Vec<_> = Sdk::ALL.map(Sdk::title).into();
@@ -189,6 +188,5 @@ fn cell(fault: &str, sdk: Sdk) -> String {
         Some(Answers(status)) => format!("{status}, the plugin's"),
         Some(AnswersOrCrashes(status)) => format!("{status}, the plugin's, or 500 `plugin_crashed`"),
         Some(Runs) => "runs".to_owned(),
-        Some(Hidden) => "hidden".to_owned(),
     }
 }
