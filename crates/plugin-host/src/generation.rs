@@ -37,6 +37,21 @@ pub(crate) struct Generation {
     epoch: AtomicU32,
 }
 
+/// A process that listens, before anything is known of it.
+#[derive(Debug)]
+pub(crate) struct Reached {
+    /// From [`next_number`].
+    pub number: u64,
+    pub pid: Option<u32>,
+    pub address: Arc<Address>,
+    pub managed: Option<Managed>,
+}
+
+/// A number for a generation that is going to be: it is in the log before the process can be reached.
+pub(crate) fn next_number() -> u64 {
+    NEXT_GENERATION.fetch_add(1, Ordering::Relaxed)
+}
+
 /// What the gateway has of a process that it started.
 #[derive(Debug, Clone)]
 pub(crate) struct Managed {
@@ -66,16 +81,11 @@ pub(crate) enum NoPlace {
 }
 
 impl Generation {
-    pub(crate) fn new(
-        pid: Option<u32>,
-        managed: Option<Managed>,
-        flavor: Flavor,
-        address: Arc<Address>,
-        settings: &ServerSettings,
-    ) -> Self {
+    pub(crate) fn new(reached: Reached, flavor: Flavor, settings: &ServerSettings) -> Self {
+        let Reached { number, pid, address, managed } = reached;
         let places = settings.max_concurrency.unwrap_or(flavor.places()).clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            number: NEXT_GENERATION.fetch_add(1, Ordering::Relaxed),
+            number,
             pid,
             managed,
             flavor,
@@ -204,7 +214,9 @@ mod tests {
 
     fn generation(max_concurrency: usize, max_queue: usize) -> Generation {
         let settings = ServerSettings { max_concurrency: Some(max_concurrency), max_queue, ..settings() };
-        Generation::new(None, None, Flavor::Go, Arc::new(Address::plain("/none".into())), &settings)
+        let address = Arc::new(Address::plain("/none".into()));
+        let reached = Reached { number: next_number(), pid: None, address, managed: None };
+        Generation::new(reached, Flavor::Go, &settings)
     }
 
     #[tokio::test]

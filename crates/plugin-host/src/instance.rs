@@ -55,9 +55,9 @@ impl Instance {
         self.started.store(u64::from(epoch) << 32 | u64::from(id), Ordering::Release);
     }
 
-    /// A process ended while the instance was started in it.
-    pub(crate) fn strike(&self) {
-        self.strikes.fetch_add(1, Ordering::Relaxed);
+    /// It is about to be started in a process that may not survive it.
+    pub(crate) fn attempt(&self) -> Attempt<'_> {
+        Attempt(self)
     }
 
     /// Whether it must be taken for the cause of that.
@@ -78,6 +78,21 @@ impl Instance {
     /// The JSON to start it with; different each time.
     pub(crate) fn json(&self) -> String {
         configuration::with_sequence(&self.text, next_sequence())
+    }
+}
+
+/// A start of an instance; dropped before its time it is a strike.
+pub(crate) struct Attempt<'a>(&'a Instance);
+
+impl Attempt<'_> {
+    pub(crate) fn survived(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.0.strikes.fetch_add(1, Ordering::Relaxed);
     }
 }
 

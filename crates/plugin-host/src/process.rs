@@ -60,7 +60,12 @@ fn end_with_parent(command: &mut Command) {
 
 impl Process {
     /// Runs a start command. Output goes to the log: standard output at info, standard error at notice.
-    pub(crate) fn spawn(name: &str, command: &str, tail: &Arc<OutputTail>) -> io::Result<Self> {
+    pub(crate) fn spawn(
+        name: &str,
+        command: &str,
+        generation: u64,
+        tail: &Arc<OutputTail>,
+    ) -> io::Result<Self> {
         let mut command = shell(&format!("exec {command}"));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let pid = child.id().ok_or(io::ErrorKind::NotFound)?;
@@ -69,6 +74,7 @@ impl Process {
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?.into_owned_fd()?;
         let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?.into_owned_fd()?;
         let stdout = Output::new(stdout, tail.clone(), tag.clone(), |tag, line| log!(Info, "{tag} {line}"))?;
+        let tag = format!("{tag} generation {generation}:");
         let stderr = Output::new(stderr, tail.clone(), tag, |tag, line| log!(Notice, "{tag} {line}"))?;
         let follow = |output: Arc<Output>| tokio::spawn(async move { output.follow().await });
         let readers = [follow(stdout.clone()), follow(stderr)];

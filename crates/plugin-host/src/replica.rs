@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use polygate_model::Plugin;
 use polygate_plugin_proto::Protocol;
+use polygate_telemetry::log;
 use tokio::sync::{mpsc, watch};
 
 use crate::configuration;
@@ -60,6 +61,18 @@ pub(crate) enum State {
     /// It keeps ending; it is started again later.
     CrashLoop,
     Stopped,
+}
+
+impl State {
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            State::Starting => "starting",
+            State::Ready(_) => "ready",
+            State::BackingOff => "backing_off",
+            State::CrashLoop => "crash_loop",
+            State::Stopped => "stopped",
+        }
+    }
 }
 
 /// What the status page tells about earlier processes.
@@ -123,7 +136,30 @@ impl Replica {
     }
 
     pub(crate) fn set_state(&self, state: State) {
-        if let State::Ready(generation) = self.state.send_replace(state) {
+        let told = state.clone();
+        let previous = self.state.send_replace(state);
+        self.changed(&previous, &told);
+    }
+
+    /// One line for each change, and everybody who waits is woken.
+    fn changed(&self, previous: &State, now: &State) {
+        let name = &self.name;
+        match (previous, now) {
+            (_, State::Ready(generation)) => {
+                let number = generation.number;
+                let pid = generation.pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
+                log!(Notice, "[pluginserver] pluginserver '{name}' is ready, pid {pid}, generation {number}");
+            }
+            (State::CrashLoop, State::CrashLoop) => {}
+            (_, State::CrashLoop) => {
+                log!(Error, "[pluginserver] pluginserver '{name}' keeps ending: events for it fail at once");
+            }
+            (State::Ready(_), now) => {
+                log!(Notice, "[pluginserver] pluginserver '{name}' is not ready any more: {}", now.as_str());
+            }
+            _ => {}
+        }
+        if let State::Ready(generation) = previous {
             generation.close();
         }
         self.changes.send_replace(());
@@ -156,16 +192,14 @@ impl Replica {
 
     /// Takes the generation out of use, at once for all workers.
     pub(crate) fn lost(&self, generation: &Generation) {
-        let withdrawn = self.state.send_if_modified(|state| {
+        let mut previous = None;
+        self.state.send_if_modified(|state| {
             let current = matches!(state, State::Ready(it) if it.number == generation.number);
-            if current {
-                *state = State::Starting;
-            }
+            previous = current.then(|| std::mem::replace(state, State::Starting));
             current
         });
-        if withdrawn {
-            generation.close();
-            self.changes.send_replace(());
+        if let Some(previous) = previous {
+            self.changed(&previous, &State::Starting);
             self.notify(Notice::Lost { generation: generation.number });
         }
     }

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::address::{Address, remove_stale_links};
 use crate::connection::Connection;
-use crate::generation::{Generation, Managed};
+use crate::generation::{Generation, Managed, Reached, next_number};
 use crate::process::Process;
 use crate::replica::{Replica, State, locked};
 use crate::server::Notices;
@@ -71,7 +71,8 @@ async fn run_external(replica: &Arc<Replica>, mut notices: Notices) {
         let serve = async {
             let watch = reach(replica).await;
             let address = Arc::new(Address::plain(replica.socket.clone()));
-            generation::serve(replica, &mut notices, address, watch, None, |_| {}).await
+            let reached = Reached { number: next_number(), pid: watch.pid(), address, managed: None };
+            generation::serve(replica, &mut notices, reached, watch, |_| {}).await
         };
         tokio::select! {
             outcome = serve => if matches!(outcome, Outcome::Wedged) {
@@ -152,7 +153,8 @@ impl Supervisor<'_> {
         };
         log!(Notice, "[pluginserver] starting pluginserver process for {name}");
         remove_stale_socket(replica);
-        let mut process = match Process::spawn(name, command, &replica.output) {
+        let mut number = next_number();
+        let mut process = match Process::spawn(name, command, number, &replica.output) {
             Ok(process) => process,
             Err(error) => return End::Failed(error),
         };
@@ -171,8 +173,9 @@ impl Supervisor<'_> {
             let stdout = process.stdout().clone();
             let serve = async {
                 let (address, watch) = door.open().await?;
-                let managed = Managed { group, stdout };
-                Ok(generation::serve(replica, notices, address, watch, Some(managed), published).await)
+                let managed = Some(Managed { group, stdout });
+                let reached = Reached { number, pid: watch.pid(), address, managed };
+                Ok(generation::serve(replica, notices, reached, watch, published).await)
             };
             let outcome = tokio::select! {
                 status = process.exited() => {
@@ -187,7 +190,10 @@ impl Supervisor<'_> {
                 outcome = serve => outcome,
             };
             match outcome {
-                Ok(Outcome::Lost) => self.set_idle_state(State::Starting),
+                Ok(Outcome::Lost) => {
+                    number = next_number();
+                    self.set_idle_state(State::Starting);
+                }
                 Ok(Outcome::Spent { generation, why }) => {
                     log!(Notice, "[pluginserver] pluginserver '{name}' is replaced: {why}");
                     return End::Spent(Box::new(Retiring { process, generation }));

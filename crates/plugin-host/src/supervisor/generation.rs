@@ -10,10 +10,9 @@ use polygate_telemetry::log;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
-use crate::address::Address;
 use crate::connection::{Connection, UNKNOWN_INSTANCE};
 use crate::event;
-use crate::generation::{Flavor, Generation, Managed};
+use crate::generation::{Flavor, Generation, Reached};
 use crate::replica::{Notice, Replica, State};
 
 /// For the first answer of a new process, and for starting one instance.
@@ -60,14 +59,13 @@ pub(super) async fn reach(replica: &Replica) -> Connection {
     }
 }
 
-/// Serves one generation over `address`, where `watch` leads. `published` is called when requests use the generation. Dropped when the process
-/// ends first.
+/// Serves one generation; `watch` is an idle connection to it. `published` is called when requests use
+/// it. Dropped when the process ends first.
 pub(super) async fn serve(
     replica: &Arc<Replica>,
     notices: &mut UnboundedReceiver<Notice>,
-    address: Arc<Address>,
+    reached: Reached,
     mut watch: Connection,
-    managed: Option<Managed>,
     published: impl FnOnce(&Arc<Generation>),
 ) -> Outcome {
     let started = Instant::now();
@@ -76,7 +74,7 @@ pub(super) async fn serve(
         Ok(None) => return Outcome::Lost,
         Err(_) => return Outcome::Wedged,
     };
-    let generation = Arc::new(Generation::new(watch.pid(), managed, flavor, address, &replica.settings));
+    let generation = Arc::new(Generation::new(reached, flavor, &replica.settings));
     if !start_instances(replica, &generation, &mut watch).await {
         return Outcome::Lost;
     }
@@ -104,15 +102,16 @@ async fn start_instances(
     watch: &mut Connection,
 ) -> bool {
     for instance in replica.instances() {
+        // Dropped with this future when the process ends, which is a strike.
+        let attempt = instance.attempt();
         let deadline = Instant::now() + START_LIMIT;
-        let Err(error) = event::start_instance(replica, generation, &instance, deadline).await else {
-            continue;
-        };
-        log!(Error, "[pluginserver] {}: plugin {}: {error}", replica.name, instance.plugin);
-        if timeout(END_PATIENCE, watch.closed()).await.is_ok() {
-            instance.strike();
-            return false;
+        if let Err(error) = event::start_instance(replica, generation, &instance, deadline).await {
+            log!(Error, "[pluginserver] {}: plugin {}: {error}", replica.name, instance.plugin);
+            if timeout(END_PATIENCE, watch.closed()).await.is_ok() {
+                return false;
+            }
         }
+        attempt.survived();
     }
     true
 }

@@ -3,13 +3,13 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use polygate_chain::Source;
+use polygate_chain::{Plugin as _, Source};
 use polygate_plugin_host::{BodyMode, OnError};
 use polygate_plugin_proto::msgpack::Value;
 use polygate_testkit::fake_server::{Answer, Ending, FakeServer, MsgPackEvent, Sdk};
 use serde_json::json;
 
-use crate::harness::{Host, access, failure, pass, request};
+use crate::harness::{Host, access, configuration, failure, pass, request};
 
 const PROTOCOL: &str = "MsgPack:1";
 
@@ -288,6 +288,28 @@ async fn an_event_that_is_dropped_is_still_finished() {
     }
     go_on.send(()).expect("the script waits");
     assert_eq!(next().await, "plugin.StepError");
+}
+
+#[tokio::test]
+async fn a_configuration_may_be_open_in_a_server_that_is_closed() {
+    let host = host().await;
+    let _server = FakeServer::msgpack(host.socket(), Sdk::Go, |_| Ending::Error("oops".into()));
+    let mut configuration = configuration(1, json!({}));
+    assert_eq!(failure(&host.servers.plugins()[0].configure(&Arc::new(configuration.clone()))).await.0, 500);
+    configuration.on_error = Some(OnError::Open);
+    pass(&host.servers.plugins()[0].configure(&Arc::new(configuration))).await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_keeps_failing_is_left_alone() {
+    let host = Host::new(PROTOCOL, |settings| settings.breaker_failures = 2).await;
+    let server = FakeServer::msgpack(host.socket(), Sdk::Go, |_| Ending::Bytes(b"\xc1".into()));
+    let handler = host.handler(json!({})).await;
+    for _ in 0..2 {
+        assert_eq!(failure(&handler).await, (500, "plugin_protocol_error"));
+    }
+    assert_eq!(failure(&handler).await, (503, "plugin_circuit_open"));
+    assert_eq!(server.params("plugin.HandleEvent").len(), 2);
 }
 
 #[tokio::test]

@@ -174,6 +174,58 @@ async fn a_process_that_served_enough_is_replaced_without_a_gap() {
 }
 
 #[tokio::test]
+async fn a_process_of_age_is_replaced() {
+    let host =
+        host_with("exec sleep 1000", |settings| settings.max_age = Some(Duration::from_millis(1))).await;
+    host.until("the first start", |status| status.starts == 1).await;
+    let _server = FakeServer::msgpack(host.socket(), Sdk::JavaScript, |_| Ending::Return);
+    host.until("the second start", |status| status.starts == 2).await;
+    host.servers.stop().await;
+}
+
+#[tokio::test]
+async fn a_process_that_never_listens_is_started_again() {
+    let host =
+        host_with("exec sleep 1000", |settings| settings.start_timeout = Duration::from_millis(50)).await;
+    let status = host.until("the second start", |status| status.starts == 2).await;
+    let why = status.last_end.expect("the first one ended");
+    assert!(why.starts_with("nobody listened on ") && why.ends_with(" within 50 ms of its start"), "{why}");
+    host.servers.stop().await;
+}
+
+/// A configuration over which the process ends: after three times it is left out, for the others' sake.
+#[tokio::test]
+async fn an_instance_that_ends_the_process_is_left_out() {
+    let code = "import os, socket, sys\n\
+                path = sys.argv[1]\n\
+                s = socket.socket(socket.AF_UNIX)\n\
+                s.bind(path)\n\
+                s.listen()\n\
+                held = []\n\
+                while True:\n\
+                \x20   c, _ = s.accept()\n\
+                \x20   held.append(c)\n\
+                \x20   if os.fork() == 0:\n\
+                \x20       if b'fatal' in c.recv(4096): os.kill(os.getppid(), 9)\n\
+                \x20       os._exit(0)\n";
+    let directory = tempfile::tempdir().expect("a directory");
+    let script = directory.path().join("server.py");
+    fs::write(&script, code).expect("writes");
+    let host = Host::new("ProtoBuf:1", |settings| {
+        settings.start_cmd = Some(format!("python3 {} {}", script.display(), settings.socket.display()));
+    })
+    .await;
+    let fatal = std::sync::Arc::new(crate::harness::configuration(1, json!({"kind": "fatal"})));
+    let handler = polygate_chain::Plugin::configure(&*host.servers.plugins()[0], &fatal);
+    host.servers.prepare(&[fatal]).await;
+    let ready =
+        host.until("a process that stays", |status| status.starts >= 4 && status.state == "ready").await;
+    assert_eq!(ready.last_end.as_deref(), Some("signal 9"));
+    assert_eq!(failure(&handler).await, (500, "plugin_instance_refused"));
+    host.servers.stop().await;
+}
+
+#[tokio::test]
 async fn a_process_that_grew_too_large_is_replaced() {
     // Every process is larger than one byte; the scripted server's is that of this test.
     let host = host_with("exec sleep 1000", |settings| settings.max_memory = Some(1)).await;
