@@ -1,5 +1,6 @@
 //! Reloads under load: no request may fail, and no plugin process may be left over or lost.
 
+use std::fs;
 use std::time::Duration;
 
 use polygate_testkit::peers::peer;
@@ -58,5 +59,63 @@ fn expect_message(gateway: &Gateway, message: &str) {
     eventually(Duration::from_secs(5), &expected, || {
         let answer = Request::get("/").send(gateway.proxy());
         (answer.header("x-hello-from-go") == Some(expected.as_str())).then_some(())
+    });
+}
+
+/// A plugin that tells its version and knows one field more in each.
+fn versioned(version: usize) -> String {
+    let fields: String = (1..=version).map(|n| format!("{{'field{n}': {{'type': 'string'}}}}, ")).collect();
+    format!(
+        "Schema = ({fields})\nversion = '1.0.0'\npriority = 1\n\n\
+         class Plugin:\n    def __init__(self, config):\n        pass\n\n\
+         \x20   def access(self, kong):\n        kong.response.set_header('x-version', '{version}')\n"
+    )
+}
+
+/// A new process beside the old one, asked for its schema again.
+#[test]
+fn a_changed_plugin_is_picked_up_without_a_failed_request() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let write = |version| {
+        fs::write(folder.path().join("versioned.py"), versioned(version)).expect("the folder is writable");
+    };
+    write(1);
+    let upstream = EchoUpstream::start();
+    let file = |config| declarative::global(&upstream.url(), &[plugin("versioned", config)]);
+    let program = peer("python/bin/kong-python-pluginserver");
+    let (program, plugins) = (program.display(), folder.path().display());
+    let gateway = Gateway::builder()
+        .conf(&format!(
+            "plugins = versioned\npluginserver_names = py\n\
+             pluginserver_py_socket = {{prefix}}/python_pluginserver.sock\n\
+             pluginserver_py_start_cmd = {program} -p {{prefix}} -d {plugins}\n\
+             pluginserver_py_query_cmd = {program} -d {plugins} --dump-all-plugins\n\
+             pluginserver_py_connect_timeout = 30s"
+        ))
+        .declarative(&file(json!({ "field1": "x" })))
+        .start();
+    let first = gateway.children();
+    let load = Load::start(gateway.proxy(), CONNECTIONS, &Request::get("/"), |answer| {
+        match (answer.status, answer.header("x-version")) {
+            (200, Some(_)) => Ok(()),
+            wrong => Err(format!("{wrong:?} {}", answer.text())),
+        }
+    });
+    for version in 2..=4 {
+        write(version);
+        let field = format!("field{version}");
+        gateway.write_declarative(&file(json!({ field: "x" })));
+        gateway.reload();
+        let version = version.to_string();
+        eventually(Duration::from_secs(5), "the new version", || {
+            let answer = Request::get("/").send(gateway.proxy());
+            (answer.header("x-version") == Some(&version)).then_some(())
+        });
+    }
+    let outcome = load.stop();
+    assert_eq!(outcome.failures, [""; 0], "of {} requests", outcome.answered);
+    eventually(Duration::from_secs(20), "the end of the earlier processes", || {
+        let now = gateway.children();
+        (now.len() == 1 && now != first).then_some(())
     });
 }
