@@ -19,6 +19,8 @@ use polygate_telemetry::log;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::time::{Instant, sleep};
 
+use crate::stat::Stat;
+
 /// Between the polite signal and the other one.
 const GRACE: Duration = Duration::from_secs(2);
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -47,22 +49,6 @@ struct Leftover {
     members: Vec<u32>,
 }
 
-/// What `/proc/<pid>/stat` says of a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stat {
-    pid: u32,
-    group: u32,
-    started: u64,
-    /// A zombie holds nothing and cannot be ended.
-    has_ended: bool,
-}
-
-impl Stat {
-    fn runs_in(&self, group: u32) -> bool {
-        self.group == group && !self.has_ended
-    }
-}
-
 /// Ends the processes that `file` lists and that still run, and keeps the list of this process there from now
 /// on. To be called before any server is started, by the only gateway that uses the file.
 pub async fn adopt(file: &Path) {
@@ -88,7 +74,7 @@ impl Entry {
     pub(crate) fn add(pid: u32, server: &str) -> Self {
         let mut list = list();
         // A process that has ended already is still there: nobody has waited for it.
-        if let Some(stat) = stat(pid) {
+        if let Some(stat) = Stat::of(pid) {
             list.started.insert(pid, Started { at: stat.started, server: server.to_owned() });
             list.write();
         }
@@ -171,7 +157,7 @@ async fn end(leftovers: Vec<Leftover>) {
     }
     let deadline = Instant::now() + GRACE;
     loop {
-        let processes = processes();
+        let processes: Vec<_> = Stat::all().collect();
         let still = |it: &&Leftover| processes.iter().any(|process| process.runs_in(it.group));
         let left: Vec<_> = leftovers.iter().filter(still).collect();
         if left.is_empty() {
@@ -187,8 +173,8 @@ async fn end(leftovers: Vec<Leftover>) {
 
 /// All processes but those of the gateway's own group. A list from an earlier life of a container may name it.
 fn others() -> Vec<Stat> {
-    let own = stat(std::process::id()).map(|it| it.group);
-    processes().into_iter().filter(|it| Some(it.group) != own).collect()
+    let own = Stat::of(std::process::id()).map(|it| it.group);
+    Stat::all().filter(|it| Some(it.group) != own).collect()
 }
 
 fn signal(group: u32, signal: Signal) {
@@ -197,25 +183,6 @@ fn signal(group: u32, signal: Signal) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => {}
         Err(error) => log!(Warn, "[pluginserver] cannot end process group {group}: {error}; end it by hand"),
     }
-}
-
-fn processes() -> Vec<Stat> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(stat).collect()
-}
-
-fn stat(pid: u32) -> Option<Stat> {
-    parse_stat(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
-}
-
-fn parse_stat(pid: u32, text: &str) -> Option<Stat> {
-    // The name in front is in parentheses and may hold anything, parentheses too.
-    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    // The first of these is field 3 in proc(5): the state. The group is field 5, the start field 22.
-    let field = |number: usize| fields.get(number - 3).copied();
-    let has_ended = matches!(field(3)?, "Z" | "X");
-    Some(Stat { pid, group: field(5)?.parse().ok()?, started: field(22)?.parse().ok()?, has_ended })
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ mod replica;
 mod server;
 mod servers;
 mod sources;
+mod stat;
 mod supervisor;
 mod usage;
 

@@ -6,7 +6,7 @@ use super::*;
 const PLACE: &str = "boot pid:[1]";
 
 fn process(pid: u32, group: u32, started: u64) -> Stat {
-    Stat { pid, group, started, has_ended: false }
+    Stat { pid, group, started, ..Stat::default() }
 }
 
 fn found(list: &str, running: &[Stat]) -> Vec<(u32, Vec<u32>)> {
@@ -48,18 +48,6 @@ fn lists_of_elsewhere_mean_nothing() {
     }
 }
 
-#[test]
-fn names_in_stat_may_hold_anything() {
-    let tail = "1 77 77 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
-    assert_eq!(parse_stat(9, &format!("9 (a) b) ( c) S {tail}")), Some(process(9, 77, 4242)));
-    let zombie = Stat { has_ended: true, ..process(9, 77, 4242) };
-    assert_eq!(parse_stat(9, &format!("9 (gone) Z {tail}")), Some(zombie));
-    assert_eq!(parse_stat(9, "9 (short) S 1"), None);
-    assert_eq!(parse_stat(9, "nonsense"), None);
-    let own = stat(std::process::id()).expect("this process runs");
-    assert!(own.started > 0 && own.group > 0, "{own:?}");
-}
-
 fn leader(script: &str) -> Child {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", script]).process_group(0).stdout(Stdio::piped());
@@ -73,7 +61,7 @@ fn ready(child: &mut Child) {
 }
 
 fn started(pid: u32) -> u64 {
-    stat(pid).expect("it runs").started
+    Stat::of(pid).expect("it runs").started
 }
 
 /// Whether a line ends so. Other tests of this process have lines of their own.
@@ -105,7 +93,7 @@ async fn what_a_killed_gateway_left_is_ended() {
     text += &format!("{innocent} {} innocent\n", started(innocent) - 1);
     fs::write(&file, text).expect("a writable folder");
     orphaned.kill().and_then(|()| orphaned.wait()).expect("the leader ends");
-    let in_group = |group: u32| processes().into_iter().filter(|it| it.runs_in(group)).count();
+    let in_group = |group: u32| Stat::all().filter(|it| it.runs_in(group)).count();
     assert_eq!(in_group(orphaned.id()), 1, "the worker lives");
 
     let begun = Instant::now();
