@@ -8,6 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
+use polygate_plugin_host::ServerStatus;
 use serde_json::{Value, json};
 
 use super::metrics;
@@ -111,18 +112,15 @@ fn resident() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-/// What the host says of each server, under the names that the command line shows.
+/// What the host says of each process, and how often it was started again.
 fn plugin_servers(control: &Control) -> Value {
     let servers = control.current().map(|current| current.servers.status()).unwrap_or_default();
-    servers
-        .iter()
-        .map(|server| {
-            let mut value = json!(server);
-            value["server"] = server.name.as_str().into();
-            value["restarts"] = server.starts.saturating_sub(1).into();
-            value
-        })
-        .collect()
+    let with_restarts = |server: &ServerStatus| {
+        let mut value = json!(server);
+        value["restarts"] = server.starts.saturating_sub(1).into();
+        value
+    };
+    servers.iter().map(with_restarts).collect()
 }
 
 fn loads(control: &Control) -> Value {

@@ -12,7 +12,7 @@ use crate::instance::Instance;
 
 /// Heading and member of the gateway's answer.
 const COLUMNS: &[(&str, &str)] = &[
-    ("SERVER", "server"),
+    ("SERVER", "name"),
     ("STATE", "state"),
     ("PID", "pid"),
     ("GENERATION", "generation"),
@@ -66,15 +66,15 @@ mod tests {
     #[test]
     fn columns_line_up() {
         let servers = [
-            json!({"server": "go", "state": "ready", "pid": 4711, "generation": 2, "protocol": "ProtoBuf:1",
+            json!({"name": "go", "state": "ready", "pid": 4711, "generation": 2, "protocol": "ProtoBuf:1",
                    "restarts": 1, "plugins": ["go-hello", "go-log"]}),
-            json!({"server": "python", "state": "crash-loop", "pid": null, "generation": 14, "restarts": 13,
+            json!({"name": "python#2", "state": "crash_loop", "pid": null, "generation": 14, "restarts": 13,
                    "plugins": []}),
         ];
         expect![[r#"
-            SERVER  STATE       PID   GENERATION  PROTOCOL    RESTARTS  PLUGINS
-            go      ready       4711  2           ProtoBuf:1  1         go-hello,go-log
-            python  crash-loop  -     14          -           13
+            SERVER    STATE       PID   GENERATION  PROTOCOL    RESTARTS  PLUGINS
+            go        ready       4711  2           ProtoBuf:1  1         go-hello,go-log
+            python#2  crash_loop  -     14          -           13
         "#]]
         .assert_eq(&table(&servers));
     }
