@@ -128,8 +128,8 @@ impl Try<'_> {
 
     /// Everything that is needed before the event can be sent: the instance's epoch and id, and a
     /// connection that has one of the process's places.
-    async fn prepare(&self, time: &TimeLeft) -> Result<(u32, u32, Lease), Failed> {
-        let permit = self.place().await?;
+    async fn prepare(&self, time: &mut TimeLeft) -> Result<(u32, u32, Lease), Failed> {
+        let permit = time.stopped(self.place()).await?;
         let deadline = time.deadline;
         let (epoch, id) = start_instance(self.replica, self.generation, self.instance, deadline)
             .await

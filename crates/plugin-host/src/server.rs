@@ -7,7 +7,7 @@ use std::time::Duration;
 use polygate_model::Plugin;
 use polygate_plugin_proto::Protocol;
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::failure::EventError;
 use crate::generation::Generation;
@@ -109,9 +109,9 @@ impl Server {
         self.replicas.iter().for_each(|replica| replica.request_stop());
     }
 
-    /// Waits until no configuration has an instance here any more, at most `limit`, or until a stop is
-    /// requested.
-    pub(crate) async fn unused(&self, limit: Duration) {
+    /// Waits until no configuration has an instance here any more, at most until `deadline`, or until a
+    /// stop is requested.
+    pub(crate) async fn unused(&self, deadline: Instant) {
         self.replicas.iter().for_each(|replica| replica.hold(vec![]));
         let unused = async {
             while self.replicas.iter().any(|replica| !replica.instances().is_empty()) {
@@ -119,7 +119,7 @@ impl Server {
             }
         };
         tokio::select! {
-            _ = timeout(limit, unused) => {}
+            _ = timeout_at(deadline, unused) => {}
             () = self.replicas[0].stop_requested() => {}
         }
     }

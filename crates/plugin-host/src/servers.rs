@@ -84,8 +84,9 @@ impl PluginServers {
     pub async fn retire(&self, next: &Self) {
         let kept: HashSet<u64> = next.running.iter().map(|it| it.server.serial).collect();
         let retired: Vec<_> = self.running.iter().filter(|it| !kept.contains(&it.server.serial)).collect();
+        let deadline = Instant::now() + DRAIN_LIMIT;
         for running in &retired {
-            running.server.unused(DRAIN_LIMIT).await;
+            running.server.unused(deadline).await;
         }
         stop(retired).await;
     }

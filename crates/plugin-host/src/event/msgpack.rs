@@ -14,7 +14,7 @@ use crate::wire_table;
 
 pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Result<(), Failed> {
     let mut time = TimeLeft::new(one_try.settings());
-    let (epoch, id, mut lease) = one_try.prepare(&time).await?;
+    let (epoch, id, mut lease) = one_try.prepare(&mut time).await?;
     let members = [("InstanceId", Value::Int(id.into())), ("EventName", Value::str(one_try.phase.as_str()))];
     let confessions = one_try.generation.confessions();
     let mark = confessions.map_or(0, Output::mark);

@@ -36,7 +36,7 @@ struct Latest {
 
 pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Result<(), Failed> {
     let mut time = TimeLeft::new(one_try.settings());
-    let (epoch, id, mut lease) = one_try.prepare(&time).await?;
+    let (epoch, id, mut lease) = one_try.prepare(&mut time).await?;
     let event = HandleEvent { instance_id: id as i32, event_name: one_try.phase.as_str().to_owned() };
     let sequence = lease.send_call(Call::HandleEvent(event));
     let first = match time.wait(lease.frame()).await {
