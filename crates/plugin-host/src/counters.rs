@@ -9,7 +9,7 @@ use polygate_model::OnError;
 use polygate_telemetry::metrics::{Histogram, IntCounter, Labels, Scrape, counter, histogram};
 
 use crate::failure::Reason;
-use crate::replica::locked;
+use crate::lock::locked;
 
 /// Seconds.
 const LATENCIES: [f64; 16] =

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 use std::{fs, io};
 
@@ -19,6 +19,7 @@ use polygate_telemetry::log;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::time::{Instant, sleep};
 
+use crate::lock::locked;
 use crate::stat::Stat;
 
 /// Between the polite signal and the other one.
@@ -61,7 +62,7 @@ pub async fn adopt(file: &Path) {
             file.display()
         ),
     }
-    let mut list = list();
+    let mut list = locked(&LIST);
     list.file = Some(file.to_owned());
     list.write();
 }
@@ -72,7 +73,7 @@ pub(crate) struct Entry(u32);
 impl Entry {
     /// `pid` is a child that leads a process group.
     pub(crate) fn add(pid: u32, server: &str) -> Self {
-        let mut list = list();
+        let mut list = locked(&LIST);
         // A process that has ended already is still there: nobody has waited for it.
         if let Some(stat) = Stat::of(pid) {
             list.started.insert(pid, Started { at: stat.started, server: server.to_owned() });
@@ -84,14 +85,10 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let mut list = list();
+        let mut list = locked(&LIST);
         list.started.remove(&self.0);
         list.write();
     }
-}
-
-fn list() -> MutexGuard<'static, List> {
-    LIST.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl List {

@@ -32,6 +32,7 @@ mod event;
 mod failure;
 mod generation;
 mod instance;
+mod lock;
 mod output;
 mod plugin;
 mod process;

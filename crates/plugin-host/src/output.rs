@@ -16,7 +16,7 @@ use polygate_chain::Phase;
 use polygate_plugin_proto::dump::strip_ansi;
 use tokio::net::unix::pipe::Receiver;
 
-use crate::replica::locked;
+use crate::lock::locked;
 
 /// Longer lines are broken up.
 const LONGEST_LINE: usize = 16 * 1024;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use polygate_model::Plugin;
@@ -15,6 +15,7 @@ use crate::configuration;
 use crate::failure::{EventError, Reason};
 use crate::generation::Generation;
 use crate::instance::{Instance, InstanceKey};
+use crate::lock::locked;
 use crate::output::OutputTail;
 use crate::settings::ServerSettings;
 
@@ -247,9 +248,4 @@ impl Replica {
         // Dropped outside the lock: an instance that is dropped sends a notice.
         drop(previous);
     }
-}
-
-/// A lock whose holder may have panicked: the data are replaced whole, so they are always sound.
-pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

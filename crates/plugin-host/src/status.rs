@@ -3,7 +3,8 @@
 use polygate_telemetry::metrics::Scrape;
 use serde::Serialize;
 
-use crate::replica::{Replica, State, locked};
+use crate::lock::locked;
+use crate::replica::{Replica, State};
 use crate::usage::Usage;
 
 /// Everything that [`ServerStatus::state`] can be.

@@ -2,8 +2,9 @@
 
 use polygate_telemetry::log;
 
+use crate::lock::locked;
 use crate::process::describe;
-use crate::replica::{Replica, locked};
+use crate::replica::Replica;
 use crate::supervisor::End;
 
 /// Logs an end that nobody asked for.
