@@ -23,11 +23,12 @@ const RECOVERY: Duration = Duration::from_secs(40);
 /// Until the log phase, which is detached, has been counted.
 const DETACHED: Duration = Duration::from_secs(20);
 
-/// A gateway whose only plugin fails when it is told to.
+/// A gateway with a plugin in every phase that fails when it is told to.
 struct Bench {
     gateway: Gateway,
     upstream: EchoUpstream,
-    plugin: String,
+    /// The plugin of each phase.
+    plugins: [String; Phase::ALL.len()],
     sent: Cell<u64>,
 }
 
@@ -35,8 +36,8 @@ struct Bench {
 type Failures = BTreeMap<String, u64>;
 
 impl Bench {
-    fn new(gateway: Gateway, upstream: EchoUpstream, plugin: &str) -> Self {
-        Self { gateway, upstream, plugin: plugin.to_owned(), sent: Cell::new(0) }
+    fn new(gateway: Gateway, upstream: EchoUpstream, plugins: [String; Phase::ALL.len()]) -> Self {
+        Self { gateway, upstream, plugins, sent: Cell::new(0) }
     }
 
     #[track_caller]
@@ -119,7 +120,7 @@ impl Bench {
         self.counts("polygate_plugin_failures_total", phase, "reason")
     }
 
-    /// The plugin's counts of one metric in a phase, by the value of a label; those that are not 0.
+    /// Counts of one metric of a phase's plugin, by the value of a label; those that are not 0.
     fn counts(&self, metric: &str, phase: Phase, by: &str) -> BTreeMap<String, u64> {
         let label = |line: &str, name: &str| {
             let (_, rest) = line.split_once(&format!("{name}=\""))?;
@@ -128,7 +129,7 @@ impl Bench {
         let text = Request::get("/metrics").send(self.gateway.status()).expect(200).text();
         text.lines()
             .filter(|line| line.starts_with(&format!("{metric}{{")))
-            .filter(|line| label(line, "plugin").as_deref() == Some(&self.plugin))
+            .filter(|line| label(line, "plugin").as_ref() == Some(&self.plugins[phase as usize]))
             .filter(|line| label(line, "phase").as_deref() == Some(phase.as_str()))
             .filter_map(|line| Some((label(line, by)?, line.rsplit_once(' ')?.1.parse().ok()?)))
             .filter(|(_, count)| *count > 0)

@@ -30,7 +30,7 @@ impl Published {
         let conf = format!("plugins = {plugin}\npluginserver_names = {name}\n{}", server.conf);
         let gateway = Gateway::builder().conf(&conf).declarative(&file).start();
         let armed = gateway.prefix().join("armed");
-        Self { bench: Bench::new(gateway, upstream, plugin), armed }
+        Self { bench: Bench::new(gateway, upstream, Phase::ALL.map(|_| plugin.to_owned())), armed }
     }
 
     #[track_caller]

@@ -16,44 +16,41 @@ use super::table::{FAULTS, Phase, Sdk, expected};
 use super::{Bench, EVENT_TIMEOUT};
 use crate::declarative;
 
-const PLUGIN: &str = "scripted";
+/// The fault of the next event.
+type Armed = Arc<Mutex<Option<&'static str>>>;
 
-/// The fault of the next event, and its phase.
-type Armed = Arc<Mutex<Option<(Phase, &'static str)>>>;
-
+/// A gateway with a server for each phase, so that one can be away while the others serve.
 struct Scripted {
     bench: Bench,
     sdk: Sdk,
-    armed: Armed,
-    server: Option<FakeServer>,
-    socket: PathBuf,
+    servers: [Server; Phase::ALL.len()],
     _folder: TempDir,
+}
+
+/// A server whose plugin has one phase.
+struct Server {
+    phase: Phase,
+    socket: PathBuf,
+    armed: Armed,
+    running: Option<FakeServer>,
+}
+
+fn plugin_of(phase: Phase) -> String {
+    format!("scripted-{}", phase.as_str())
 }
 
 impl Scripted {
     fn start(sdk: Sdk) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
-        let socket = folder.path().join("scripted.socket");
-        let armed = Armed::default();
-        let server = Some(serve(&socket, sdk, &armed));
-        let dump = json!({
-            "Protocol": if sdk == Sdk::Go { "ProtoBuf:1" } else { "MsgPack:1" },
-            "Plugins": [{
-                "Name": PLUGIN, "Phases": Phase::ALL.map(Phase::as_str), "Version": "1.0", "Priority": 1,
-                "Schema": { "name": PLUGIN, "fields": [{ "config": { "type": "record", "fields": [] } }] },
-            }],
-        });
-        let conf = format!(
-            "plugins = {PLUGIN}\npluginserver_names = scripted\npluginserver_scripted_socket = {}\n\
-             pluginserver_scripted_query_cmd = echo '{dump}'\npluginserver_scripted_connect_timeout = 500ms\n\
-             pluginserver_scripted_event_timeout = {EVENT_TIMEOUT}\npluginserver_scripted_breaker_failures = 0",
-            socket.display()
-        );
+        let servers = Phase::ALL.map(|phase| Server::start(folder.path(), phase, sdk));
+        let names = Phase::ALL.map(plugin_of);
+        let conf: String = servers.iter().map(|server| server.conf(sdk)).collect();
+        let conf = format!("plugins = {0}\npluginserver_names = {0}\n{conf}", names.join(","));
         let upstream = EchoUpstream::start();
-        let file = declarative::global(&upstream.url(), &[declarative::plugin(PLUGIN, json!({}))]);
+        let plugins = names.each_ref().map(|name| declarative::plugin(name, json!({})));
+        let file = declarative::global(&upstream.url(), &plugins);
         let gateway = Gateway::builder().conf(&conf).declarative(&file).start();
-        let bench = Bench::new(gateway, upstream, PLUGIN);
-        Self { bench, sdk, armed, server, socket, _folder: folder }
+        Self { bench: Bench::new(gateway, upstream, names), sdk, servers, _folder: folder }
     }
 
     #[track_caller]
@@ -61,30 +58,61 @@ impl Scripted {
         let Some(outcome) = expected(fault, self.sdk, phase) else { return };
         let case = format!("{fault} in {} of a server like {:?}", phase.as_str(), self.sdk);
         self.bench.settle();
-        match fault {
-            "refused" | "missing" => return self.check_away(&case, fault, phase, outcome),
-            "unread" => self.server.as_ref().expect("it runs").stop_reading(),
-            "unknown_instance" => self.server.as_ref().expect("it runs").forget_instances(),
-            fault => *self.armed.lock().expect("no script panics") = Some((phase, fault)),
-        }
+        let server = &mut self.servers[phase as usize];
+        let is_away = matches!(fault, "refused" | "missing");
+        server.fail(fault);
         self.bench.check(&case, phase, outcome);
-        self.bench.expect_right(&case, false);
+        if is_away {
+            server.run(self.sdk);
+        }
+        self.bench.expect_right(&case, is_away);
+    }
+}
+
+impl Server {
+    fn start(folder: &Path, phase: Phase, sdk: Sdk) -> Self {
+        let socket = folder.join(format!("{}.socket", phase.as_str()));
+        let mut server = Self { phase, socket, armed: Armed::default(), running: None };
+        server.run(sdk);
+        server
     }
 
-    /// The server is gone when the event is to be sent. Phases before it need the server too, so the fault can only
-    /// be in the first phase of a request.
-    #[track_caller]
-    fn check_away(&mut self, case: &str, fault: &str, phase: Phase, outcome: super::table::Outcome) {
-        if phase != Phase::Rewrite {
-            return;
+    fn run(&mut self, sdk: Sdk) {
+        self.running = Some(serve(&self.socket, sdk, &self.armed));
+    }
+
+    fn fail(&mut self, fault: &'static str) {
+        let running = self.running.as_ref().expect("it runs");
+        match fault {
+            "refused" => self.running = None,
+            "missing" => {
+                self.running = None;
+                fs::remove_file(&self.socket).expect("the socket is there");
+            }
+            "unread" => running.stop_reading(),
+            "unknown_instance" => running.forget_instances(),
+            fault => *self.armed.lock().expect("no script panics") = Some(fault),
         }
-        self.server = None;
-        if fault == "missing" {
-            fs::remove_file(&self.socket).expect("the socket is there");
-        }
-        self.bench.check(case, phase, outcome);
-        self.server = Some(serve(&self.socket, self.sdk, &self.armed));
-        self.bench.expect_right(case, true);
+    }
+
+    fn conf(&self, sdk: Sdk) -> String {
+        let name = plugin_of(self.phase);
+        let dump = json!({
+            "Protocol": if sdk == Sdk::Go { "ProtoBuf:1" } else { "MsgPack:1" },
+            "Plugins": [{
+                "Name": name, "Phases": [self.phase.as_str()], "Version": "1.0", "Priority": 1,
+                "Schema": { "name": name, "fields": [{ "config": { "type": "record", "fields": [] } }] },
+            }],
+        });
+        let members = [
+            ("socket", self.socket.display().to_string()),
+            ("query_cmd", format!("echo '{dump}'")),
+            ("connect_timeout", "500ms".to_owned()),
+            ("event_timeout", EVENT_TIMEOUT.to_owned()),
+            ("breaker_failures", "0".to_owned()),
+        ];
+        let key = name.replace('-', "_");
+        members.map(|(member, value)| format!("pluginserver_{key}_{member} = {value}\n")).concat()
     }
 }
 
@@ -99,14 +127,12 @@ fn serve(socket: &Path, sdk: Sdk, armed: &Armed) -> FakeServer {
     FakeServer::msgpack(socket, spoken, move |event| over_msgpack(event, &armed))
 }
 
-/// The fault of this event, if it was armed for its phase.
-fn disarm(armed: &Armed, phase: &str) -> Option<&'static str> {
-    let mut armed = armed.lock().expect("no script panics");
-    armed.take_if(|(armed, _)| armed.as_str() == phase).map(|(_, fault)| fault)
+fn disarm(armed: &Armed) -> Option<&'static str> {
+    armed.lock().expect("no script panics").take()
 }
 
 fn over_msgpack(event: &mut MsgPackEvent<'_>, armed: &Armed) -> Ending {
-    match disarm(armed, &event.phase) {
+    match disarm(armed) {
         Some("eof_before") => return Ending::Close,
         Some("eof_after") => {
             event.call("kong.request.get_method", []);
@@ -138,10 +164,10 @@ fn mark_msgpack(event: &mut MsgPackEvent<'_>) {
 }
 
 fn over_protobuf(event: &mut ProtoBufEvent<'_>, armed: &Armed) -> Ending {
-    match disarm(armed, &event.phase) {
+    match disarm(armed) {
         // The second try in the same process would go well: the event must be armed again.
         Some("eof_before") => {
-            *armed.lock().expect("no script panics") = Some((phase(&event.phase), "eof_again"));
+            *armed.lock().expect("no script panics") = Some("eof_again");
             return Ending::Close;
         }
         Some("eof_again") => return Ending::Close,
@@ -182,10 +208,6 @@ fn mark_protobuf(event: &mut ProtoBufEvent<'_>) {
         let value = message::Value { kind: Some(message::Kind::Text("ran".into())) };
         event.call("kong.response.set_header", &message::Kv { k: name, v: Some(value) });
     }
-}
-
-fn phase(name: &str) -> Phase {
-    *Phase::ALL.iter().find(|phase| phase.as_str() == name).expect("the plugin has these phases only")
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub enum Sdk {
     PythonProcesses,
 }
 
+/// In the order of [`Phase::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     Rewrite,
