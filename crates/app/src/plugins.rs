@@ -109,6 +109,7 @@ impl Handler for Refusal {
                 status: 503,
                 reason: "plugin_server_unavailable",
                 message: self.message.clone(),
+                is_known: false,
             }),
             OnError::Open => {
                 log!(Warn, "{}; the request goes on because on_error is open", self.message);

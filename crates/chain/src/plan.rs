@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use polygate_model::{Id, Plugin as Configuration};
-use polygate_telemetry::log;
 
 use crate::{Failure, Handler, Phase, Phases, Plugin, RequestContext};
 
@@ -120,12 +119,7 @@ impl Collected {
         context.phase = Phase::Log;
         for configured in &self.0 {
             if let Err(failure) = configured.run(Phase::Log, context).await {
-                log!(
-                    Error,
-                    "[{}] log handler failed: {failure}, request_id: \"{}\"",
-                    configured.configuration.name,
-                    context.request_id
-                );
+                failure.log(&context.request_id);
             }
         }
     }

@@ -4,6 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use polygate_telemetry::log;
+
 use crate::{Phase, Phases, RequestContext};
 
 /// Requests stay on the worker thread that accepted them, so futures need not be `Send`.
@@ -44,4 +46,16 @@ pub struct Failure {
     pub reason: &'static str,
     /// For the log. Clients see the text that belongs to the status.
     pub message: String,
+    /// The log has it already: of a plugin that is left alone every request would say the same.
+    pub is_known: bool,
+}
+
+impl Failure {
+    pub fn log(&self, request_id: &str) {
+        if self.is_known {
+            log!(Debug, "{self}, request_id: \"{request_id}\"");
+        } else {
+            log!(Error, "{self}, request_id: \"{request_id}\"");
+        }
+    }
 }

@@ -4,7 +4,6 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 use polygate_chain::{Answer, Failure, RequestContext, Source};
-use polygate_telemetry::log;
 
 /// Names the kind of a plugin's failure for machines.
 pub const REASON: HeaderName = HeaderName::from_static("x-polygate-reason");
@@ -30,7 +29,7 @@ pub fn proxy_error(context: &mut RequestContext, status: u16) {
 
 /// A plugin that could not do its work.
 pub fn plugin_failure(context: &mut RequestContext, failure: &Failure) {
-    log!(Error, "{failure}, request_id: \"{}\"", context.request_id);
+    failure.log(&context.request_id);
     if context.service_response.is_some() {
         // They tell of the upstream's body, and may hold what the plugin was to keep back.
         context.response.headers.clear();

@@ -1,8 +1,8 @@
 //! Spares a plugin that keeps failing, and the requests that would wait for it.
 //!
 //! One breaker per plugin, over all replicas: it opens after so many events in a row that ended in a
-//! crash, a deadline or a protocol error. While it is open, events fail at once; after a pause one
-//! event is let through, and what becomes of it decides.
+//! crash, a deadline or a protocol error. While it is open, events fail at once; after a pause, or
+//! as soon as there is a new process, one event is let through, and what becomes of it decides.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -33,6 +33,8 @@ pub(crate) struct Breaker {
 struct Pause {
     until: Instant,
     length: Duration,
+    /// The process that failed last.
+    generation: u64,
     /// An event was let through, and `until` is how long its end is waited for.
     on_trial: bool,
 }
@@ -62,14 +64,21 @@ impl BreakerState {
 
 impl Breaker {
     /// Lets an event through, or not. Its end is waited for up to `trial_time` when it is a trial.
-    pub(crate) fn admit(&self, plugin: &str, trial_time: Duration) -> Result<(), EventError> {
+    /// `newest` is the number of the newest process: one that has not failed yet is tried at once.
+    pub(crate) fn admit(
+        &self,
+        plugin: &str,
+        trial_time: Duration,
+        newest: impl FnOnce() -> u64,
+    ) -> Result<(), EventError> {
         if !self.is_open.load(Ordering::Relaxed) {
             return Ok(());
         }
         let mut pause = locked(&self.pause);
         let Some(pause) = pause.as_mut() else { return Ok(()) };
         let now = Instant::now();
-        if now < pause.until {
+        let is_over = now >= pause.until || (!pause.on_trial && newest() > pause.generation);
+        if !is_over {
             let left = (pause.until - now).as_millis();
             return Err(Reason::CircuitOpen.error(format!(
                 "plugin \"{plugin}\" failed too often in a row and is left alone for {left} ms"
@@ -106,7 +115,7 @@ impl Breaker {
             Some(Pause { on_trial: false, .. }) => return,
             Some(pause) => (pause.length * 2).min(LONGEST_PAUSE),
         };
-        *pause = Some(Pause { until: Instant::now() + length, length, on_trial: false });
+        *pause = Some(Pause { until: Instant::now() + length, length, generation, on_trial: false });
         self.is_open.store(true, Ordering::Relaxed);
         log!(
             Error,
@@ -133,7 +142,7 @@ mod tests {
     const TRIAL: Duration = Duration::from_secs(5);
 
     fn admits(breaker: &Breaker) -> bool {
-        breaker.admit("x", TRIAL).is_ok()
+        breaker.admit("x", TRIAL, || 1).is_ok()
     }
 
     fn fail(breaker: &Breaker, times: u32) {
@@ -165,6 +174,15 @@ mod tests {
         assert!(admits(&breaker));
         breaker.answered("x");
         assert_eq!((admits(&breaker), breaker.state()), (true, BreakerState::Closed));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_process_is_tried_at_once() {
+        let breaker = Breaker::default();
+        fail(&breaker, 3);
+        assert!(!admits(&breaker));
+        let admits_new = || breaker.admit("x", TRIAL, || 2).is_ok();
+        assert_eq!([admits_new(), admits_new()], [true, false]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -105,17 +105,21 @@ pub(crate) fn conclude(
     let Err(error) = ran.outcome else { return Ok(()) };
     of_phase.failed(error.reason, policy);
     let (plugin, reason) = (counters.plugin(), error.reason.as_str());
+    let is_known = error.reason == Reason::CircuitOpen;
     match policy {
         OnError::Closed => Err(Failure {
             status: error.reason.status(),
             reason,
             message: format!("[{plugin}] pluginserver error: {error} ({phase} phase, {reason})"),
+            is_known,
         }),
         OnError::Open => {
-            log!(
-                Warn,
-                "[{plugin}] pluginserver error, the request goes on because on_error is open: {error} ({phase} phase, {reason})"
-            );
+            if !is_known {
+                log!(
+                    Warn,
+                    "[{plugin}] pluginserver error, the request goes on because on_error is open: {error} ({phase} phase, {reason})"
+                );
+            }
             if let Some(span) = span {
                 span.fail(reason, error.message);
             }

@@ -123,7 +123,8 @@ impl RemoteHandler {
     /// Runs the event unless the breaker is open, and tells the breaker what became of it.
     async fn event(&self, phase: Phase, context: &mut RequestContext) -> Ran {
         let settings = &self.server.settings;
-        if let Err(error) = self.breaker.admit(&self.name, settings.event_timeout) {
+        let newest = || self.server.newest_generation();
+        if let Err(error) = self.breaker.admit(&self.name, settings.event_timeout, newest) {
             return Ran { outcome: Err(error), generation: 0, pdk_calls: 0 };
         }
         let ran = event::run(&self.server, &self.instances, phase, context).await;

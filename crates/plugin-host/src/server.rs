@@ -89,6 +89,12 @@ impl Server {
         serving.min_by_key(|(_, generation)| generation.in_flight() + generation.queued())
     }
 
+    /// The number of the newest process that serves; 0 if none does.
+    pub(crate) fn newest_generation(&self) -> u64 {
+        let serving = self.replicas.iter().filter_map(|replica| replica.serving());
+        serving.map(|generation| generation.number).max().unwrap_or(0)
+    }
+
     /// An error when no replica is going to serve soon.
     fn hopeless(&self) -> Result<(), EventError> {
         let hopeless = |replica: &Arc<Replica>| match replica.state() {

@@ -1,5 +1,6 @@
 //! What processes cost.
 
+use std::fs;
 use std::time::Duration;
 
 use rustix::param::{clock_ticks_per_second, page_size};
@@ -28,6 +29,20 @@ pub(crate) fn of_process(pid: u32) -> Usage {
     Stat::of(pid).into_iter().fold(Usage::default(), Usage::plus)
 }
 
+/// Descriptors that a process has open, and how many it may; `None` when that cannot be seen.
+pub(crate) fn descriptors(pid: u32) -> Option<(u64, u64)> {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let limit = limit.split_whitespace().next()?.parse().ok()?;
+    let folder = format!("/proc/{pid}/fd");
+    // Since Linux 6.2 the size of the folder is their number.
+    let open = match fs::metadata(&folder).ok()?.len() {
+        0 => fs::read_dir(folder).ok()?.count() as u64,
+        size => size,
+    };
+    Some((open, limit))
+}
+
 impl Usage {
     fn plus(self, stat: Stat) -> Self {
         Self {
@@ -36,5 +51,20 @@ impl Usage {
             threads: self.threads + stat.threads,
             processes: self.processes + 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_descriptors_are_counted() {
+        let count = || descriptors(std::process::id()).expect("this process can be seen");
+        let (before, limit) = count();
+        let files: Vec<_> = (0..50).map(|_| fs::File::open("/dev/null").expect("is there")).collect();
+        let (open, _) = count();
+        assert!(before + 25 <= open && open < limit, "{before} {open} {limit}");
+        drop(files);
     }
 }

@@ -14,6 +14,7 @@ use crate::connection::{Connection, UNKNOWN_INSTANCE};
 use crate::event;
 use crate::generation::{Flavor, Generation, Reached};
 use crate::replica::{Notice, Replica, State};
+use crate::usage;
 
 /// For the first answer of a new process, and for starting one instance.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -143,6 +144,11 @@ fn outgrown(replica: &Replica, generation: &Generation, age: Duration) -> Option
     let settings = &replica.settings;
     if settings.max_age.is_some_and(|limit| age >= limit) {
         return Some(format!("it has run for {} s", age.as_secs()));
+    }
+    // Python in `-m` mode loses one with each `kong.response.exit`, and hangs when there are no more.
+    let (open, limit) = generation.pid.and_then(usage::descriptors).unwrap_or_default();
+    if open > limit / 2 {
+        return Some(format!("it has {open} of {limit} file descriptors open"));
     }
     let limit = settings.max_memory?;
     let resident = generation.usage().resident;
