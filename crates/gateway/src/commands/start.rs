@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use polygate_config::Settings;
-use rustix::process::{Resource, Signal, getrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
 use super::{Outcome, load, sources};
 use crate::arguments::Invocation;
@@ -14,6 +14,8 @@ use crate::{daemon, prefix};
 
 /// File descriptors below which a busy gateway runs short: one per client and one per upstream.
 const ENOUGH_FILES: u64 = 4096;
+/// Some programs look at every descriptor that they may have.
+const MOST_FILES: u64 = 1 << 20;
 
 /// How long `restart` waits for the old gateway.
 const RESTART_PATIENCE: Duration = Duration::from_secs(5);
@@ -50,7 +52,7 @@ pub fn start(settings: Settings, console: Console) -> Outcome<ExitCode> {
     }
     prefix::prepare(&settings, console)?;
     prefix::remove_stale_sockets(&settings.prefix, console);
-    warn_of_few_files(console);
+    raise_file_limit(console);
     if settings.daemon {
         daemon::spawn(&settings)?;
         console.say("Kong started");
@@ -60,10 +62,17 @@ pub fn start(settings: Settings, console: Console) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn warn_of_few_files(console: Console) {
-    if let Some(limit) = getrlimit(Resource::Nofile).current.filter(|limit| *limit < ENOUGH_FILES) {
+/// To what the system allows. Plugin servers have the same limit, and some of them lose descriptors.
+fn raise_file_limit(console: Console) {
+    let limit = getrlimit(Resource::Nofile);
+    let allowed = limit.maximum.unwrap_or(MOST_FILES).min(MOST_FILES);
+    let current = limit.current.unwrap_or(allowed);
+    let wanted = Rlimit { current: Some(allowed), ..limit };
+    let is_raised = current < allowed && setrlimit(Resource::Nofile, wanted).is_ok();
+    let current = if is_raised { allowed } else { current };
+    if current < ENOUGH_FILES {
         console.warn(format!(
-            "ulimit is currently set to \"{limit}\". For better performance set it to at least \
+            "ulimit is currently set to \"{current}\". For better performance set it to at least \
              \"{ENOUGH_FILES}\" using \"ulimit -n\""
         ));
     }
