@@ -167,6 +167,12 @@ impl Try<'_> {
         self.pdk_calls.set(self.pdk_calls.get().saturating_add(1));
     }
 
+    /// The connection broke after the server had read the event.
+    fn crashed(&self, error: &CallError) -> EventError {
+        let (name, number) = (&self.replica.name, self.generation.number);
+        Reason::Crashed.error(format!("plugin server \"{name}\", generation {number}: {error}"))
+    }
+
     /// The server has not read the event and closed the connection, which may have lain idle.
     fn unread(&self, error: &CallError) -> Failed {
         // Where process ids cannot be seen, this may be another process under the same ids.

@@ -21,7 +21,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::address::{Address, remove_stale_links};
+use crate::address::{Address, is_new, remove_stale};
 use crate::connection::Connection;
 use crate::generation::{Generation, Managed, Reached, next_number};
 use crate::lock::locked;
@@ -56,7 +56,7 @@ struct Retiring {
 pub(crate) async fn run(replica: Arc<Replica>, notices: Notices) {
     match replica.settings.start_cmd.clone() {
         Some(command) => {
-            remove_stale_links(&replica.socket);
+            remove_stale(&replica.socket);
             let (retiring, ending) = (None, JoinSet::new());
             Supervisor { replica: &replica, notices, retiring, ending, latest: None }.run(&command).await
         }
@@ -70,7 +70,7 @@ async fn run_external(replica: &Arc<Replica>, mut notices: Notices) {
     loop {
         replica.set_state(State::Starting);
         let serve = async {
-            let watch = reach(replica).await;
+            let watch = reach(replica, |_| true).await;
             let address = Arc::new(Address::plain(replica.socket.clone()));
             let reached = Reached { number: next_number(), pid: watch.pid(), address, managed: None };
             generation::serve(replica, &mut notices, reached, watch, |_| {}).await
@@ -237,9 +237,9 @@ impl Door<'_> {
         if self.turn.is_none() {
             self.turn = Some(self.replica.starting.clone().lock_owned().await);
         }
-        let reached = timeout(self.replica.settings.start_timeout, reach(self.replica)).await;
+        let reached = timeout(self.replica.settings.start_timeout, reach(self.replica, is_new)).await;
         reached.map_err(|_| End::Silent)?;
-        let address = Arc::new(Address::link(&self.replica.socket).map_err(End::NoAddress)?);
+        let address = Arc::new(Address::adopt(&self.replica.socket).map_err(End::NoAddress)?);
         let watch = Connection::open(address.path()).await.map_err(End::NoAddress)?;
         self.turn = None;
         self.address = Some(address.clone());

@@ -11,6 +11,12 @@ pub struct Client {
     connection: Option<Connection>,
 }
 
+/// What a wrong answer says of its cause.
+pub fn describe(answer: &Response) -> String {
+    let reason = answer.header("x-polygate-reason").unwrap_or("without a reason");
+    format!("{} {reason}: {}", answer.status, answer.text())
+}
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum Trouble {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use polygate_testkit::Request;
 
-use crate::client::Client;
+use crate::client::{Client, describe};
 use crate::gates::Gate;
 use crate::memory::{mib, resident, resident_servers};
 use crate::report::Report;
@@ -97,7 +97,7 @@ fn send(site: &Site, gate: Gate, count: u64, answered: &AtomicU64) -> Vec<String
     for _ in 0..count {
         match client.send(&request) {
             Ok(answer) if answer.status == 403 && answer.body == b"closed" => {}
-            Ok(answer) => failures.push(format!("{} {}", answer.status, answer.text())),
+            Ok(answer) => failures.push(describe(&answer)),
             Err(trouble) => failures.push(trouble.to_string()),
         }
         answered.fetch_add(1, Ordering::Relaxed);

@@ -9,7 +9,7 @@ use polygate_testkit::Request;
 use polygate_testkit::eventually::within;
 use polygate_testkit::gateway::kill;
 
-use crate::client::Client;
+use crate::client::{Client, describe};
 use crate::gates::{Gate, KEY};
 use crate::latency::spread;
 use crate::report::Report;
@@ -105,7 +105,7 @@ fn load(site: &Site, stop: &AtomicBool, outcome: &Outcome) {
         let sent = Instant::now();
         match client.send(&request) {
             Ok(answer) if answer.status == 200 => drop(outcome.through.fetch_add(1, Ordering::Relaxed)),
-            Ok(answer) => fail(sent, format!("{} {}", answer.status, answer.text())),
+            Ok(answer) => fail(sent, describe(&answer)),
             Err(trouble) => fail(sent, trouble.to_string()),
         }
         // The processors are needed for the start of the next process.

@@ -114,7 +114,7 @@ fn read(
         }
         Some(Err(CallError::Remote(text))) => Err(Reason::Plugin.error(text)),
         Some(Err(CallError::Protocol(text))) => Err(Reason::Protocol.error(text)),
-        Some(Err(error)) => Err(Reason::Crashed.error(error.to_string())),
+        Some(Err(error)) => Err(one_try.crashed(&error)),
         None => {
             one_try.replica.notify(Notice::Suspect { generation: one_try.generation.number });
             Err(one_try.deadline_error(lease))

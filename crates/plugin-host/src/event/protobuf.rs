@@ -44,10 +44,7 @@ pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Resu
         // An instance that is unknown, or a handler that ended the process.
         Some(Err(error)) if error.is_disconnect() && lease.incomplete() == 0 => {
             one_try.generation.forget_instances(epoch);
-            return Err(Failed::same_process(
-                Reason::Crashed
-                    .error(format!("{error} before the handler made a call; the server's own log tells why")),
-            ));
+            return Err(Failed::same_process(one_try.crashed(&error)));
         }
         answer => read(answer, one_try, &lease).map_err(Failed::never)?,
     };
@@ -155,7 +152,7 @@ fn read<T>(answer: Option<Result<T, CallError>>, one_try: &Try<'_>, lease: &Leas
     match answer {
         Some(Ok(answer)) => Ok(answer),
         Some(Err(CallError::Protocol(text) | CallError::Remote(text))) => Err(Reason::Protocol.error(text)),
-        Some(Err(error)) => Err(Reason::Crashed.error(error.to_string())),
+        Some(Err(error)) => Err(one_try.crashed(&error)),
         None => {
             one_try.replica.notify(Notice::Suspect { generation: one_try.generation.number });
             Err(one_try.deadline_error(lease))

@@ -1,5 +1,7 @@
 //! One generation: from a server that cannot be reached yet to one that is lost.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,13 +37,17 @@ pub(super) enum Outcome {
     Spent { generation: Arc<Generation>, why: String },
 }
 
-/// A connection to the socket, as soon as the server listens on it.
-pub(super) async fn reach(replica: &Replica) -> Connection {
+/// A connection to the socket, as soon as the server listens on it and the file is `wanted`.
+pub(super) async fn reach(replica: &Replica, wanted: impl Fn(&Path) -> bool) -> Connection {
     let started = Instant::now();
     let mut pause = Duration::from_millis(5);
     let mut told = false;
     loop {
-        let error = match Connection::open(&replica.socket).await {
+        let opened = match wanted(&replica.socket) {
+            true => Connection::open(&replica.socket).await,
+            false => Err(io::ErrorKind::NotFound.into()),
+        };
+        let error = match opened {
             Ok(connection) => return connection,
             Err(error) => error,
         };
@@ -199,10 +205,11 @@ async fn close_instance(replica: &Replica, generation: &Generation, id: u32) {
     if replica.protocol != Protocol::MsgPack {
         return;
     }
-    let close = async {
-        let mut connection = Connection::open(generation.address.path()).await.ok()?;
-        connection.request("plugin.CloseInstance", Value::Int(id.into())).await.ok()
-    };
-    // What cannot be closed costs the server some memory, and nobody else anything.
-    let _ = timeout(replica.settings.event_timeout, close).await;
+    if let Ok(mut connection) = Connection::open(generation.address.path()).await {
+        // However long the answer takes: a JavaScript server ends when nobody is there to take it. What
+        // cannot be closed costs the server some memory, and nobody else anything.
+        tokio::spawn(
+            async move { drop(connection.request("plugin.CloseInstance", Value::Int(id.into())).await) },
+        );
+    }
 }
