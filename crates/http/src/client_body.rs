@@ -1,6 +1,5 @@
 //! The request's body as it comes from the client: limited in size and in patience.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -10,17 +9,16 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use polygate_chain::{Body, BodyError, RequestBody};
-use tokio::time::{Instant, Sleep};
+
+use crate::timed_body::TimedBody;
 
 /// A body up to this size is read before the upstream is contacted, so that a try can be repeated;
 /// what is larger streams.
 const READ_AHEAD: usize = 1024 * 1024;
 
 struct ClientBody {
-    incoming: Incoming,
+    incoming: TimedBody,
     left: u64,
-    patience: Duration,
-    deadline: Pin<Box<Sleep>>,
 }
 
 /// Wraps what hyper reads. `limit` is in bytes, 0 = none; `patience` is the longest pause between reads.
@@ -29,8 +27,8 @@ pub fn request_body(incoming: Incoming, limit: u64, patience: Duration) -> Reque
         return RequestBody::Bytes(Bytes::new());
     }
     let left = if limit == 0 { u64::MAX } else { limit };
-    let deadline = Box::pin(tokio::time::sleep(patience));
-    RequestBody::Stream(ClientBody { incoming, left, patience, deadline }.boxed_unsync())
+    let incoming = TimedBody::new(incoming, patience);
+    RequestBody::Stream(ClientBody { incoming, left }.boxed_unsync())
 }
 
 impl HttpBody for ClientBody {
@@ -42,13 +40,9 @@ impl HttpBody for ClientBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(cx) else {
-            ready!(this.deadline.as_mut().poll(cx));
-            return Poll::Ready(Some(Err(BodyError::Timeout)));
-        };
-        this.deadline.as_mut().reset(Instant::now() + this.patience);
+        let frame = ready!(Pin::new(&mut this.incoming).poll_frame(cx));
         Poll::Ready(frame.map(|frame| {
-            let frame = frame.map_err(|error| BodyError::Broken(error.to_string()))?;
+            let frame = frame?;
             let length = frame.data_ref().map_or(0, |data| data.len() as u64);
             this.left = this.left.checked_sub(length).ok_or(BodyError::TooLarge)?;
             Ok(frame)

@@ -13,6 +13,7 @@ mod respond;
 mod response_body;
 mod server;
 mod settings;
+mod timed_body;
 mod tracing;
 mod upstream;
 mod worker;

@@ -1,6 +1,5 @@
 //! The response's body on its way to the client; whatever must happen after it happens here.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -10,8 +9,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use polygate_chain::{BodyError, Collected, RequestContext};
-use tokio::time::{Instant, Sleep};
 
+use crate::timed_body::TimedBody;
 use crate::upstream::Lease;
 use crate::{METRICS, Worker, access_log, tracing};
 
@@ -23,15 +22,13 @@ pub enum Content {
 
 /// A body from upstream, and the connection it comes over.
 pub struct UpstreamBody {
-    incoming: Incoming,
+    incoming: TimedBody,
     lease: Option<Lease>,
-    patience: Duration,
-    deadline: Pin<Box<Sleep>>,
 }
 
 impl UpstreamBody {
     pub fn new(incoming: Incoming, lease: Lease, patience: Duration) -> Self {
-        Self { incoming, lease: Some(lease), patience, deadline: Box::pin(tokio::time::sleep(patience)) }
+        Self { incoming: TimedBody::new(incoming, patience), lease: Some(lease) }
     }
 }
 
@@ -44,18 +41,14 @@ impl Body for UpstreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(cx) else {
-            ready!(this.deadline.as_mut().poll(cx));
-            return Poll::Ready(Some(Err(BodyError::Timeout)));
-        };
-        this.deadline.as_mut().reset(Instant::now() + this.patience);
+        let frame = ready!(Pin::new(&mut this.incoming).poll_frame(cx));
         if frame.is_none() || this.incoming.is_end_stream() {
             // Read to its end: the connection can carry another request.
             if let Some(lease) = this.lease.take() {
                 lease.give_back();
             }
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(|error| BodyError::Broken(error.to_string()))))
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
