@@ -1,57 +1,180 @@
-//! The request's body: streamed through, unless somebody wants to see it.
+//! The request's body: streamed through, unless somebody wants to have it whole.
+//!
+//! A body that is wanted whole is read once. A small one stays in memory, a larger one goes to a temporary file
+//! without a name, so that memory does not grow with uploads and a try can be repeated.
+
+mod spool;
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 
-/// Any body on the gateway's way.
-pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+pub use spool::{SpoolSettings, SpooledFile};
 
-#[derive(Debug, thiserror::Error)]
+use spool::Spool;
+
+/// Where a body comes from, piece by piece.
+pub trait BodySource {
+    /// The next bytes of content; `None` at the end. An error is final.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>>;
+
+    /// Bytes of content that are still to come, if that is known.
+    fn remaining(&self) -> Option<u64>;
+}
+
+/// Why a body did not come whole. All but the last are the client's doing.
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum BodyError {
-    #[error("request body is larger than client_max_body_size")]
+    #[error("the request body is larger than client_max_body_size")]
     TooLarge,
-    #[error("the peer sent nothing for longer than its time limit")]
+    #[error("the client sent nothing of the body for longer than client_body_timeout")]
     Timeout,
-    #[error("the peer broke off: {0}")]
-    Broken(String),
+    #[error("the request body is malformed: {0}")]
+    Malformed(&'static str),
+    #[error("the client closed the connection before the end of the body")]
+    ClientGone,
+    #[error("the request body cannot be kept: {0}")]
+    Unkept(Arc<io::Error>),
 }
 
-/// A body in memory.
-pub fn full(bytes: Bytes) -> Body {
-    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+impl BodyError {
+    /// The status that the request fails with.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::TooLarge => 413,
+            Self::Timeout => 408,
+            Self::Malformed(_) => 400,
+            Self::ClientGone => 499,
+            Self::Unkept(_) => 500,
+        }
+    }
 }
 
-pub enum RequestBody {
-    /// As it comes from the client; nothing was read yet.
-    Stream(Body),
-    /// Read completely, or replaced by a plugin.
-    Bytes(Bytes),
-    /// Handed to the upstream, or lost in an error.
-    Gone,
+/// The body of one request.
+pub struct RequestBody {
+    state: State,
+}
+
+enum State {
+    /// As it comes from the client; what was read of it already is in the spool.
+    Stream { source: Box<dyn BodySource>, spool: Spool },
+    Held(HeldBody),
+    Failed(BodyError),
+    /// Given to who sends it upstream.
+    Taken,
+}
+
+/// A whole body. Clones share it.
+#[derive(Debug, Clone)]
+pub enum HeldBody {
+    Memory(Bytes),
+    File(Arc<SpooledFile>),
+}
+
+impl HeldBody {
+    /// Bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::File(file) => file.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of it in memory.
+    pub fn bytes(&self) -> io::Result<Bytes> {
+        match self {
+            Self::Memory(bytes) => Ok(bytes.clone()),
+            Self::File(file) => file.read_all(),
+        }
+    }
 }
 
 impl RequestBody {
-    /// Reads the body to its end, once; later calls answer the same bytes. An error is final.
-    pub async fn read(&mut self) -> Result<Bytes, BodyError> {
-        match std::mem::replace(self, Self::Gone) {
-            Self::Stream(body) => {
-                let bytes = body.collect().await?.to_bytes();
-                *self = Self::Bytes(bytes.clone());
-                Ok(bytes)
-            }
-            Self::Bytes(bytes) => {
-                *self = Self::Bytes(bytes.clone());
-                Ok(bytes)
-            }
-            Self::Gone => Err(BodyError::Broken("the body is no longer there".into())),
-        }
+    /// A body that is there already: none, or one that a plugin gave.
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        Self { state: State::Held(HeldBody::Memory(bytes.into())) }
     }
 
-    /// The bytes, if they are in memory.
-    pub fn bytes(&self) -> Option<&Bytes> {
-        match self {
-            Self::Bytes(bytes) => Some(bytes),
+    /// A body that is still to be read.
+    pub fn stream(source: Box<dyn BodySource>, settings: Arc<SpoolSettings>) -> Self {
+        Self { state: State::Stream { source, spool: Spool::new(settings) } }
+    }
+
+    /// Reads the body to its end, unless it was taken: [`RequestBody::held`] tells. Can be given up and called again;
+    /// a failure is final.
+    pub async fn read(&mut self) -> Result<(), BodyError> {
+        poll_fn(|cx| self.poll_read(cx)).await
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
+        let outcome = loop {
+            let (source, spool) = match &mut self.state {
+                State::Stream { source, spool } => (source, spool),
+                State::Failed(error) => return Poll::Ready(Err(error.clone())),
+                State::Held(_) | State::Taken => return Poll::Ready(Ok(())),
+            };
+            let piece = ready!(source.poll_data(cx));
+            let kept = piece.and_then(|piece| match piece {
+                Some(bytes) => spool.add(&bytes, source.remaining()).map(|()| None),
+                None => Ok(Some(spool.finish())),
+            });
+            match kept {
+                Ok(None) => {}
+                Ok(Some(body)) => break Ok(body),
+                Err(error) => break Err(error),
+            }
+        };
+        self.state = match outcome {
+            Ok(body) => State::Held(body),
+            Err(error) => State::Failed(error),
+        };
+        self.poll_read(cx)
+    }
+
+    /// The body, if it is there whole.
+    pub fn held(&self) -> Option<&HeldBody> {
+        match &self.state {
+            State::Held(body) => Some(body),
             _ => None,
         }
     }
+
+    /// Why it can no longer be had.
+    pub fn failure(&self) -> Option<&BodyError> {
+        match &self.state {
+            State::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Bytes of the whole body, if that is known.
+    pub fn length(&self) -> Option<u64> {
+        match &self.state {
+            State::Stream { source, spool } => Some(spool.len() + source.remaining()?),
+            State::Held(body) => Some(body.len()),
+            State::Failed(_) | State::Taken => None,
+        }
+    }
+
+    /// Takes a body that was not read yet away, to send it on as it comes.
+    pub fn take_stream(&mut self) -> Option<Box<dyn BodySource>> {
+        match std::mem::replace(&mut self.state, State::Taken) {
+            // What was read of it already cannot be put back: it is read to its end then.
+            State::Stream { source, spool } if spool.len() == 0 => Some(source),
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,13 @@
 //! The state of one request, owned in one place from accept to log.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Version};
+use http::{Method, Version};
 use indexmap::IndexMap;
+use polygate_http1::Headers;
 use polygate_model::{Consumer, Id, Plugin, Route, Service};
 use polygate_telemetry::trace::Trace;
 
@@ -18,6 +20,8 @@ pub struct RequestContext {
     /// 32 lower-case hex digits.
     pub request_id: String,
     pub connection: Arc<Connection>,
+    /// Whether the peer's forwarding headers count.
+    pub peer_is_trusted: bool,
     /// The client's address after real-ip processing.
     pub client: SocketAddr,
     pub timings: Timings,
@@ -36,6 +40,8 @@ pub struct RequestContext {
     pub request_body: RequestBody,
 
     pub matched: Option<Matched>,
+    /// What the upstream is told of the way so far: see [`crate::forwarded`]. `None` before routing.
+    pub forwarded: Option<Headers>,
     pub consumer: Authenticated,
     pub upstream: UpstreamChoice,
 
@@ -66,7 +72,7 @@ pub struct RequestContext {
 /// One downstream connection; shared by its requests.
 #[derive(Debug)]
 pub struct Connection {
-    /// The TCP peer, or what its PROXY header says.
+    /// The TCP peer; the client may be another one behind it.
     pub peer: SocketAddr,
     pub local: SocketAddr,
     pub tls: Option<Tls>,
@@ -91,19 +97,20 @@ pub struct Handshake {
     pub disable_session_reuse: bool,
 }
 
-/// The request line and headers.
+/// The request line and headers. The `Host` line is the one home of the request's host: an absolute target's authority
+/// has taken its place (RFC 9112, section 3.2.2).
 #[derive(Debug)]
 pub struct Request {
     pub method: Method,
-    /// Path and query as received; never changes.
-    pub target: String,
+    /// Path and query as received, without the authority that an absolute target has; never changes.
+    pub target: Bytes,
     /// The path in the form that routes match: see the router's normalisation.
     pub path: String,
     /// Without `?`; `None` when there is no `?`.
-    pub query: Option<String>,
+    pub query: Option<Bytes>,
     pub version: Version,
-    pub headers: HeaderMap,
-    /// Bytes of line and headers (an estimate from their parts), plus the body as far as it was read.
+    pub headers: Headers,
+    /// Bytes received: the head, and the body as far as it was read.
     pub size: u64,
     /// How many requests the connection has carried, this one included.
     pub serial: u64,
@@ -144,9 +151,9 @@ impl Authenticated {
 /// Where and how the request goes upstream: the service's values, and what plugins put in their place.
 #[derive(Debug, Default)]
 pub struct UpstreamChoice {
-    /// `http` or `https` instead of the service's protocol.
-    pub scheme: Option<String>,
-    /// Already encoded, in place of the path computed from service and route.
+    /// `http` or `https`: the service's, once it is known, or a plugin's.
+    pub scheme: Option<Cow<'static, str>>,
+    /// Already encoded: what service and route make of the request's, once they are known, or a plugin's.
     pub path: Option<String>,
     /// A `Host` header that a plugin set.
     pub host_header: Option<String>,
@@ -158,29 +165,28 @@ pub struct UpstreamChoice {
     pub timeouts: Option<[u32; 3]>,
     pub tls_verify: Option<bool>,
     pub tls_verify_depth: Option<u32>,
-    /// What was sent in the end: scheme, `Host`, path and query.
+    /// What was sent in the end: `Host`, path and query.
     pub sent: Option<SentRequest>,
 }
 
 #[derive(Debug, Clone)]
 pub struct SentRequest {
-    pub scheme: &'static str,
     pub host: String,
     /// With the query.
-    pub uri: String,
+    pub uri: Bytes,
 }
 
 #[derive(Debug, Default)]
 pub struct Head {
     /// 0 until somebody set it.
     pub status: u16,
-    pub headers: HeaderMap,
+    pub headers: Headers,
 }
 
 #[derive(Debug)]
 pub struct ServiceResponse {
     pub status: u16,
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// The whole body, when proxying is buffered.
     pub body: Option<Bytes>,
 }
@@ -221,6 +227,7 @@ impl RequestContext {
         request_body: RequestBody,
     ) -> Self {
         Self {
+            peer_is_trusted: environment.trusted_ips.contains(connection.peer.ip()),
             environment,
             request_id,
             connection,
@@ -233,6 +240,7 @@ impl RequestContext {
             request,
             request_body,
             matched: None,
+            forwarded: None,
             consumer: Authenticated::default(),
             upstream: UpstreamChoice::default(),
             response: Head::default(),
@@ -254,11 +262,6 @@ impl RequestContext {
     /// `http` or `https`, of the downstream connection.
     pub fn scheme(&self) -> &'static str {
         if self.connection.tls.is_some() { "https" } else { "http" }
-    }
-
-    /// Whether the peer's forwarding headers count.
-    pub fn peer_is_trusted(&self) -> bool {
-        self.environment.trusted_ips.contains(self.connection.peer.ip())
     }
 
     pub fn route(&self) -> Option<&Arc<Route>> {

@@ -9,6 +9,7 @@ pub mod body;
 pub mod context;
 pub mod environment;
 pub mod error_page;
+pub mod forwarded;
 pub mod pdk;
 pub mod phase;
 pub mod plan;
@@ -18,7 +19,7 @@ pub mod timings;
 pub mod value;
 
 pub use answer::{Answer, Source};
-pub use body::{Body, BodyError, RequestBody};
+pub use body::{BodyError, BodySource, HeldBody, RequestBody, SpoolSettings};
 pub use context::{Connection, Head, RequestContext, Tls};
 pub use environment::{Environment, Limits, Node, Statistics, TrustedIps};
 pub use phase::{Phase, Phases};

@@ -1,0 +1,121 @@
+//! What the upstream is told of the way that a request took: `X-Forwarded-*` and `X-Real-IP`.
+//!
+//! The lines are made once, after routing and before any plugin's `access` (gateway.md, sections 2.1 and 5.2), so
+//! that a plugin's `Host` is not taken for the client's. The upstream gets them, and `kong.nginx` shows them. The
+//! functions are also what `kong.request.get_forwarded_*` answer. A trusted peer's values count, those of others
+//! are replaced; only `X-Forwarded-For` is continued whoever sent it.
+
+use std::borrow::Cow;
+
+use polygate_http1::Headers;
+
+use crate::RequestContext;
+
+pub const FOR: &str = "X-Forwarded-For";
+pub const PROTO: &str = "X-Forwarded-Proto";
+pub const HOST: &str = "X-Forwarded-Host";
+pub const PORT: &str = "X-Forwarded-Port";
+pub const PATH: &str = "X-Forwarded-Path";
+pub const PREFIX: &str = "X-Forwarded-Prefix";
+pub const REAL_IP: &str = "X-Real-IP";
+
+/// What a request without any host is for.
+pub const SERVER_NAME: &str = "kong";
+
+/// All lines, in the order in which the reference writes them. A trusted peer can have one left out by an empty value.
+pub fn lines(context: &RequestContext) -> Headers {
+    let mut lines = Headers::with_capacity(256, 7);
+    lines.append(FOR, hops(context));
+    lines.append(PROTO, told(context, PROTO).unwrap_or(context.scheme().as_bytes()));
+    lines.append(HOST, host_and_port(context).as_bytes());
+    match told(context, PORT) {
+        Some(port) => lines.append(PORT, port),
+        None => lines.append(PORT, outside_port(context).to_string()),
+    }
+    lines.append(PATH, told(context, PATH).unwrap_or(path_of(&context.request.target)));
+    if let Some(prefix) = prefix(context) {
+        lines.append(PREFIX, prefix);
+    }
+    lines.append(REAL_IP, context.client.ip().to_canonical().to_string());
+    lines.retain(|_, value| !value.is_empty());
+    lines
+}
+
+/// `http` or `https`, or whatever a trusted peer says.
+pub fn scheme(context: &RequestContext) -> &str {
+    told_text(context, PROTO).unwrap_or(context.scheme())
+}
+
+/// The host as links to this request have it: a trusted peer's, port included, else the request's.
+pub fn host_and_port(context: &RequestContext) -> Cow<'_, str> {
+    told_text(context, HOST).map_or_else(|| host_name(context).into(), Cow::Borrowed)
+}
+
+/// The host that the client asked for: lower case, without port.
+pub fn host(context: &RequestContext) -> String {
+    let told = told_text(context, HOST).map(|host| split_port(host).0.to_ascii_lowercase());
+    told.filter(|host| !host.is_empty()).unwrap_or_else(|| host_name(context))
+}
+
+pub fn port(context: &RequestContext) -> u16 {
+    let valid = |text: &str| text.trim().parse::<u16>().ok().filter(|&port| port > 0);
+    told_text(context, PORT)
+        .and_then(valid)
+        .or_else(|| split_port(told_text(context, HOST)?).1.and_then(valid))
+        .unwrap_or_else(|| outside_port(context))
+}
+
+/// A trusted peer's, else what the route strips; none when it strips nothing.
+pub fn prefix(context: &RequestContext) -> Option<&[u8]> {
+    told(context, PREFIX).or_else(|| {
+        let matched = context.matched.as_ref()?;
+        (matched.route.strip_path && matched.prefix.len() > 1).then_some(matched.prefix.as_bytes())
+    })
+}
+
+/// The request's own host: lower case, without port and without the dot at the end of a full name.
+pub fn host_name(context: &RequestContext) -> String {
+    let host = context.request.headers.text("Host").map_or("", |host| split_port(host).0);
+    match host.strip_suffix('.').unwrap_or(host) {
+        "" => SERVER_NAME.to_owned(),
+        host => host.to_ascii_lowercase(),
+    }
+}
+
+/// The path of a request target.
+pub fn path_of(target: &[u8]) -> &[u8] {
+    target.split(|&byte| byte == b'?').next().unwrap_or_default()
+}
+
+/// The port by which the outside reaches the listener.
+pub fn outside_port(context: &RequestContext) -> u16 {
+    context.environment.outside_port(context.connection.local.port())
+}
+
+/// `X-Forwarded-For` with the last hop: the peer, or the client if it is the first.
+fn hops(context: &RequestContext) -> Vec<u8> {
+    match context.request.headers.get(FOR) {
+        Some(before) => {
+            let peer = context.connection.peer.ip().to_canonical().to_string();
+            [before, b", ", peer.as_bytes()].concat()
+        }
+        None => context.client.ip().to_canonical().to_string().into(),
+    }
+}
+
+/// The first value of a forwarding header, if the peer may set it.
+fn told<'c>(context: &'c RequestContext, name: &str) -> Option<&'c [u8]> {
+    context.request.headers.get(name).filter(|_| context.peer_is_trusted)
+}
+
+fn told_text<'c>(context: &'c RequestContext, name: &str) -> Option<&'c str> {
+    told(context, name).and_then(|value| str::from_utf8(value).ok()).filter(|value| !value.is_empty())
+}
+
+/// Host and port of `host:port`; an IPv6 address keeps its brackets.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
+}
