@@ -1,0 +1,124 @@
+//! The head of a response.
+
+use http::Version;
+
+use crate::body::Framing;
+use crate::head::{Fields, Limits, Lines, Names, version};
+use crate::headers::Headers;
+use crate::rules::Fault;
+
+/// A response's line and headers, which keep all rules.
+#[derive(Debug)]
+pub struct ResponseHead {
+    pub version: Version,
+    /// 100 to 999.
+    pub status: u16,
+    /// As received, often empty.
+    pub reason: Vec<u8>,
+    /// Without a `Content-Length` that a transfer coding overrides (RFC 9112, section 6.3).
+    pub headers: Headers,
+    /// As if the request was no HEAD: see [`ResponseHead::framing_for`].
+    framing: Framing,
+    /// The peer means to serve more requests on the connection.
+    pub keep_alive: bool,
+    /// Bytes of the head.
+    pub length: usize,
+}
+
+/// Reads the head of one response from an input that grows.
+#[derive(Debug)]
+pub struct ResponseParser {
+    limits: Limits,
+    lines: Lines,
+    line: Option<StatusLine>,
+    fields: Fields,
+}
+
+#[derive(Debug)]
+struct StatusLine {
+    version: Version,
+    status: u16,
+    reason: Vec<u8>,
+}
+
+impl ResponseParser {
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, lines: Lines::default(), line: None, fields: Fields::default() }
+    }
+
+    /// Goes on reading; `input` is that of the last call with more at its end. `None` asks for more.
+    pub fn parse(&mut self, input: &[u8]) -> Result<Option<ResponseHead>, Fault> {
+        loop {
+            let Ok(line) = self.lines.next(input, self.limits.line) else { return Err(Fault::HeadTooLarge) };
+            let used = line.as_ref().map_or(input.len(), |_| self.lines.taken());
+            if used > self.limits.head {
+                return Err(Fault::HeadTooLarge);
+            }
+            let Some(line) = line else { return Ok(None) };
+            match &mut self.line {
+                None => {
+                    self.line = Some(StatusLine::parse(&input[line])?);
+                    self.fields = Fields::with_capacity(input.len() + 256);
+                }
+                Some(_) if line.is_empty() => return self.finish().map(Some),
+                Some(_) => self.fields.add(&input[line], Names::Visible)?,
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<ResponseHead, Fault> {
+        let line = self.line.take().ok_or(Fault::StatusLine)?;
+        let fields = &mut self.fields;
+        let framing = if has_no_content(line.status) {
+            Framing::Length(0)
+        } else if fields.is_chunked()? {
+            fields.headers.remove("content-length");
+            Framing::Chunked
+        } else {
+            fields.length()?.unwrap_or(Framing::UntilClose)
+        };
+        let is_old = line.version == Version::HTTP_10;
+        Ok(ResponseHead {
+            version: line.version,
+            status: line.status,
+            reason: line.reason,
+            framing,
+            keep_alive: !fields.connection_lists("close")
+                && (!is_old || fields.connection_lists("keep-alive")),
+            headers: std::mem::take(&mut fields.headers),
+            length: self.lines.taken(),
+        })
+    }
+}
+
+impl ResponseHead {
+    /// How the body is delimited (RFC 9112, section 6.3). That of an answer to HEAD is empty whatever its head says.
+    pub fn framing_for(&self, is_head: bool) -> Framing {
+        if is_head { Framing::Length(0) } else { self.framing }
+    }
+
+    /// An answer before the answer (RFC 9110, section 15.2).
+    pub fn is_interim(&self) -> bool {
+        self.status < 200
+    }
+}
+
+/// Statuses whose responses end with their head (RFC 9112, section 6.3).
+pub(crate) fn has_no_content(status: u16) -> bool {
+    status < 200 || status == 204 || status == 304
+}
+
+impl StatusLine {
+    fn parse(line: &[u8]) -> Result<Self, Fault> {
+        let mut parts = line.splitn(3, |&byte| byte == b' ');
+        let version = version(parts.next().unwrap_or_default(), Fault::StatusLine)?;
+        let digits = parts.next().unwrap_or_default();
+        let reason = parts.next().unwrap_or_default();
+        let is_status = digits.len() == 3 && digits[0] != b'0' && digits.iter().all(u8::is_ascii_digit);
+        if !is_status || !crate::is_value(reason) {
+            return Err(Fault::StatusLine);
+        }
+        let status = digits.iter().fold(0, |status, digit| status * 10 + u16::from(digit - b'0'));
+        Ok(Self { version, status, reason: reason.to_vec() })
+    }
+}
