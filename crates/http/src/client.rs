@@ -1,0 +1,390 @@
+//! The client's end of a connection: reading heads and bodies, writing responses, noticing that nobody is there.
+//!
+//! Shared by the connection's loop and the body of the request under way, which plugins read. All borrows end within
+//! a poll.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use polygate_chain::{BodyError, BodySource};
+use polygate_http1::{Decoder, Framing, Limits, Refused, RequestHead, RequestParser, write};
+
+use crate::clock::Clock;
+use crate::stream::{HungUp, Stream};
+use crate::wire::Wire;
+
+/// Bytes read at a time.
+const READ: usize = 16 * 1024;
+/// What every response begins with, and so what can be sent before there is one.
+const BEGINNING: &[u8] = b"HTTP/1.1 ";
+
+/// How long a client may take; zero is no limit.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientTimeouts {
+    /// From the first byte of a head to its last.
+    pub head: Duration,
+    /// Between two reads of a body.
+    pub body: Duration,
+    /// Between two writes.
+    pub send: Duration,
+}
+
+pub struct Client {
+    state: RefCell<State>,
+}
+
+struct State {
+    wire: Wire,
+    reading: Clock,
+    sending: Clock,
+    timeouts: ClientTimeouts,
+    body: Decoder,
+    /// Bytes of content that the body may still have.
+    room: u64,
+    failure: Option<BodyError>,
+    /// The client waits for leave to send the body.
+    waits_for_leave: bool,
+    presence: Presence,
+    /// Bytes of [`BEGINNING`] that were sent before the response.
+    begun: usize,
+}
+
+/// What is known of the client being there.
+enum Presence {
+    There,
+    /// It sends no more. Whether it still reads is found out by sending what any response begins with: the system of a
+    /// client that has left refuses it.
+    HalfClosed(HungUp),
+    Gone,
+}
+
+/// What a head turned out to be.
+pub enum Received {
+    Request(RequestHead),
+    Refused(Box<Refused>),
+    /// A head was begun and did not come in time.
+    TimedOut,
+    /// The connection ended, or lay idle for too long, before anything of a request came.
+    Nothing,
+    /// It ended in the middle of a head.
+    BrokenOff,
+}
+
+impl Client {
+    pub fn new(stream: Box<dyn Stream>, unread: Vec<u8>, timeouts: ClientTimeouts) -> Rc<Self> {
+        let mut wire = Wire::new(stream);
+        if !unread.is_empty() {
+            wire.unread(unread);
+        }
+        Rc::new(Self {
+            state: RefCell::new(State {
+                wire,
+                reading: Clock::new(),
+                sending: Clock::new(),
+                timeouts,
+                body: Decoder::new(Framing::Length(0)),
+                room: 0,
+                failure: None,
+                waits_for_leave: false,
+                presence: Presence::There,
+                begun: 0,
+            }),
+        })
+    }
+
+    /// Reads the next head. `idle` is how long to wait for its first byte.
+    pub async fn read_head(&self, limits: Limits, idle: Duration, timeouts: ClientTimeouts) -> Received {
+        let mut parser = RequestParser::new(limits);
+        let mut begun = false;
+        {
+            let mut state = self.state.borrow_mut();
+            state.timeouts = timeouts;
+            state.begun = 0;
+            state.reading.restart(idle);
+        }
+        let received = poll_fn(|cx| self.state.borrow_mut().poll_head(cx, &mut parser, &mut begun)).await;
+        self.state.borrow_mut().reading.stop();
+        received
+    }
+
+    /// Readies the body of the request whose head was read: `limit` is its greatest length, 0 for none.
+    pub fn begin_body(&self, framing: Framing, limit: u64, waits_for_leave: bool) {
+        let mut state = self.state.borrow_mut();
+        state.body = Decoder::new(framing);
+        state.room = if limit == 0 { u64::MAX } else { limit };
+        state.failure = None;
+        state.waits_for_leave = waits_for_leave && !framing.is_empty();
+    }
+
+    /// Bytes received and sent over the connection so far.
+    pub fn traffic(&self) -> (u64, u64) {
+        let state = self.state.borrow();
+        // What lies unused belongs to the next request.
+        (state.wire.received() - state.wire.input().len() as u64, state.wire.sent())
+    }
+
+    /// Ready when the client has left. A request that comes early is read meanwhile.
+    pub fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.state.borrow_mut().poll_gone(cx)
+    }
+
+    pub fn is_gone(&self) -> bool {
+        matches!(self.state.borrow().presence, Presence::Gone)
+    }
+
+    /// Adds to what is to be sent.
+    pub fn queue(&self, fill: impl FnOnce(&mut Vec<u8>)) {
+        let state = &mut *self.state.borrow_mut();
+        let output = state.wire.output();
+        let start = output.len();
+        fill(output);
+        if state.begun > 0 && output[start..].starts_with(BEGINNING) {
+            output.drain(start..start + state.begun);
+            state.begun = 0;
+        }
+    }
+
+    /// Sends what was queued. An error is that the client has left or does not read.
+    pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.state.borrow_mut().poll_flush(cx)
+    }
+
+    pub async fn flush(&self) -> Result<(), SendError> {
+        poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    /// Whether bytes wait to be sent.
+    pub fn has_output(&self) -> bool {
+        self.state.borrow().wire.has_output()
+    }
+
+    /// Sends some of `bytes`; what was queued must have been sent.
+    pub fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, SendError>> {
+        let state = &mut *self.state.borrow_mut();
+        let outcome = state.wire.poll_write_direct(cx, bytes);
+        state.timed_write(cx, outcome)
+    }
+
+    /// Reads what is left of a body that nobody wants, so that the next request can be found. Answers whether it can.
+    pub async fn discard_body(&self, most: u64, patience: Duration) -> bool {
+        let mut left = most;
+        let mut limit = Clock::new();
+        limit.restart(patience);
+        poll_fn(|cx| {
+            loop {
+                let mut state = self.state.borrow_mut();
+                if state.body.is_done() {
+                    return Poll::Ready(true);
+                }
+                if state.waits_for_leave || state.failure.is_some() || limit.poll_expired(cx).is_ready() {
+                    return Poll::Ready(false);
+                }
+                state.room = u64::MAX;
+                match ready!(state.poll_body(cx)) {
+                    Ok(Some(bytes)) if bytes.len() as u64 <= left => left -= bytes.len() as u64,
+                    Ok(None) => {}
+                    _ => return Poll::Ready(false),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Ends the connection so that the client can read the last response: without that, bytes which it still sends
+    /// would make its system throw the response away (RFC 9112, section 9.6).
+    pub async fn close(&self, patience: Duration) {
+        let mut limit = Clock::new();
+        limit.restart(patience);
+        poll_fn(|cx| {
+            let state = &mut *self.state.borrow_mut();
+            if state.wire.poll_shutdown(cx)?.is_pending() && limit.poll_expired(cx).is_pending() {
+                return Poll::Pending;
+            }
+            Poll::Ready(io::Result::Ok(()))
+        })
+        .await
+        .ok();
+        poll_fn(|cx| {
+            let state = &mut *self.state.borrow_mut();
+            loop {
+                let unused = state.wire.input().len();
+                state.wire.consume(unused);
+                match state.wire.poll_fill(cx, READ) {
+                    Poll::Ready(Ok(1..)) => {}
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return limit.poll_expired(cx),
+                }
+            }
+        })
+        .await;
+    }
+}
+
+/// Why nothing more can be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    #[error("the client read nothing for {} s", .0.as_secs())]
+    TimedOut(Duration),
+    #[error("the client closed the connection: {0}")]
+    Gone(#[from] io::Error),
+}
+
+impl State {
+    fn poll_head(&mut self, cx: &mut Context<'_>, parser: &mut RequestParser, begun: &mut bool) -> Poll<Received> {
+        loop {
+            if !self.wire.input().is_empty() {
+                match parser.parse(self.wire.input()) {
+                    Ok(Some(head)) => {
+                        self.wire.consume(head.length);
+                        return Poll::Ready(Received::Request(head));
+                    }
+                    Ok(None) => {}
+                    Err(refused) => return Poll::Ready(Received::Refused(refused)),
+                }
+                if !*begun && parser.has_begun(self.wire.input()) {
+                    *begun = true;
+                    self.reading.restart(self.timeouts.head);
+                }
+            }
+            match self.wire.poll_fill(cx, READ) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(_) => {
+                    return Poll::Ready(if *begun { Received::BrokenOff } else { Received::Nothing });
+                }
+                Poll::Pending => {
+                    ready!(self.reading.poll_expired(cx));
+                    return Poll::Ready(if *begun { Received::TimedOut } else { Received::Nothing });
+                }
+            }
+        }
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        if let Some(failure) = &self.failure {
+            return Poll::Ready(Err(failure.clone()));
+        }
+        let piece = ready!(self.poll_piece(cx));
+        self.reading.stop();
+        if let Err(failure) = &piece {
+            self.failure = Some(failure.clone());
+        }
+        Poll::Ready(piece)
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        loop {
+            let progress = self.body.advance(self.wire.input()).map_err(|fault| BodyError::Malformed(fault.rule().text))?;
+            self.wire.consume(progress.skip);
+            if progress.content > 0 {
+                let Some(room) = self.room.checked_sub(progress.content as u64) else {
+                    return Poll::Ready(Err(BodyError::TooLarge));
+                };
+                self.room = room;
+                let content = Bytes::copy_from_slice(&self.wire.input()[..progress.content]);
+                self.wire.consume(progress.content);
+                return Poll::Ready(Ok(Some(content)));
+            }
+            if self.body.is_done() {
+                return Poll::Ready(Ok(None));
+            }
+            if std::mem::take(&mut self.waits_for_leave) && self.wire.input().is_empty() {
+                self.wire.output().extend_from_slice(write::CONTINUE);
+            }
+            if self.wire.has_output() && self.poll_flush(cx)?.is_pending() {
+                return Poll::Pending;
+            }
+            match self.wire.poll_fill(cx, READ) {
+                Poll::Ready(Ok(1..)) => self.reading.restart(self.timeouts.body),
+                Poll::Ready(_) => {
+                    self.presence = Presence::Gone;
+                    return Poll::Ready(Err(BodyError::ClientGone));
+                }
+                Poll::Pending => {
+                    if !self.reading.is_running() {
+                        self.reading.restart(self.timeouts.body);
+                    }
+                    ready!(self.reading.poll_expired(cx));
+                    return Poll::Ready(Err(BodyError::Timeout));
+                }
+            }
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        while self.wire.has_output() {
+            let outcome = self.wire.poll_write_some(cx);
+            ready!(self.timed_write(cx, outcome))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn timed_write(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<usize>>) -> Poll<Result<usize, SendError>> {
+        match outcome {
+            Poll::Ready(Ok(count)) => {
+                self.sending.stop();
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(Err(error)) => {
+                self.presence = Presence::Gone;
+                Poll::Ready(Err(error.into()))
+            }
+            Poll::Pending => {
+                if !self.sending.is_running() {
+                    self.sending.restart(self.timeouts.send);
+                }
+                ready!(self.sending.poll_expired(cx));
+                self.presence = Presence::Gone;
+                Poll::Ready(Err(SendError::TimedOut(self.timeouts.send)))
+            }
+        }
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.presence {
+                Presence::Gone => return Poll::Ready(()),
+                Presence::There if !self.body.is_done() || self.wire.input().len() >= READ => return Poll::Pending,
+                Presence::There => match ready!(self.wire.poll_fill(cx, READ)) {
+                    Ok(1..) => {}
+                    Ok(0) => {
+                        self.presence = Presence::HalfClosed(self.wire.stream().hung_up());
+                        self.wire.output().extend_from_slice(&BEGINNING[self.begun..]);
+                        self.begun = BEGINNING.len();
+                    }
+                    Err(_) => self.presence = Presence::Gone,
+                },
+                Presence::HalfClosed(ref mut hung_up) => {
+                    if hung_up.as_mut().poll(cx).is_ready() {
+                        self.presence = Presence::Gone;
+                    } else if let Poll::Ready(Ok(())) | Poll::Pending = self.poll_flush(cx) {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl From<SendError> for BodyError {
+    fn from(_: SendError) -> Self {
+        Self::ClientGone
+    }
+}
+
+/// The body of the request under way.
+pub struct ClientBody(pub Rc<Client>);
+
+impl BodySource for ClientBody {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        self.0.state.borrow_mut().poll_body(cx)
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        self.0.state.borrow().body.remaining()
+    }
+}

@@ -1,0 +1,247 @@
+//! The upstream's end of an exchange: sending a request while its answer may already come.
+
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use polygate_http1::{Decoder, Limits, ResponseHead, ResponseParser};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::client::Client;
+use crate::clock::Clock;
+use crate::failure::Failure;
+use crate::upstream::upload::{Upload, UploadError};
+use crate::wire::Wire;
+
+/// Bytes read at a time: of a head and what comes with it, and of a body that goes on.
+const HEAD_READ: usize = 16 * 1024;
+const BODY_READ: usize = 64 * 1024;
+
+/// What an upstream's head may have; the reference's limit is its buffer, 64 KiB here as on the way out.
+const LIMITS: Limits = Limits { line: 64 * 1024, head: 64 * 1024 };
+
+/// How long an upstream may take; zero is no limit.
+#[derive(Debug, Clone, Copy)]
+pub struct UpstreamTimeouts {
+    pub connect: Duration,
+    /// Between two writes.
+    pub write: Duration,
+    /// Between two reads, from the end of the request on.
+    pub read: Duration,
+}
+
+/// An open connection that carries one request at a time.
+pub struct Connection {
+    pub(super) wire: Wire,
+    reading: Clock,
+    writing: Clock,
+    timeouts: UpstreamTimeouts,
+    /// Requests so far, with the one under way.
+    pub(super) served: u64,
+}
+
+/// A final response's head, with its body still to come over the connection.
+pub struct Answer {
+    pub head: ResponseHead,
+    pub body: AnswerBody,
+}
+
+pub struct AnswerBody {
+    connection: Connection,
+    decoder: Decoder,
+    /// What is left of the request; an upstream may answer before it has read all of it.
+    upload: Upload,
+    /// Bytes of content at the front of the connection's input.
+    ready: usize,
+    keep_alive: bool,
+}
+
+impl Connection {
+    /// Connects within `timeouts.connect`.
+    pub async fn open(address: SocketAddr, timeouts: UpstreamTimeouts) -> Result<Self, Failure> {
+        let connecting = TcpStream::connect(address);
+        let connected = match timeouts.connect.is_zero() {
+            true => connecting.await,
+            false => match timeout(timeouts.connect, connecting).await {
+                Ok(connected) => connected,
+                Err(_) => return Err(Failure::ConnectTimeout(timeouts.connect)),
+            },
+        };
+        let stream = connected.map_err(Failure::of_connect)?;
+        // Without it small requests would wait for acknowledgements; where it fails they do.
+        let _ = stream.set_nodelay(true);
+        Ok(Self::over(Wire::new(Box::new(stream)), 0, timeouts))
+    }
+
+    /// Goes on with one that has `served` requests.
+    pub fn over(wire: Wire, served: u64, timeouts: UpstreamTimeouts) -> Self {
+        Self { wire, reading: Clock::new(), writing: Clock::new(), timeouts, served: served + 1 }
+    }
+
+    /// Sends a request, whose head is in the wire's output, and reads the head of its answer. `interim` is shown
+    /// informational responses.
+    pub async fn exchange(
+        mut self,
+        mut upload: Upload,
+        is_head: bool,
+        client: &Client,
+        mut interim: impl FnMut(ResponseHead),
+    ) -> Result<Answer, (Failure, Upload)> {
+        let mut parser = ResponseParser::new(LIMITS);
+        let head = poll_fn(|cx| self.poll_exchange(cx, &mut upload, &mut parser, client, &mut interim)).await;
+        match head {
+            Ok(head) => {
+                self.reading.stop();
+                let decoder = Decoder::new(head.framing_for(is_head));
+                let keep_alive = head.keep_alive;
+                Ok(Answer { head, body: AnswerBody { connection: self, decoder, upload, ready: 0, keep_alive } })
+            }
+            Err(failure) => Err((failure, upload)),
+        }
+    }
+
+    fn poll_exchange(
+        &mut self,
+        cx: &mut Context<'_>,
+        upload: &mut Upload,
+        parser: &mut ResponseParser,
+        client: &Client,
+        interim: &mut impl FnMut(ResponseHead),
+    ) -> Poll<Result<ResponseHead, Failure>> {
+        self.poll_upload(cx, upload)?;
+        loop {
+            if let Some(head) = parser.parse(self.wire.input()).map_err(Failure::Malformed)? {
+                self.wire.consume(head.length);
+                if !head.is_interim() {
+                    return Poll::Ready(Ok(head));
+                }
+                if head.status == 101 {
+                    return Poll::Ready(Err(Failure::UnaskedUpgrade));
+                }
+                interim(head);
+                *parser = ResponseParser::new(LIMITS);
+                continue;
+            }
+            match self.wire.poll_fill(cx, HEAD_READ) {
+                Poll::Ready(Ok(1..)) => self.reading.stop(),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(Failure::NoResponse)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(Failure::Reset(error))),
+                Poll::Pending => break,
+            }
+        }
+        if client.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(Failure::ClientLeft));
+        }
+        if upload.is_over() {
+            ready!(self.poll_read_timeout(cx));
+            return Poll::Ready(Err(Failure::ReadTimeout(self.timeouts.read)));
+        }
+        Poll::Pending
+    }
+
+    /// Sends as much of the request as can be.
+    fn poll_upload(&mut self, cx: &mut Context<'_>, upload: &mut Upload) -> Result<(), Failure> {
+        if upload.is_over() {
+            return Ok(());
+        }
+        match upload.poll(cx, &mut self.wire, &mut self.writing, self.timeouts.write) {
+            Poll::Ready(Err(UploadError::Body(error))) => Err(error.into()),
+            Poll::Ready(Err(UploadError::TimedOut)) => Err(Failure::WriteTimeout(self.timeouts.write)),
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
+        }
+    }
+
+    fn poll_read_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.reading.is_running() {
+            self.reading.restart(self.timeouts.read);
+        }
+        self.reading.poll_expired(cx)
+    }
+}
+
+impl AnswerBody {
+    /// Whether the whole content was taken. One that goes on until the connection ends says so at that end only.
+    pub fn is_done(&self) -> bool {
+        self.ready == 0 && self.decoder.is_done()
+    }
+
+    /// Bytes of content that are still to come, if that is known.
+    pub fn remaining(&self) -> Option<u64> {
+        Some(self.ready as u64 + self.decoder.remaining()?)
+    }
+
+    /// Waits for content: what [`AnswerBody::content`] shows then, or nothing at the end.
+    pub fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        // What becomes of the request no longer matters to the answer, as long as the answer comes.
+        let _ = self.connection.poll_upload(cx, &mut self.upload);
+        while self.ready == 0 && !self.decoder.is_done() {
+            let wire = &mut self.connection.wire;
+            let progress = self.decoder.advance(wire.input()).map_err(Failure::Malformed)?;
+            wire.consume(progress.skip);
+            self.ready = progress.content;
+            if self.ready > 0 || self.decoder.is_done() {
+                break;
+            }
+            match self.connection.wire.poll_fill(cx, BODY_READ) {
+                Poll::Ready(Ok(1..)) => self.connection.reading.stop(),
+                Poll::Ready(Ok(0)) if self.decoder.ends_with_connection() => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(Failure::BrokenOff)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(Failure::Reset(error))),
+                Poll::Pending => {
+                    ready!(self.connection.poll_read_timeout(cx));
+                    return Poll::Ready(Err(Failure::ReadTimeout(self.connection.timeouts.read)));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The content that is there; empty at the end, and before [`AnswerBody::poll_content`] was ready.
+    pub fn content(&self) -> &[u8] {
+        &self.connection.wire.input()[..self.ready]
+    }
+
+    /// Takes content away.
+    pub fn consume(&mut self, bytes: usize) {
+        self.connection.wire.consume(bytes);
+        self.ready -= bytes;
+    }
+
+    /// The connection, if it can carry another request: this one was sent whole and its answer read whole.
+    pub fn into_idle(self) -> Option<(Wire, u64)> {
+        let Self { connection, upload, keep_alive, .. } = &self;
+        let is_clean = connection.wire.input().is_empty() && !connection.wire.has_output() && !connection.wire.has_ended();
+        let is_idle = self.is_done() && upload.is_finished() && *keep_alive && is_clean;
+        is_idle.then_some((self.connection.wire, self.connection.served))
+    }
+}
+
+/// Whether an idle connection still lives. The peer has nothing to say on it, so that anything to read is its end.
+pub fn is_alive(wire: &mut Wire) -> bool {
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    wire.poll_fill(&mut cx, 1).is_pending()
+}
+
+/// Reads a body to its end.
+pub async fn collect(body: &mut AnswerBody, client: &Client) -> Result<Vec<u8>, Failure> {
+    let mut whole = Vec::with_capacity(body.remaining().unwrap_or(0).min(1 << 20) as usize);
+    let reading = poll_fn(|cx| {
+        loop {
+            if body.poll_content(cx)?.is_pending() {
+                ready!(client.poll_gone(cx));
+                return Poll::Ready(Err(Failure::ClientLeft));
+            }
+            let content = body.content();
+            if content.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            whole.extend_from_slice(content);
+            body.consume(content.len());
+        }
+    });
+    pin!(reading).await?;
+    Ok(whole)
+}

@@ -1,0 +1,176 @@
+//! A request's body on its way to the upstream.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use polygate_chain::body::SpooledFile;
+use polygate_chain::{BodyError, BodySource, HeldBody};
+use polygate_http1::write;
+
+use crate::clock::Clock;
+use crate::wire::Wire;
+
+/// Bytes up to which a body goes out together with the head.
+const TOGETHER: usize = 16 * 1024;
+const PIECE: usize = 64 * 1024;
+
+/// What is still to be sent behind a head.
+pub struct Upload {
+    source: Source,
+    /// Bytes of the body were taken from a source that gives them once.
+    has_consumed: bool,
+    progress: Progress,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Sending,
+    Sent,
+    /// The upstream takes no more.
+    Broken,
+}
+
+enum Source {
+    Memory { bytes: Bytes, at: usize },
+    File { file: Arc<SpooledFile>, at: u64 },
+    Stream { source: Box<dyn BodySource>, is_chunked: bool },
+    Ended,
+}
+
+pub enum UploadError {
+    Body(BodyError),
+    TimedOut,
+}
+
+impl Upload {
+    /// A body that can be sent as often as need be.
+    pub fn held(body: &HeldBody) -> Self {
+        Self::new(match body {
+            HeldBody::Memory(bytes) if bytes.is_empty() => Source::Ended,
+            HeldBody::Memory(bytes) => Source::Memory { bytes: bytes.clone(), at: 0 },
+            HeldBody::File(file) => Source::File { file: file.clone(), at: 0 },
+        })
+    }
+
+    /// A body that is sent as it comes, chunked when its length is not known.
+    pub fn stream(source: Box<dyn BodySource>) -> Self {
+        let is_chunked = source.remaining().is_none();
+        Self::new(Source::Stream { source, is_chunked })
+    }
+
+    fn new(source: Source) -> Self {
+        Self { source, has_consumed: false, progress: Progress::Sending }
+    }
+
+    /// Everything was written.
+    pub fn is_finished(&self) -> bool {
+        self.progress == Progress::Sent
+    }
+
+    /// Nothing more will be written.
+    pub fn is_over(&self) -> bool {
+        self.progress != Progress::Sending
+    }
+
+    /// Begins again at the front, for another try; `false` when what was sent cannot be had again.
+    pub fn rewind(&mut self, body: Option<&HeldBody>) -> bool {
+        match body {
+            Some(body) => *self = Self::held(body),
+            None if self.has_consumed => return false,
+            None => self.progress = Progress::Sending,
+        }
+        true
+    }
+
+    /// Writes the wire's output, then the body. `patience` is the longest pause between two writes; the time that the
+    /// client takes for its part does not count.
+    pub fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        wire: &mut Wire,
+        clock: &mut Clock,
+        patience: Duration,
+    ) -> Poll<Result<(), UploadError>> {
+        loop {
+            if let Source::Memory { bytes, at: at @ 0 } = &mut self.source
+                && wire.output().len() + bytes.len() <= TOGETHER
+            {
+                wire.output().extend_from_slice(bytes);
+                *at = bytes.len();
+            }
+            let outcome = match &mut self.source {
+                _ if wire.has_output() => wire.poll_write_some(cx),
+                Source::Memory { bytes, at } if *at < bytes.len() => {
+                    wire.poll_write_direct(cx, &bytes[*at..]).map_ok(|count| {
+                        *at += count;
+                        count
+                    })
+                }
+                Source::File { file, at } if *at < file.len() => {
+                    fill_from_file(file, at, wire).map_err(|error| UploadError::Body(BodyError::Unkept(error.into())))?;
+                    continue;
+                }
+                Source::Stream { source, is_chunked } => {
+                    clock.stop();
+                    let piece = ready!(source.poll_data(cx)).map_err(UploadError::Body)?;
+                    self.has_consumed = true;
+                    let is_chunked = *is_chunked;
+                    if piece.is_none() {
+                        self.source = Source::Ended;
+                    }
+                    frame(wire.output(), piece.as_deref(), is_chunked);
+                    continue;
+                }
+                _ => {
+                    clock.stop();
+                    self.progress = Progress::Sent;
+                    return Poll::Ready(Ok(()));
+                }
+            };
+            match outcome {
+                Poll::Ready(Ok(_)) => clock.stop(),
+                Poll::Ready(Err(_)) => {
+                    // It may have said why; what there is to read from it tells.
+                    clock.stop();
+                    self.progress = Progress::Broken;
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Pending => {
+                    if !clock.is_running() {
+                        clock.restart(patience);
+                    }
+                    ready!(clock.poll_expired(cx));
+                    return Poll::Ready(Err(UploadError::TimedOut));
+                }
+            }
+        }
+    }
+}
+
+fn fill_from_file(file: &SpooledFile, at: &mut u64, wire: &mut Wire) -> io::Result<()> {
+    let output = wire.output();
+    let start = output.len();
+    output.resize(start + PIECE, 0);
+    let count = file.read_at(&mut output[start..], *at)?;
+    output.truncate(start + count);
+    *at += count as u64;
+    if count == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+}
+
+/// Adds a piece of a body, or its end.
+fn frame(out: &mut Vec<u8>, piece: Option<&[u8]>, is_chunked: bool) {
+    match piece {
+        Some([]) => {}
+        Some(piece) if is_chunked => {
+            write::chunk_start(out, piece.len());
+            out.extend_from_slice(piece);
+            out.extend_from_slice(write::CHUNK_END);
+        }
+        Some(piece) => out.extend_from_slice(piece),
+        None if is_chunked => out.extend_from_slice(write::LAST_CHUNK),
+        None => {}
+    }
+}

@@ -1,0 +1,160 @@
+//! A connection with what was read from it and not used, and what is to be written to it.
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncReadExt, AsyncWrite};
+
+use crate::buffers;
+use crate::stream::Stream;
+
+pub struct Wire {
+    stream: Box<dyn Stream>,
+    input: Vec<u8>,
+    /// Bytes of `input` that were used.
+    used: usize,
+    output: Vec<u8>,
+    /// Bytes of `output` that were written.
+    written: usize,
+    /// The peer has said that it sends no more.
+    ended: bool,
+    received: u64,
+    sent: u64,
+}
+
+impl Wire {
+    pub fn new(stream: Box<dyn Stream>) -> Self {
+        Self {
+            stream,
+            input: Vec::new(),
+            used: 0,
+            output: Vec::new(),
+            written: 0,
+            ended: false,
+            received: 0,
+            sent: 0,
+        }
+    }
+
+    pub fn stream(&self) -> &dyn Stream {
+        &*self.stream
+    }
+
+    /// What was read and not used.
+    pub fn input(&self) -> &[u8] {
+        &self.input[self.used..]
+    }
+
+    /// Uses up bytes of the input.
+    pub fn consume(&mut self, bytes: usize) {
+        self.used += bytes;
+        if self.used >= self.input.len() {
+            buffers::give(std::mem::take(&mut self.input));
+            self.used = 0;
+        }
+    }
+
+    /// Puts bytes in front that were read before the wire was made.
+    pub fn unread(&mut self, bytes: Vec<u8>) {
+        debug_assert!(self.input.is_empty());
+        self.received += bytes.len() as u64;
+        self.input = bytes;
+    }
+
+    /// Nothing more will come.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Bytes read so far.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Bytes written so far.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Reads at most `most` bytes more; 0 is the end.
+    pub fn poll_fill(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<usize>> {
+        if self.ended {
+            return Poll::Ready(Ok(0));
+        }
+        if self.input.capacity() == 0 {
+            ready!(self.stream.poll_read_ready(cx))?;
+            self.input = buffers::take();
+        }
+        if self.used > 0 && self.input.capacity() - self.input.len() < most {
+            self.input.drain(..self.used);
+            self.used = 0;
+        }
+        self.input.reserve(most);
+        let outcome = pin!(self.stream.read_buf(&mut self.input)).poll(cx);
+        match outcome {
+            Poll::Ready(Ok(count)) => {
+                self.ended = count == 0;
+                self.received += count as u64;
+                Poll::Ready(Ok(count))
+            }
+            other => {
+                if self.input.is_empty() {
+                    self.consume(0);
+                }
+                other
+            }
+        }
+    }
+
+    /// Where bytes to be written are added.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        if self.output.capacity() == 0 {
+            self.output = buffers::take();
+        }
+        &mut self.output
+    }
+
+    pub fn has_output(&self) -> bool {
+        self.written < self.output.len()
+    }
+
+    /// Writes some of the output; 0 when there is none.
+    pub fn poll_write_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if !self.has_output() {
+            return Poll::Ready(Ok(0));
+        }
+        let count = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.output[self.written..]))?;
+        if count == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.written += count;
+        self.sent += count as u64;
+        if !self.has_output() {
+            buffers::give(std::mem::take(&mut self.output));
+            self.written = 0;
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    /// Writes some of `bytes` past the output, which must be empty.
+    pub fn poll_write_direct(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        debug_assert!(!self.has_output());
+        let count = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        self.sent += count as u64;
+        if count == 0 { Poll::Ready(Err(io::ErrorKind::WriteZero.into())) } else { Poll::Ready(Ok(count)) }
+    }
+
+    /// Tells the peer that nothing more will be sent.
+    pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        buffers::give(std::mem::take(&mut self.input));
+        buffers::give(std::mem::take(&mut self.output));
+    }
+}
