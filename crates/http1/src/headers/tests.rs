@@ -28,7 +28,11 @@ fn look_ups_ignore_case() {
         ("", vec![]),
         ("h", vec![]),
     ] {
-        assert_eq!(headers.get_all(name).collect::<Vec<_>>(), expected.iter().map(|it| it.as_bytes()).collect::<Vec<_>>(), "{name}");
+        assert_eq!(
+            headers.get_all(name).collect::<Vec<_>>(),
+            expected.iter().map(|it| it.as_bytes()).collect::<Vec<_>>(),
+            "{name}"
+        );
         assert_eq!(headers.contains(name), !expected.is_empty());
         assert_eq!(headers.text(name), expected.first().copied());
     }
@@ -77,7 +81,8 @@ fn what_is_no_line_is_never_stored() {
 
 #[test]
 fn lists_are_searched() {
-    let headers: Headers = [("Connection", "close , X-a"), ("connection", ",,Upgrade"), ("TE", "")].into_iter().collect();
+    let headers: Headers =
+        [("Connection", "close , X-a"), ("connection", ",,Upgrade"), ("TE", "")].into_iter().collect();
     for (item, found) in [("CLOSE", true), ("x-a", true), ("upgrade", true), ("x", false), ("", false)] {
         assert_eq!(headers.lists("Connection", item), found, "{item}");
     }
