@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod body;
 pub mod context;
+pub mod credentials;
 pub mod environment;
 pub mod error_page;
 pub mod forwarded;

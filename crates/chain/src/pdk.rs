@@ -91,9 +91,6 @@ fn store(table: &mut IndexMap<String, Value>, key: &str, value: &Value) {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
     use super::*;
     use crate::Phase;
 
@@ -117,11 +114,7 @@ mod tests {
         ] {
             let context = &mut fixture::routed("/");
             context.phase = phase;
-            let function = Function::from_name(name).unwrap();
-            let args = [Value::Int(200)];
-            // Nothing in the fixture makes it wait.
-            let poll = pin!(dispatch(context, function, &args)).poll(&mut Context::from_waker(Waker::noop()));
-            let Poll::Ready(result) = poll else { panic!("{name} waits") };
+            let result = fixture::call(context, name, &[Value::Int(200)]);
             assert_eq!(result.err(), refusal.map(PdkError::thrown), "of {name} in {phase}");
         }
     }

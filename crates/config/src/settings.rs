@@ -70,14 +70,20 @@ pub struct Settings {
     pub client_max_body_size: u64,
     /// Bytes; a larger body is spooled.
     pub client_body_buffer_size: u64,
+    /// The directory for spooled bodies, absolute.
+    pub client_body_temp_path: PathBuf,
     /// Bytes; 0 is no limit.
     pub admin_client_max_body_size: u64,
     pub header_limits: HeaderLimits,
     pub downstream_keepalive: Keepalive,
     pub upstream_keepalive: UpstreamKeepalive,
+    /// For the head of a request; never zero, as the next two.
     pub client_header_timeout: Duration,
+    /// Between two reads of a request's body.
     pub client_body_timeout: Duration,
+    /// Between two writes of a response.
     pub client_send_timeout: Duration,
+    pub next_upstream: NextUpstream,
 
     /// 1 to 1000; how many request headers PDK getters return and the router reads.
     pub lua_max_req_headers: usize,
@@ -209,6 +215,20 @@ pub struct ErrorTemplates {
     pub xml: Option<PathBuf>,
 }
 
+/// What has another upstream tried, as long as `retries` allow it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NextUpstream {
+    /// Connecting, sending or waiting for a head failed.
+    pub error: bool,
+    pub timeout: bool,
+    /// The head is malformed.
+    pub invalid_header: bool,
+    /// Statuses of responses.
+    pub statuses: Vec<u16>,
+    /// Also for methods that are not idempotent, when some of the request was sent.
+    pub non_idempotent: bool,
+}
+
 /// Limits of a request's head, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeaderLimits {
@@ -221,9 +241,9 @@ pub struct HeaderLimits {
 /// Reuse of client connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keepalive {
-    /// Requests per connection.
+    /// Requests per connection, at least 1.
     pub max_requests: u64,
-    /// Zero closes the connection after each response.
+    /// For the next request; zero closes the connection after each response.
     pub idle_timeout: Duration,
 }
 

@@ -1,8 +1,10 @@
 //! Listeners, client addresses and name resolution.
 //!
-//! [`listen`] opens sockets, [`proxy_protocol`] and [`real_ip`] find out who is really at the other end,
-//! [`dns`] turns names into addresses. Nothing here knows HTTP or the configuration file.
+//! [`listen`] opens sockets, [`accept`] takes the connections on them, [`proxy_protocol`] and [`real_ip`] find
+//! out who is really at the other end, [`dns`] turns names into addresses. Nothing here knows HTTP or the
+//! configuration file.
 
+pub mod accept;
 pub mod dns;
 pub mod listen;
 pub mod proxy_protocol;

@@ -1,10 +1,16 @@
 //! The PROXY protocol, versions 1 and 2: a load balancer says who connected to it.
 //!
-//! [`parse`] is pure: bytes in, addresses out. A listener that expects the header must get one on every
-//! connection, since a client could otherwise send its own; so anything else is an error.
+//! [`parse`] is pure: bytes in, addresses out; [`read_header`] gets the bytes from a connection. A listener that
+//! expects the header must get one on every connection, since a client could otherwise send its own; so anything
+//! else is an error.
 //! Source: the HAProxy specification of the protocol, revision 2020/03/05.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::time::timeout;
 
 const V1_START: &[u8] = b"PROXY ";
 /// Longest version 1 line, CR and LF included.
@@ -46,6 +52,46 @@ pub enum HeaderError {
     Short(usize),
     #[error("PROXY protocol version 2 header of {0} bytes is longer than {V2_LONGEST}")]
     Long(usize),
+}
+
+/// Why a connection has no header.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// Balancers that look whether the port is open do this.
+    #[error("connection was closed before a PROXY protocol header")]
+    Closed,
+    #[error("connection sent no whole PROXY protocol header within {} s", .0.as_secs_f32())]
+    Late(Duration),
+    #[error("connection broke before its PROXY protocol header was read: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Room for most headers and the request behind them, so that one read gets both.
+const FIRST_READ: usize = 2048;
+
+/// Reads the header at the start of a connection. Also answers what was read beyond it, which belongs to the
+/// protocol above. `patience` is for the whole header.
+pub async fn read_header(
+    stream: &mut (impl AsyncRead + Unpin),
+    patience: Duration,
+) -> Result<(Header, Vec<u8>), ReadError> {
+    timeout(patience, read(stream)).await.unwrap_or(Err(ReadError::Late(patience)))
+}
+
+/// What is kept is bounded, as [`parse`] refuses what is too long for a header.
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<(Header, Vec<u8>), ReadError> {
+    let mut seen = Vec::with_capacity(FIRST_READ);
+    loop {
+        if stream.read_buf(&mut seen).await? == 0 {
+            return Err(ReadError::Closed);
+        }
+        if let Some(header) = parse(&seen)? {
+            let beyond = seen.split_off(header.length);
+            return Ok((header, beyond));
+        }
+    }
 }
 
 /// Reads the header at the start of `bytes`; `None` asks for more of them.

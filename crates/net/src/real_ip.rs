@@ -1,24 +1,118 @@
-//! The client's address behind trusted proxies.
+//! Who the client is: the peer of the connection, or whom a trusted peer names.
 //!
-//! A header that names the client is believed only from a trusted peer. It may name a chain, the nearest
-//! hop last; `recursive` follows it through trusted hops to the first one that is not.
+//! Three sides may say so: the connection itself, the header of the PROXY protocol on it, and a header of each
+//! request. [`RealIp::client`] is the one place that weighs them, as nginx's realip module does for Kong. It is
+//! always the peer of the connection that is trusted or not, since anybody can write a header. A request's header
+//! may name a chain, the nearest hop last; `recursive` follows it through trusted hops to the first one that is not.
+//!
+//! An IPv4 client of an IPv6 socket (`ipv6only=off`) has an address such as `::ffff:10.0.0.1`. Everywhere here
+//! this is 10.0.0.1, in what comes in, in what is configured and in what goes out.
 
 use std::net::{IpAddr, SocketAddr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
-/// The address that a header names.
+use crate::proxy_protocol::Addresses;
+
+/// `real_ip_header` that stands for the PROXY protocol.
+const PROXY_PROTOCOL: &str = "proxy_protocol";
+
+/// The two ends of a connection, and what its PROXY header said of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    socket: SocketAddr,
+    local: SocketAddr,
+    proxied: Option<Addresses>,
+}
+
+impl Peer {
+    /// `proxied` is `None` without a PROXY header or if it has no addresses.
+    pub fn new(socket: SocketAddr, local: SocketAddr, proxied: Option<Addresses>) -> Self {
+        Self {
+            socket: canonical(socket),
+            local: canonical(local),
+            proxied: proxied
+                .map(|it| Addresses { source: canonical(it.source), destination: canonical(it.destination) }),
+        }
+    }
+
+    /// The other end of the connection, whoever it speaks for.
+    pub fn socket(&self) -> SocketAddr {
+        self.socket
+    }
+
+    /// Where the gateway listens.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+}
+
+/// What `trusted_ips`, `real_ip_header` and `real_ip_recursive` say.
+#[derive(Debug, Clone, Copy)]
+pub struct RealIp<'a> {
+    pub trusted: &'a [IpNet],
+    /// Name of a header, or `proxy_protocol`.
+    pub header: &'a str,
+    pub recursive: bool,
+}
+
+/// Who sent a request, as far as the gateway believes what it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Client {
+    pub address: ClientAddress,
+    /// What the client connected to: where the gateway listens, or what a trusted balancer says.
+    pub local: SocketAddr,
+    /// Whether the peer of the connection is trusted, so that `X-Forwarded-*` of the request count.
+    pub is_trusted: bool,
+}
+
+/// The address of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress {
     pub ip: IpAddr,
-    /// Only if the header has one.
+    /// `None` if a header named the address without one.
     pub port: Option<u16>,
 }
 
-/// Whether `address` is in one of the networks; IPv4 addresses in IPv6 form count as IPv4.
+impl From<SocketAddr> for ClientAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self { ip: address.ip().to_canonical(), port: Some(address.port()) }
+    }
+}
+
+impl RealIp<'_> {
+    /// The name of the header whose values [`RealIp::client`] wants; `None` if no header counts.
+    pub fn header(&self) -> Option<&str> {
+        Some(self.header).filter(|header| *header != PROXY_PROTOCOL)
+    }
+
+    /// The client of a request on a connection. `values` are those of [`RealIp::header`], in the order received.
+    pub fn client<'v, V>(&self, peer: &Peer, values: V) -> Client
+    where
+        V: DoubleEndedIterator<Item = &'v [u8]>,
+    {
+        let is_trusted = is_trusted(peer.socket.ip(), self.trusted);
+        let unproxied = Client { address: peer.socket.into(), local: peer.local, is_trusted };
+        if !is_trusted {
+            return unproxied;
+        }
+        match (self.header(), peer.proxied) {
+            (None, Some(told)) => {
+                Client { address: told.source.into(), local: told.destination, ..unproxied }
+            }
+            (None, None) => unproxied,
+            (Some(_), _) => {
+                let named = named(self.trusted, values, self.recursive);
+                Client { address: named.unwrap_or(unproxied.address), ..unproxied }
+            }
+        }
+    }
+}
+
+/// Whether `address` is in one of the networks.
 pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     let address = address.to_canonical();
-    trusted.iter().any(|network| network.contains(&address))
+    trusted.iter().any(|network| canonical_network(network).contains(&address))
 }
 
 /// The client's address according to the values of the `real_ip_header`, in the order received.
@@ -33,9 +127,14 @@ pub fn client_address<'v, V>(
 where
     V: DoubleEndedIterator<Item = &'v [u8]>,
 {
-    if !is_trusted(peer, trusted) {
-        return None;
-    }
+    is_trusted(peer, trusted).then(|| named(trusted, values, recursive)).flatten()
+}
+
+/// Whom a trusted peer's header names.
+fn named<'v, V>(trusted: &[IpNet], values: V, recursive: bool) -> Option<ClientAddress>
+where
+    V: DoubleEndedIterator<Item = &'v [u8]>,
+{
     let mut client = None;
     for word in values.rev().flat_map(|value| value.rsplit(|&byte| matches!(byte, b' ' | b',' | b'\t'))) {
         if word.is_empty() {
@@ -51,57 +150,27 @@ where
     client
 }
 
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// `::ffff:10.0.0.0/104` is 10.0.0.0/8.
+fn canonical_network(network: &IpNet) -> IpNet {
+    let mapped = match network {
+        IpNet::V6(v6) => v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96)),
+        IpNet::V4(_) => None,
+    };
+    mapped.and_then(|(ip, length)| Ipv4Net::new(ip, length).ok()).map_or(*network, IpNet::V4)
+}
+
 fn parse_address(word: &[u8]) -> Option<ClientAddress> {
     let text = str::from_utf8(word).ok()?;
     if let Ok(address) = text.parse::<SocketAddr>() {
-        return Some(ClientAddress { ip: address.ip(), port: Some(address.port()) });
+        return Some(address.into());
     }
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    Some(ClientAddress { ip: bare.parse().ok()?, port: None })
+    Some(ClientAddress { ip: bare.parse::<IpAddr>().ok()?.to_canonical(), port: None })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn client(peer: &str, values: &[&str], recursive: bool) -> Option<String> {
-        let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
-        let values = values.iter().map(|value| value.as_bytes());
-        let found = client_address(peer.parse().unwrap(), &trusted, values, recursive)?;
-        Some(match found.port {
-            Some(port) => SocketAddr::new(found.ip, port).to_string(),
-            None => found.ip.to_string(),
-        })
-    }
-
-    #[test]
-    fn only_a_trusted_peer_is_believed() {
-        assert_eq!(client("192.0.2.1", &["1.1.1.1"], false), None);
-        assert_eq!(client("10.1.1.1", &["1.1.1.1"], false).unwrap(), "1.1.1.1");
-        assert_eq!(client("::ffff:10.1.1.1", &["1.1.1.1"], false).unwrap(), "1.1.1.1");
-        assert_eq!(client("10.1.1.1", &[], false), None);
-    }
-
-    #[test]
-    fn the_last_address_counts_unless_the_chain_is_followed() {
-        for (values, last, untrusted) in [
-            (&["1.1.1.1, 2.2.2.2, 10.0.0.2"][..], "10.0.0.2", "2.2.2.2"),
-            (&["1.1.1.1", "2.2.2.2,10.0.0.2"], "10.0.0.2", "2.2.2.2"),
-            (&["10.0.0.3,10.0.0.2"], "10.0.0.2", "10.0.0.3"),
-            (&["nonsense, 10.0.0.2 , "], "10.0.0.2", "10.0.0.2"),
-            (&["1.1.1.1:99, fd00::1"], "fd00::1", "1.1.1.1:99"),
-            (&["[2001:db8::1]:5"], "[2001:db8::1]:5", "[2001:db8::1]:5"),
-            (&["[2001:db8::1]"], "2001:db8::1", "2001:db8::1"),
-        ] {
-            assert_eq!(client("10.1.1.1", values, false).unwrap(), last, "{values:?}");
-            assert_eq!(client("10.1.1.1", values, true).unwrap(), untrusted, "{values:?}");
-        }
-    }
-
-    #[test]
-    fn an_unreadable_header_changes_nothing() {
-        for value in ["", " , ", "unknown", "1.1.1.1, unknown", "1.1.1.256"] {
-            assert_eq!(client("10.1.1.1", &[value], true), None, "{value}");
-        }
-    }
-}
+mod tests;

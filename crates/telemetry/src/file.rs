@@ -1,7 +1,8 @@
 //! A log file that can be opened again under the same path, for rotation.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +23,10 @@ impl LogFile {
         Ok(Self { path, file })
     }
 
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Opens the path again, as after a rotation; keeps the old file when that fails.
     pub fn reopen(&self) -> io::Result<()> {
         self.file.store(Arc::new(append(&self.path)?));
@@ -30,10 +35,72 @@ impl LogFile {
 
     /// Writes one line, which must end with a line feed. A full disk loses the line and nothing else.
     pub fn write_line(&self, line: &[u8]) {
-        let _ = (&**self.file.load()).write_all(line);
+        let _ = self.write(line);
+    }
+
+    /// Writes whole lines.
+    pub fn write(&self, lines: &[u8]) -> io::Result<()> {
+        (&**self.file.load()).write_all(lines)
     }
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    // A socket, which systemd may give as the standard output, cannot be opened, nor can a terminal of another user.
+    opened.or_else(|error| standard(path).unwrap_or(Err(error)))
+}
+
+/// The standard output or error, if `path` names it or is a link to it.
+fn standard(path: &Path) -> Option<io::Result<File>> {
+    let target = fs::read_link(path).unwrap_or_else(|_| path.to_owned());
+    let copied = match target.to_str()? {
+        "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => io::stdout().as_fd().try_clone_to_owned(),
+        "/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2" => io::stderr().as_fd().try_clone_to_owned(),
+        _ => return None,
+    };
+    Some(copied.map(File::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixStream;
+    use std::process::Command;
+
+    use super::*;
+
+    const ASKED: &str = "POLYGATE_TEST_SAYS_HELLO";
+
+    /// What the test below starts in a process of its own; nothing otherwise.
+    #[test]
+    fn says_hello_when_asked() {
+        if let Some(path) = std::env::var_os(ASKED) {
+            LogFile::open(path).unwrap().write_line(b"hello\n");
+        }
+    }
+
+    #[test]
+    fn a_socket_as_standard_output_is_written_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("access.log");
+        symlink("/dev/stdout", &link).unwrap();
+        for path in [Path::new("/dev/stdout"), &link] {
+            let (mut ours, theirs) = UnixStream::pair().unwrap();
+            let mut asked = Command::new(std::env::current_exe().unwrap());
+            asked.args(["file::tests::says_hello_when_asked", "--exact", "--nocapture"]).env(ASKED, path);
+            assert!(asked.stdout(OwnedFd::from(theirs)).status().unwrap().success());
+            drop(asked);
+            let mut text = String::new();
+            ours.read_to_string(&mut text).unwrap();
+            assert!(text.contains("hello\n"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_error_of_another_path_stays() {
+        let error = LogFile::open("/nonexistent/access.log").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
 }

@@ -69,7 +69,7 @@ pub fn get_protocol(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     if context.phase == Phase::Preread || !route.protocols.iter().any(|protocol| protocol.is_http()) {
         return Ok(if with_tls { "tls" } else { "tcp" }.into());
     }
-    if !with_tls && allow_terminated && context.peer_is_trusted() {
+    if !with_tls && allow_terminated && context.peer_is_trusted {
         let forwarded = headers::first(&context.request.headers, b"x-forwarded-proto");
         let forwarded = forwarded.as_str().unwrap_or_default();
         if forwarded.contains(',') {
@@ -150,9 +150,9 @@ mod tests {
         assert_eq!(get_protocol(context, &[]), Err(PdkError::returned("No active route found")));
         let context = &mut fixture::routed("/");
         assert_eq!(get_protocol(context, &[]), Ok("http".into()));
-        context.request.headers.insert("x-forwarded-proto", "https".parse().unwrap());
+        context.request.headers.insert("x-forwarded-proto", "https");
         assert_eq!(get_protocol(context, &[true.into()]), Ok("https".into()));
-        context.request.headers.insert("x-forwarded-proto", "http,https".parse().unwrap());
+        context.request.headers.insert("x-forwarded-proto", "http,https");
         let error = Err(PdkError::returned("Only one X-Forwarded-Proto header allowed"));
         assert_eq!(get_protocol(context, &[true.into()]), error);
     }

@@ -1,13 +1,15 @@
 //! `kong.response`: the response to the client, and answering in the upstream's place.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use polygate_http1::Headers;
 use polygate_telemetry::log;
 
 use crate::pdk::headers::{self, Change};
 use crate::pdk::{PdkError, PdkResult, args, grpc};
 use crate::{Answer, Phase, RequestContext, Source, Value};
+
+const CONTENT_LENGTH: &str = "Content-Length";
+const CONTENT_TYPE: &str = "Content-Type";
 
 const CONTENT_TYPE_JSON: &str = "application/json; charset=utf-8";
 
@@ -51,19 +53,15 @@ pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 
 pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let name = headers::dashed(headers::name_argument(args)?);
-    undecided(context)?.response.headers.remove(name);
+    undecided(context)?.response.headers.remove(&name);
     Ok(Value::Nil)
 }
 
 /// [`set_header`] for each, an empty list clears; with an error in one of them none is set.
 pub fn set_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let mut headers = undecided(context)?.response.headers.clone();
-    for change in Change::all(args::at(args, 0))? {
-        if let Some(change) = end_to_end(context, change) {
-            change.replace_in(&mut headers)?;
-        }
-    }
-    context.response.headers = headers;
+    undecided(context)?;
+    let changes = end_to_end_changes(context, args::at(args, 0))?;
+    headers::replace_all(&changes, &mut context.response.headers)?;
     Ok(Value::Nil)
 }
 
@@ -90,7 +88,9 @@ pub fn exit(context: &mut RequestContext, args: &[Value]) -> PdkResult {
         return Ok(Value::Nil);
     }
     if is_json {
-        given.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(CONTENT_TYPE_JSON));
+        if !given.contains(CONTENT_TYPE) {
+            given.append(CONTENT_TYPE, CONTENT_TYPE_JSON);
+        }
     }
     answer(context, status, body, given);
     Ok(Value::Nil)
@@ -109,15 +109,15 @@ pub fn error(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let mut given = given_headers(context, args)?;
     given.remove(CONTENT_LENGTH);
     let mut body = Bytes::new();
-    if grpc::has_grpc_type(&given) || (grpc::is_request(context) && !given.contains_key(CONTENT_TYPE)) {
+    if grpc::has_grpc_type(&given) || (grpc::is_request(context) && !given.contains(CONTENT_TYPE)) {
         grpc::describe(&mut given, status, message.as_deref());
     } else {
-        let wanted = given.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let accept = context.request.headers.get(ACCEPT).map(HeaderValue::as_bytes);
+        let wanted = given.text(CONTENT_TYPE);
+        let accept = context.request.headers.get("Accept");
         let pages = &context.environment.error_pages;
         let (page, content_type) =
             pages.render(status, message.as_deref(), &context.request_id, accept, wanted);
-        given.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        given.insert(CONTENT_TYPE, content_type);
         body = page;
     }
     answer(context, status, body, given);
@@ -141,35 +141,33 @@ fn exit_stream(context: &mut RequestContext, status: u16, mut body: Bytes) -> Pd
     Ok(Value::Nil)
 }
 
-fn answer(context: &mut RequestContext, status: u16, body: Bytes, given: HeaderMap) {
+fn answer(context: &mut RequestContext, status: u16, body: Bytes, given: Headers) {
     let headers = &mut context.response.headers;
-    for name in given.keys() {
+    for (name, _) in given.iter() {
         headers.remove(name);
     }
-    if !given.contains_key(CONTENT_LENGTH) {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if !given.contains(CONTENT_LENGTH) {
+        headers.insert(CONTENT_LENGTH, body.len().to_string());
     }
-    for (name, value) in &given {
-        headers.append(name.clone(), value.clone());
-    }
+    headers.extend(given.iter());
     context.response.status = status;
     context.answer = Some(Answer { source: Source::Exit, body });
 }
 
 /// The third argument of `exit` and `error`.
-fn given_headers(context: &RequestContext, args: &[Value]) -> Result<HeaderMap, PdkError> {
-    let mut given = HeaderMap::new();
+fn given_headers(context: &RequestContext, args: &[Value]) -> Result<Headers, PdkError> {
+    let mut given = Headers::new();
     let argument = args::at(args, 2);
     if argument.is_nil() {
         return Ok(given);
     }
     args::table(argument).ok_or_else(|| args::wrong_type("headers", "a nil or table"))?;
-    for change in Change::all(argument)? {
-        if let Some(change) = end_to_end(context, change) {
-            change.replace_in(&mut given)?;
-        }
-    }
+    headers::replace_all(&end_to_end_changes(context, argument)?, &mut given)?;
     Ok(given)
+}
+
+fn end_to_end_changes(context: &RequestContext, headers: &Value) -> Result<Vec<Change>, PdkError> {
+    Ok(Change::all(headers)?.into_iter().filter_map(|change| end_to_end(context, change)).collect())
 }
 
 /// The change, unless it concerns the connection to the client, which is the gateway's.

@@ -1,7 +1,7 @@
 //! `kong.service.response`: what the upstream answered, before the gateway and plugins changed it.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use polygate_http1::Headers;
 
 use crate::pdk::{PdkError, PdkResult, args, headers, payload};
 use crate::{RequestContext, Value};
@@ -32,10 +32,10 @@ pub fn get_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     payload::decode(body(context)?, content_type, header.as_str(), max_args)
 }
 
-fn with_headers(context: &RequestContext, read: impl FnOnce(&HeaderMap) -> PdkResult) -> PdkResult {
+fn with_headers(context: &RequestContext, read: impl FnOnce(&Headers) -> PdkResult) -> PdkResult {
     match &context.service_response {
         Some(response) => read(&response.headers),
-        None => read(&HeaderMap::new()),
+        None => read(&Headers::new()),
     }
 }
 

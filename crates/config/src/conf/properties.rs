@@ -48,6 +48,8 @@ const HONOURED_BLOCKS: &[&str] = &["nginx_http_", "nginx_proxy_"];
 const HONOURED_DIRECTIVES: &[(&str, Kind)] = &[
     ("charset", Text),
     ("client_body_buffer_size", Size),
+    // A path and the depth of directories below it.
+    ("client_body_temp_path", Text),
     ("client_body_timeout", Time),
     ("client_header_buffer_size", Size),
     ("client_header_timeout", Time),
@@ -57,6 +59,7 @@ const HONOURED_DIRECTIVES: &[(&str, Kind)] = &[
     ("keepalive_timeout", Text),
     // A number and a size.
     ("large_client_header_buffers", Text),
+    ("proxy_next_upstream", Text),
     ("send_timeout", Time),
 ];
 

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::settings::ErrorType;
+use crate::settings::{ErrorType, NextUpstream};
 use crate::test_directory::TestDirectory;
 
 /// Sources of a loadable configuration, over which the rest is laid.
@@ -320,4 +320,92 @@ fn the_more_specific_block_wins() {
     assert_eq!(settings.downstream_keepalive.max_requests, 7);
     assert_eq!(settings.downstream_keepalive.idle_timeout.as_secs(), 5);
     assert_eq!((settings.header_limits.large_buffers, settings.header_limits.large_buffer_size), (8, 16384));
+}
+
+#[test]
+fn a_keepalive_of_zero_is_off_and_nothing_else() {
+    for text in ["0", "0s", "0 60s"] {
+        let settings = settings(&[("KONG_NGINX_HTTP_KEEPALIVE_TIMEOUT", text)]);
+        assert!(settings.downstream_keepalive.idle_timeout.is_zero(), "{text}");
+        assert_eq!(settings.client_header_timeout.as_secs(), 60);
+    }
+    let settings = settings(&[("KONG_NGINX_PROXY_KEEPALIVE_REQUESTS", "0")]);
+    assert_eq!(settings.downstream_keepalive.max_requests, 1);
+}
+
+#[test]
+fn the_three_client_timeouts_are_read() {
+    let settings = settings(&[
+        ("KONG_NGINX_HTTP_CLIENT_HEADER_TIMEOUT", "1"),
+        ("KONG_NGINX_PROXY_CLIENT_BODY_TIMEOUT", "1500ms"),
+        ("KONG_NGINX_HTTP_SEND_TIMEOUT", "4"),
+        ("KONG_NGINX_PROXY_SEND_TIMEOUT", "3s"),
+    ]);
+    let timeouts =
+        [settings.client_header_timeout, settings.client_body_timeout, settings.client_send_timeout];
+    assert_eq!(timeouts.map(|timeout| timeout.as_millis()), [1000, 1500, 3000]);
+    says(
+        &[
+            ("KONG_NGINX_PROXY_CLIENT_HEADER_TIMEOUT", "0"),
+            ("KONG_NGINX_HTTP_CLIENT_BODY_TIMEOUT", "0ms"),
+            ("KONG_NGINX_HTTP_SEND_TIMEOUT", "0s"),
+        ],
+        expect![[r#"
+            nginx_proxy_client_header_timeout must be greater than 0, got '0'
+            nginx_http_client_body_timeout must be greater than 0, got '0ms'
+            nginx_http_send_timeout must be greater than 0, got '0s'
+        "#]],
+    );
+}
+
+#[test]
+fn the_next_upstream_is_tried_for_named_reasons() {
+    let read = |text| settings(&[("KONG_NGINX_PROXY_PROXY_NEXT_UPSTREAM", text)]).next_upstream;
+    let default = settings(&[]).next_upstream;
+    assert_eq!(default, NextUpstream { error: true, timeout: true, ..NextUpstream::default() });
+    assert_eq!(
+        read("error  http_503 non_idempotent http_429"),
+        NextUpstream {
+            error: true,
+            statuses: vec![503, 429],
+            non_idempotent: true,
+            ..NextUpstream::default()
+        }
+    );
+    assert_eq!(
+        read("timeout invalid_header"),
+        NextUpstream { timeout: true, invalid_header: true, ..NextUpstream::default() }
+    );
+    assert_eq!(read("error off"), NextUpstream::default());
+    says(
+        &[("KONG_NGINX_HTTP_PROXY_NEXT_UPSTREAM", "error http_418")],
+        expect![[r#"
+            nginx_http_proxy_next_upstream has an invalid value: 'http_418' (error, timeout, invalid_header, http_500, http_502, http_503, http_504, http_403, http_404, http_429, non_idempotent, off)
+        "#]],
+    );
+}
+
+#[test]
+fn bodies_are_spooled_below_the_prefix_unless_told_otherwise() {
+    for (text, expected) in [
+        ("", "/usr/local/kong/client_body_temp"),
+        ("spool 1 2", "/usr/local/kong/spool"),
+        ("/var/spool/kong", "/var/spool/kong"),
+    ] {
+        let settings = settings(&[("KONG_NGINX_HTTP_CLIENT_BODY_TEMP_PATH", text)]);
+        assert_eq!(settings.client_body_temp_path, Path::new(expected));
+    }
+}
+
+#[test]
+fn large_header_buffers_are_a_number_and_a_size() {
+    let limits = settings(&[]).header_limits;
+    assert_eq!((limits.buffer_size, limits.large_buffers, limits.large_buffer_size), (1024, 4, 8192));
+    for text in ["8", "8k", "0 8k", "8 0", "x 8k", "8 x"] {
+        let problems = messages(sources(&[("KONG_NGINX_HTTP_LARGE_CLIENT_HEADER_BUFFERS", text)], None));
+        assert!(
+            problems.contains("header_buffers must be a number and a size such as '4 8k'"),
+            "{text}: {problems}"
+        );
+    }
 }

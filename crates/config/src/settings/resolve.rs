@@ -13,10 +13,11 @@ use super::listen::{self, Traffic};
 use super::reader::Reader;
 use super::{
     Database, Dns, DnsRecord, ErrorTemplates, ErrorType, HeaderLimits, Keepalive, LogLevel, Logs,
-    ResponseTokens, RouterFlavor, Settings, UpstreamKeepalive, UpstreamTokens, plugin_servers, tracing,
+    NextUpstream, ResponseTokens, RouterFlavor, Settings, UpstreamKeepalive, UpstreamTokens, plugin_servers,
+    tracing,
 };
 use crate::conf::Values;
-use crate::units::size;
+use crate::units::{size, time};
 
 impl Settings {
     /// Reads everything that `reader` has; `values` is the same with references kept.
@@ -57,12 +58,14 @@ impl Settings {
             admin_client_max_body_size: reader
                 .size(&["nginx_admin_client_max_body_size"])
                 .unwrap_or_default(),
+            client_body_temp_path: client_body_temp_path(reader, &prefix),
             header_limits: header_limits(reader),
             downstream_keepalive: downstream_keepalive(reader),
             upstream_keepalive: upstream_keepalive(reader),
             client_header_timeout: directive_time(reader, "client_header_timeout"),
             client_body_timeout: directive_time(reader, "client_body_timeout"),
             client_send_timeout: directive_time(reader, "send_timeout"),
+            next_upstream: next_upstream(reader),
             lua_max_req_headers: capped(reader, "lua_max_req_headers"),
             lua_max_resp_headers: capped(reader, "lua_max_resp_headers"),
             lua_max_uri_args: capped(reader, "lua_max_uri_args"),
@@ -229,19 +232,65 @@ fn error_templates(reader: &Reader<'_>) -> ErrorTemplates {
     }
 }
 
-/// An injected directive: the block of the proxy wins over that of all HTTP listeners.
+/// The names of an injected directive: the block of the proxy wins over that of all HTTP listeners.
+fn blocks(directive: &str) -> [String; 2] {
+    ["nginx_proxy_", "nginx_http_"].map(|block| format!("{block}{directive}"))
+}
+
+/// The name and the text of an injected directive, if it is set.
+fn found<'a>(reader: &Reader<'a>, name: &str) -> Option<(String, &'a str)> {
+    blocks(name).into_iter().find_map(|name| reader.text(&name).map(|text| (name, text)))
+}
+
 fn directive<'a>(reader: &Reader<'a>, name: &str) -> Option<&'a str> {
-    reader.first(&[&format!("nginx_proxy_{name}"), &format!("nginx_http_{name}")])
+    found(reader, name).map(|(_, text)| text)
 }
 
 fn directive_size(reader: &Reader<'_>, name: &str) -> Option<u64> {
-    reader.size(&[&format!("nginx_proxy_{name}"), &format!("nginx_http_{name}")])
+    directive(reader, name).and_then(size)
 }
 
-/// The client timeouts are 60 seconds in nginx unless set.
-fn directive_time(reader: &Reader<'_>, name: &str) -> Duration {
-    let time = reader.time(&[&format!("nginx_proxy_{name}"), &format!("nginx_http_{name}")]);
-    time.unwrap_or(Duration::from_secs(60))
+/// The client timeouts are 60 seconds in nginx unless set. There is no endless wait, and nothing at all would end
+/// every request that does not come in one piece.
+fn directive_time(reader: &mut Reader<'_>, name: &str) -> Duration {
+    let default = Duration::from_secs(60);
+    let Some((name, text)) = found(reader, name) else { return default };
+    let time = time(text).unwrap_or(default);
+    if time.is_zero() {
+        reader.refuse(format!("{name} must be greater than 0, got '{text}'"));
+    }
+    time
+}
+
+/// The words behind the path are for directories below it, which are not needed here.
+fn client_body_temp_path(reader: &Reader<'_>, prefix: &Path) -> PathBuf {
+    let path = directive(reader, "client_body_temp_path").and_then(|text| text.split_whitespace().next());
+    prefix.join(path.unwrap_or("client_body_temp"))
+}
+
+fn next_upstream(reader: &mut Reader<'_>) -> NextUpstream {
+    let Some((name, text)) = found(reader, "proxy_next_upstream") else {
+        return NextUpstream { error: true, timeout: true, ..NextUpstream::default() };
+    };
+    let mut next = NextUpstream::default();
+    for word in text.split_whitespace() {
+        match word {
+            // It wins over all others, as in nginx.
+            "off" => return NextUpstream::default(),
+            "error" => next.error = true,
+            "timeout" => next.timeout = true,
+            "invalid_header" => next.invalid_header = true,
+            "non_idempotent" => next.non_idempotent = true,
+            word => match word.strip_prefix("http_").map(str::parse) {
+                Some(Ok(status @ (403 | 404 | 429 | 500 | 502 | 503 | 504))) => next.statuses.push(status),
+                _ => reader.refuse(format!(
+                    "{name} has an invalid value: '{word}' (error, timeout, invalid_header, http_500, http_502, \
+                     http_503, http_504, http_403, http_404, http_429, non_idempotent, off)"
+                )),
+            },
+        }
+    }
+    next
 }
 
 fn header_limits(reader: &mut Reader<'_>) -> HeaderLimits {
@@ -250,15 +299,16 @@ fn header_limits(reader: &mut Reader<'_>) -> HeaderLimits {
         large_buffers: 4,
         large_buffer_size: 8192,
     };
-    if let Some(text) = directive(reader, "large_client_header_buffers") {
-        let parsed = text
-            .split_once(char::is_whitespace)
-            .and_then(|(count, bytes)| Some((count.parse().ok().filter(|count| *count > 0)?, size(bytes)?)));
+    if let Some((name, text)) = found(reader, "large_client_header_buffers") {
+        let parsed = text.split_once(char::is_whitespace).and_then(|(count, bytes)| {
+            let count: u64 = count.parse().ok()?;
+            size(bytes).filter(|bytes| count > 0 && *bytes > 0).map(|bytes| (count, bytes))
+        });
         match parsed {
             Some((count, bytes)) => (limits.large_buffers, limits.large_buffer_size) = (count, bytes),
-            None => reader.refuse(format!(
-                "large_client_header_buffers must be a number and a size such as '4 8k', got '{text}'"
-            )),
+            None => {
+                reader.refuse(format!("{name} must be a number and a size such as '4 8k', got '{text}'"));
+            }
         }
     }
     limits
@@ -269,16 +319,17 @@ fn downstream_keepalive(reader: &mut Reader<'_>) -> Keepalive {
         Some(_) => "nginx_proxy_keepalive_requests",
         None => "nginx_http_keepalive_requests",
     };
-    let timeout =
-        directive(reader, "keepalive_timeout").and_then(|text| text.split_ascii_whitespace().next());
-    let idle_timeout = timeout.map_or(Some(Duration::from_secs(75)), crate::units::time);
-    if idle_timeout.is_none() {
-        reader.refuse(format!("keepalive_timeout is not a time: '{}'", timeout.unwrap_or_default()));
+    let mut idle_timeout = Duration::from_secs(75);
+    if let Some((name, text)) = found(reader, "keepalive_timeout") {
+        // The second word is what a header tells the client.
+        match text.split_whitespace().next().and_then(time) {
+            Some(time) => idle_timeout = time,
+            None => reader.refuse(format!("{name} is not a time: '{text}'")),
+        }
     }
-    Keepalive {
-        max_requests: reader.integer(name, 1, u64::MAX).unwrap_or_default(),
-        idle_timeout: idle_timeout.unwrap_or_default(),
-    }
+    // The first request of a connection is always served, so none means one.
+    let max_requests = reader.integer(name, 0, u64::MAX).unwrap_or_default().max(1);
+    Keepalive { max_requests, idle_timeout }
 }
 
 fn upstream_keepalive(reader: &mut Reader<'_>) -> UpstreamKeepalive {

@@ -1,9 +1,8 @@
-use bytes::Bytes;
 use serde_json::json;
 
 use super::*;
-use crate::RequestBody;
 use crate::pdk::fixture::{self, thrown};
+use crate::{BodyError, RequestBody};
 
 #[test]
 fn hosts() {
@@ -75,16 +74,47 @@ fn headers_are_limited() {
 #[test]
 fn bodies() {
     let context = &mut fixture::context("POST", "/", &[("content-type", "application/json")]);
-    context.request_body = RequestBody::Bytes(Bytes::from_static(b"{\"a\":1}"));
+    context.request_body = RequestBody::new("{\"a\":1}");
     assert_eq!(get_raw_body(context, &[]), Ok("{\"a\":1}".into()));
     assert_eq!(get_raw_body(context, &[Value::Int(0)]), Ok("{\"a\":1}".into()));
-    let too_big = PdkError::returned("request body file too big: 7 > 6");
-    assert_eq!(get_raw_body(context, &[Value::Int(6)]), Err(too_big));
+    assert_eq!(get_raw_body(context, &[Value::Int(6)]), Ok("{\"a\":1}".into()), "the limit is one of files");
     assert_eq!(get_body(context, &[]).unwrap().to_json(), json!({"a": 1}));
     let form = get_body(context, &["application/x-www-form-urlencoded".into()]).unwrap();
     assert_eq!(form.to_json(), json!({"{\"a\":1}": true}));
-    context.request_body = RequestBody::Gone;
-    assert_eq!(get_raw_body(context, &[]), Err(PdkError::returned("the request body is no longer there")));
+}
+
+#[test]
+fn bodies_in_files_have_a_limit() {
+    let context =
+        &mut fixture::context("POST", "/", &[("content-type", "application/x-www-form-urlencoded")]);
+    context.request_body = fixture::upload("a=1&b=2", Ok(()));
+    let raw = |context: &mut RequestContext, args: &[Value]| {
+        fixture::call(context, "kong.request.get_raw_body", args).map(|body| body.to_json())
+    };
+    assert_eq!(raw(context, &[]), Ok(json!("a=1&b=2")));
+    assert_eq!(raw(context, &[Value::Int(7)]), Ok(json!("a=1&b=2")));
+    let too_big = PdkError::returned("request body file too big: 7 > 6");
+    assert_eq!(raw(context, &[Value::Int(6)]), Err(too_big.clone()));
+    let body = |context: &mut RequestContext, limit| {
+        fixture::call(context, "kong.request.get_body", &[Value::Nil, Value::Nil, Value::Int(limit)])
+    };
+    assert_eq!(body(context, 7).unwrap().to_json(), json!({"a": "1", "b": "2"}));
+    assert_eq!(body(context, 3), Err(PdkError::returned("request body file too big: 7 > 3")));
+}
+
+#[test]
+fn bodies_that_cannot_be_had() {
+    let context = &mut fixture::context("POST", "/", &[]);
+    context.request_body = fixture::upload("abc", Ok(()));
+    context.request_body.take_stream().unwrap();
+    let gone = Err(PdkError::returned("the request body is no longer there"));
+    assert_eq!(fixture::call(context, "kong.request.get_raw_body", &[]), gone);
+    context.request_body = fixture::upload("abc", Err(BodyError::TooLarge));
+    let error = Err(PdkError::returned("the request body is larger than client_max_body_size"));
+    for function in ["kong.request.get_raw_body", "kong.request.get_body"] {
+        assert_eq!(fixture::call(context, function, &[]), error);
+        assert_eq!(context.request_body.failure().unwrap().status(), 413, "it is left for the gateway");
+    }
 }
 
 #[test]
