@@ -2,7 +2,7 @@
 //!
 //! Routes are matched against the [`normalize`]d path, and the upstream gets that path too, not the
 //! client's bytes: what was matched is what is served. [`encode_for_upstream`] makes it fit for the wire
-//! again.
+//! again. What [`check`] refuses has no place among them.
 
 use std::borrow::Cow;
 
@@ -35,6 +35,56 @@ fn is_reserved(byte: u8) -> bool {
     )
 }
 
+/// Why a path is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PathFault {
+    #[error("the path holds a percent sign without two hex digits")]
+    Triplet,
+    #[error("the path holds an encoded NUL")]
+    Nul,
+    #[error("the path climbs above the root")]
+    AboveRoot,
+}
+
+/// Whether the path of a request target, without the query, can be served at all. The answer to one that cannot is 400.
+///
+/// The rules are nginx's: triplets are two hex digits and no NUL (RFC 3986, section 2.1), and `..` must not climb above
+/// the root. It counts segments in the path with all triplets decoded once, `%2F` too, and runs of slashes merged.
+pub fn check<P: AsRef<[u8]> + ?Sized>(raw: &P) -> Result<(), PathFault> {
+    let mut depth = 0_usize;
+    for segment in decode_all(raw.as_ref())?.split(|&byte| byte == b'/') {
+        match segment {
+            b"" | b"." => {}
+            b".." => depth = depth.checked_sub(1).ok_or(PathFault::AboveRoot)?,
+            _ => depth += 1,
+        }
+    }
+    Ok(())
+}
+
+fn decode_all(raw: &[u8]) -> Result<Cow<'_, [u8]>, PathFault> {
+    if !raw.contains(&b'%') {
+        return Ok(Cow::Borrowed(raw));
+    }
+    let mut bytes = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        bytes.push(match first {
+            b'%' => {
+                let value = triplet(tail).ok_or(PathFault::Triplet)?;
+                rest = &tail[2..];
+                if value == 0 {
+                    return Err(PathFault::Nul);
+                }
+                value
+            }
+            byte => byte,
+        });
+    }
+    Ok(Cow::Owned(bytes))
+}
+
 fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
@@ -49,7 +99,8 @@ fn push_triplet(out: &mut String, byte: u8) {
 ///
 /// Percent-triplets are decoded except those of reserved characters, which stay with upper-case hex;
 /// then runs of `/` are merged and dot segments removed (RFC 3986, 5.2.4). Bytes that are no UTF-8 are
-/// left as triplets, which is also how the upstream gets them.
+/// left as triplets, which is also how the upstream gets them. A `%` that begins no triplet becomes `%25`:
+/// with what is decoded behind it, it could make a triplet that was not there (RFC 3986, 2.4).
 pub fn normalize<P: AsRef<[u8]> + ?Sized>(raw: &P) -> Cow<'_, str> {
     let raw = raw.as_ref();
     let decoded = match std::str::from_utf8(raw) {
@@ -69,17 +120,16 @@ fn decode(raw: &[u8]) -> String {
     let mut rest = raw;
     while let Some((&first, tail)) = rest.split_first() {
         rest = tail;
-        let triplet = tail.first_chunk().and_then(|&[high, low]| Some((hex(high)? << 4) | hex(low)?));
-        match triplet {
-            Some(value) if first == b'%' => {
-                rest = &tail[2..];
-                if is_reserved(value) {
-                    bytes.extend([b'%', HEX[usize::from(value >> 4)], HEX[usize::from(value & 15)]]);
-                } else {
-                    bytes.push(value);
-                }
-            }
-            _ => bytes.push(first),
+        if first != b'%' {
+            bytes.push(first);
+            continue;
+        }
+        // A percent sign stands for itself when nothing of it can be decoded.
+        let value = triplet(tail).inspect(|_| rest = &tail[2..]).unwrap_or(b'%');
+        if is_reserved(value) {
+            bytes.extend([b'%', HEX[usize::from(value >> 4)], HEX[usize::from(value & 15)]]);
+        } else {
+            bytes.push(value);
         }
     }
     String::from_utf8(bytes).unwrap_or_else(|error| keep_invalid_encoded(error.as_bytes()))
@@ -92,6 +142,12 @@ fn keep_invalid_encoded(bytes: &[u8]) -> String {
         chunk.invalid().iter().for_each(|&byte| push_triplet(&mut out, byte));
     }
     out
+}
+
+/// The byte that two hex digits at the front stand for.
+fn triplet(digits: &[u8]) -> Option<u8> {
+    let &[high, low] = digits.first_chunk()?;
+    Some((hex(high)? << 4) | hex(low)?)
 }
 
 fn hex(digit: u8) -> Option<u8> {
