@@ -64,6 +64,7 @@ pub fn serve(settings: Settings, on_ready: impl FnOnce()) -> Result<(), Error> {
     let logs = Logs::open(&settings)?;
     let served = workers::runtime()
         .and_then(|runtime| LocalSet::new().block_on(&runtime, run(settings, &logs, on_ready)));
+    logs.close();
     if let Err(error) = &served {
         log!(Emerg, "{error}");
     }

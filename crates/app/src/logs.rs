@@ -2,18 +2,22 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use polygate_config::Settings;
 use polygate_config::settings::LogLevel;
-use polygate_telemetry::{Level, LogFile, log};
+use polygate_telemetry::{Level, LogFile, LogWriter, log};
 
 use crate::Error;
+
+/// For lines of the access log that are not written yet when the gateway ends.
+const CLOSING: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 pub struct Logs {
     error: Arc<LogFile>,
     /// `None` when it is switched off.
-    pub access: Option<Arc<LogFile>>,
+    pub access: Option<Arc<LogWriter>>,
 }
 
 impl Logs {
@@ -21,17 +25,27 @@ impl Logs {
     pub fn open(settings: &Settings) -> Result<Self, Error> {
         let paths = &settings.logs;
         let error = open(paths.proxy_error.as_deref().unwrap_or(Path::new("/dev/null")))?;
-        let access = paths.proxy_access.as_deref().map(open).transpose()?;
+        let access = paths.proxy_access.as_deref().map(open_busy).transpose()?;
         log::init(error.clone());
         set_level(settings);
         Ok(Self { error, access })
     }
 
     pub fn reopen(&self) {
-        for file in [Some(&self.error), self.access.as_ref()].into_iter().flatten() {
-            if let Err(error) = file.reopen() {
-                log!(Error, "could not reopen a log file, going on with the old one: {error}");
-            }
+        if let Err(error) = self.error.reopen() {
+            log!(Error, "could not reopen a log file, going on with the old one: {error}");
+        }
+        if let Some(access) = &self.access {
+            access.reopen();
+        }
+    }
+
+    /// Writes what is still to be written, at the end of a run.
+    pub fn close(&self) {
+        if let Some(access) = &self.access
+            && !access.close(CLOSING)
+        {
+            log!(Error, "access log lines were not written within {} s", CLOSING.as_secs());
         }
     }
 }
@@ -47,6 +61,11 @@ pub fn set_level(settings: &Settings) {
         LogLevel::Alert => Level::Alert,
         LogLevel::Emerg => Level::Emerg,
     });
+}
+
+fn open_busy(path: &Path) -> Result<Arc<LogWriter>, Error> {
+    let opened = LogWriter::open(path).map_err(|cause| Error::Log { path: path.to_owned(), cause })?;
+    Ok(Arc::new(opened))
 }
 
 fn open(path: &Path) -> Result<Arc<LogFile>, Error> {

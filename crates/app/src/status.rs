@@ -17,8 +17,8 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use polygate_config::Settings;
-use polygate_http::{TokioIo, TokioTimer};
 use polygate_telemetry::log;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
@@ -78,7 +78,8 @@ where
 {
     let (control, answer) = (&control, &answer);
     let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(control, request).await) });
-    let served = http1::Builder::new().timer(TokioTimer).serve_connection(TokioIo(stream), service).await;
+    let served =
+        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
     if let Err(error) = served {
         log!(Debug, "status connection: {error}");
     }

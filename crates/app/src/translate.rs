@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use polygate_chain::error_page::{ErrorPages, Format};
-use polygate_chain::{Limits, TrustedIps};
+use polygate_chain::{Limits, SpoolSettings, TrustedIps};
 use polygate_config::Settings;
 use polygate_config::settings::{DnsRecord, ErrorType, Listen, PluginServerSettings, RawBody, SoKeepalive};
-use polygate_http::{HttpSettings, Tokens};
+use polygate_http::{HttpSettings, NextUpstream, Tokens};
 use polygate_net::dns::{DnsSettings, RecordKind};
 use polygate_net::listen::{Keepalive, ListenOptions};
 use polygate_plugin_host::{BodyMode, Query, ServerSettings};
@@ -56,7 +57,7 @@ fn plugin_server(server: &PluginServerSettings, legacy: Option<&[String]>) -> Se
 
 pub fn http(settings: &Settings) -> HttpSettings {
     let limits = &settings.header_limits;
-    let header_limit = limits.buffer_size + limits.large_buffers * limits.large_buffer_size;
+    let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     HttpSettings {
         response_tokens: Tokens {
             server: settings.headers.server,
@@ -71,11 +72,24 @@ pub fn http(settings: &Settings) -> HttpSettings {
         real_ip_header: settings.real_ip_header.clone(),
         real_ip_recursive: settings.real_ip_recursive,
         client_max_body_size: settings.client_max_body_size,
-        header_limit: usize::try_from(header_limit).unwrap_or(usize::MAX),
+        header_line_limit: bytes(limits.buffer_size.max(limits.large_buffer_size)),
+        header_limit: bytes(limits.large_buffers.saturating_mul(limits.large_buffer_size)),
         client_header_timeout: settings.client_header_timeout,
         client_body_timeout: settings.client_body_timeout,
+        client_send_timeout: settings.client_send_timeout,
         keepalive_requests: settings.downstream_keepalive.max_requests,
         keepalive_timeout: settings.downstream_keepalive.idle_timeout,
+        spool: Arc::new(SpoolSettings {
+            memory: bytes(settings.client_body_buffer_size),
+            folder: settings.client_body_temp_path.clone(),
+        }),
+        next_upstream: NextUpstream {
+            error: settings.next_upstream.error,
+            timeout: settings.next_upstream.timeout,
+            invalid_header: settings.next_upstream.invalid_header,
+            statuses: settings.next_upstream.statuses.clone(),
+            non_idempotent: settings.next_upstream.non_idempotent,
+        },
         upstream_pool_size: settings.upstream_keepalive.pool_size,
         upstream_max_requests: settings.upstream_keepalive.max_requests.unwrap_or(0),
         upstream_idle: settings.upstream_keepalive.idle_timeout.unwrap_or(Duration::ZERO),

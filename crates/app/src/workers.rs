@@ -10,7 +10,7 @@ use polygate_http::{Gateway, Stop, Worker};
 use polygate_net::dns::Resolver;
 use polygate_net::listen::{ListenOptions, bind};
 use polygate_telemetry::trace::Tracer;
-use polygate_telemetry::{LogFile, log};
+use polygate_telemetry::{LogWriter, log};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
@@ -26,7 +26,7 @@ pub struct Listener {
 /// What the workers share.
 pub struct Shared {
     pub gateway: Arc<ArcSwap<Gateway>>,
-    pub access_log: Option<Arc<LogFile>>,
+    pub access_log: Option<Arc<LogWriter>>,
     pub tracer: Option<Arc<Tracer>>,
     pub stop: watch::Receiver<Stop>,
 }
@@ -99,11 +99,16 @@ pub fn runtime() -> Result<Runtime, Error> {
 }
 
 async fn serve(listeners: Vec<Listener>, resolver: Resolver, shared: &Shared) {
-    let worker = Worker::new(resolver, shared.access_log.clone(), shared.tracer.clone());
+    let access_log = shared.access_log.as_ref().map(|log| log.buffer());
+    let worker = Worker::new(shared.gateway.clone(), resolver, access_log, shared.tracer.clone());
     let mut serving = JoinSet::new();
     for Listener { socket, proxy_protocol } in listeners {
-        let (gateway, stop) = (shared.gateway.clone(), shared.stop.clone());
-        serving.spawn_local(polygate_http::serve(socket, proxy_protocol, worker.clone(), gateway, stop));
+        serving.spawn_local(polygate_http::serve(
+            socket,
+            proxy_protocol,
+            worker.clone(),
+            shared.stop.clone(),
+        ));
     }
     while let Some(ended) = serving.join_next().await {
         if let Err(error) = ended {

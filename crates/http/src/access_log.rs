@@ -1,29 +1,47 @@
 //! The access log, in the layout of `combined` with the request id at the end.
 
-use http::Version;
-use http::header::{HeaderName, REFERER, USER_AGENT};
-use polygate_chain::RequestContext;
-use polygate_telemetry::LogFile;
-use polygate_telemetry::clock::DateTime;
+use std::io::Write as _;
 
-pub fn write(file: &LogFile, context: &RequestContext) {
+use http::Version;
+use polygate_chain::{RequestContext, credentials};
+use polygate_http1::write::number;
+
+use crate::date;
+
+/// Adds the line of a request. `line` is that of one whose head was refused, as received.
+pub fn write(out: &mut Vec<u8>, context: &RequestContext, line: Option<&[u8]>) {
     let request = &context.request;
-    let header =
-        |name: HeaderName| request.headers.get(name).map_or("-".into(), |value| escape(value.as_bytes()));
-    let line = format!(
-        "{} - - [{}] \"{} {} {}\" {} {} \"{}\" \"{}\" kong_request_id: \"{}\"\n",
-        context.client.ip(),
-        DateTime::now().common_log(),
-        request.method,
-        escape(request.target.as_bytes()),
-        version_text(request.version),
-        context.response.status,
-        context.body_bytes_sent,
-        header(REFERER),
-        header(USER_AGENT),
-        context.request_id,
-    );
-    file.write_line(line.as_bytes());
+    // Writing to memory does not fail.
+    let _ = write!(out, "{} - ", context.client.ip());
+    match credentials::basic_user(&request.headers) {
+        Some(user) if !user.is_empty() => escape(out, user.as_bytes()),
+        _ => out.push(b'-'),
+    }
+    out.extend_from_slice(b" [");
+    date::log_now(|date| out.extend_from_slice(date.as_bytes()));
+    out.extend_from_slice(b"] \"");
+    match line {
+        Some(line) => escape(out, line),
+        None => {
+            out.extend_from_slice(request.method.as_str().as_bytes());
+            out.push(b' ');
+            escape(out, &request.target);
+            out.push(b' ');
+            out.extend_from_slice(version_text(request.version).as_bytes());
+        }
+    }
+    out.extend_from_slice(b"\" ");
+    number(out, context.response.status.into());
+    out.push(b' ');
+    number(out, context.body_bytes_sent);
+    for name in ["Referer", "User-Agent"] {
+        out.extend_from_slice(b" \"");
+        escape(out, request.headers.get(name).unwrap_or(b"-"));
+        out.push(b'"');
+    }
+    out.extend_from_slice(b" kong_request_id: \"");
+    out.extend_from_slice(context.request_id.as_bytes());
+    out.extend_from_slice(b"\"\n");
 }
 
 pub fn version_text(version: Version) -> &'static str {
@@ -35,14 +53,30 @@ pub fn version_text(version: Version) -> &'static str {
 }
 
 /// Quotes, backslashes and everything outside printable ASCII as `\xHH`: one request, one line.
-fn escape(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for &byte in bytes {
-        if matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\') {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("\\x{byte:02X}"));
+fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
+    let mut rest = bytes;
+    while let Some(at) =
+        rest.iter().position(|byte| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\'))
+    {
+        out.extend_from_slice(&rest[..at]);
+        let _ = write!(out, "\\x{:02X}", rest[at]);
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_ends_the_line_or_a_quote() {
+        for (text, expected) in
+            [("plain", "plain"), ("a\"b", "a\\x22b"), ("\r\n\\", "\\x0D\\x0A\\x5C"), ("\u{e9}", "\\xC3\\xA9")]
+        {
+            let mut out = Vec::new();
+            escape(&mut out, text.as_bytes());
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
     }
-    text
 }

@@ -133,10 +133,6 @@ impl Client {
         self.state.borrow_mut().poll_gone(cx)
     }
 
-    pub fn is_gone(&self) -> bool {
-        matches!(self.state.borrow().presence, Presence::Gone)
-    }
-
     /// Adds to what is to be sent.
     pub fn queue(&self, fill: impl FnOnce(&mut Vec<u8>)) {
         let state = &mut *self.state.borrow_mut();
@@ -158,9 +154,14 @@ impl Client {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// Whether bytes wait to be sent.
-    pub fn has_output(&self) -> bool {
-        self.state.borrow().wire.has_output()
+    /// Bytes that wait to be sent.
+    pub fn queued(&self) -> usize {
+        self.state.borrow().wire.queued()
+    }
+
+    /// Whether the client holds its body back until it is told to send it.
+    pub fn waits_for_leave(&self) -> bool {
+        self.state.borrow().waits_for_leave
     }
 
     /// Sends some of `bytes`; what was queued must have been sent.
@@ -235,7 +236,12 @@ pub enum SendError {
 }
 
 impl State {
-    fn poll_head(&mut self, cx: &mut Context<'_>, parser: &mut RequestParser, begun: &mut bool) -> Poll<Received> {
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        parser: &mut RequestParser,
+        begun: &mut bool,
+    ) -> Poll<Received> {
         loop {
             if !self.wire.input().is_empty() {
                 match parser.parse(self.wire.input()) {
@@ -278,7 +284,10 @@ impl State {
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
         loop {
-            let progress = self.body.advance(self.wire.input()).map_err(|fault| BodyError::Malformed(fault.rule().text))?;
+            let progress = self
+                .body
+                .advance(self.wire.input())
+                .map_err(|fault| BodyError::Malformed(fault.rule().text))?;
             self.wire.consume(progress.skip);
             if progress.content > 0 {
                 let Some(room) = self.room.checked_sub(progress.content as u64) else {
@@ -323,7 +332,11 @@ impl State {
         Poll::Ready(Ok(()))
     }
 
-    fn timed_write(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<usize>>) -> Poll<Result<usize, SendError>> {
+    fn timed_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<usize>>,
+    ) -> Poll<Result<usize, SendError>> {
         match outcome {
             Poll::Ready(Ok(count)) => {
                 self.sending.stop();
@@ -348,7 +361,9 @@ impl State {
         loop {
             match self.presence {
                 Presence::Gone => return Poll::Ready(()),
-                Presence::There if !self.body.is_done() || self.wire.input().len() >= READ => return Poll::Pending,
+                Presence::There if !self.body.is_done() || self.wire.input().len() >= READ => {
+                    return Poll::Pending;
+                }
                 Presence::There => match ready!(self.wire.poll_fill(cx, READ)) {
                     Ok(1..) => {}
                     Ok(0) => {

@@ -78,7 +78,9 @@ impl Failure {
             Self::ClientLeft => Blame::Client,
             Self::RequestBody(BodyError::Unkept(_)) => Blame::Gateway,
             Self::RequestBody(_) => Blame::Client,
-            Self::NoResources(_) | Self::TargetTooLong | Self::NoPeer(..) | Self::Unsupported(_) => Blame::Gateway,
+            Self::NoResources(_) | Self::TargetTooLong | Self::NoPeer(..) | Self::Unsupported(_) => {
+                Blame::Gateway
+            }
             Self::NotConnected(_)
             | Self::ConnectTimeout(_)
             | Self::WriteTimeout(_)
@@ -122,7 +124,9 @@ impl Failure {
     pub fn condition(&self) -> Option<Condition> {
         match self {
             Self::NotConnected(_) | Self::NoResponse | Self::Reset(_) => Some(Condition::Error),
-            Self::ConnectTimeout(_) | Self::WriteTimeout(_) | Self::ReadTimeout(_) => Some(Condition::Timeout),
+            Self::ConnectTimeout(_) | Self::WriteTimeout(_) | Self::ReadTimeout(_) => {
+                Some(Condition::Timeout)
+            }
             Self::Malformed(_) | Self::UnaskedUpgrade => Some(Condition::InvalidHeader),
             _ => None,
         }
@@ -149,11 +153,41 @@ mod tests {
             (Failure::RequestBody(BodyError::ClientGone), Blame::Client, 499, None, None),
             (Failure::RequestBody(BodyError::Malformed("")), Blame::Client, 400, None, None),
             (Failure::RequestBody(BodyError::Unkept(io().into())), Blame::Gateway, 500, None, None),
-            (Failure::of_connect(io()), Blame::Upstream, 502, Some(Outcome::TcpFailure), Some(Condition::Error)),
-            (Failure::of_connect(io::Error::from_raw_os_error(libc::EMFILE)), Blame::Gateway, 500, None, None),
-            (Failure::ConnectTimeout(second), Blame::Upstream, 504, Some(Outcome::Timeout), Some(Condition::Timeout)),
-            (Failure::WriteTimeout(second), Blame::Upstream, 504, Some(Outcome::Timeout), Some(Condition::Timeout)),
-            (Failure::ReadTimeout(second), Blame::Upstream, 504, Some(Outcome::Timeout), Some(Condition::Timeout)),
+            (
+                Failure::of_connect(io()),
+                Blame::Upstream,
+                502,
+                Some(Outcome::TcpFailure),
+                Some(Condition::Error),
+            ),
+            (
+                Failure::of_connect(io::Error::from_raw_os_error(libc::EMFILE)),
+                Blame::Gateway,
+                500,
+                None,
+                None,
+            ),
+            (
+                Failure::ConnectTimeout(second),
+                Blame::Upstream,
+                504,
+                Some(Outcome::Timeout),
+                Some(Condition::Timeout),
+            ),
+            (
+                Failure::WriteTimeout(second),
+                Blame::Upstream,
+                504,
+                Some(Outcome::Timeout),
+                Some(Condition::Timeout),
+            ),
+            (
+                Failure::ReadTimeout(second),
+                Blame::Upstream,
+                504,
+                Some(Outcome::Timeout),
+                Some(Condition::Timeout),
+            ),
             (Failure::NoResponse, Blame::Upstream, 502, Some(Outcome::TcpFailure), Some(Condition::Error)),
             (
                 Failure::Malformed(Fault::Colon),

@@ -1,21 +1,29 @@
 //! The HTTP gateway: from accept to log.
 //!
-//! `server` accepts connections, `exchange` is one request read as a list of steps, `upstream` reaches
-//! the service. Plugins are seen only through the traits of `polygate-chain`.
+//! `server` accepts connections, `exchange` is one request read as a list of steps, `upstream` reaches the service.
+//! Plugins are seen only through the traits of `polygate-chain`, HTTP/1 only through `polygate-http1`.
 
 mod access_log;
-mod client_body;
+mod buffers;
+mod client;
+mod clock;
+mod date;
+mod end;
 mod exchange;
-mod forwarding;
-mod io;
+mod failure;
 mod metrics;
+mod receive;
+mod refusal;
+mod relay;
 mod respond;
-mod response_body;
+mod response;
+mod routing;
 mod server;
 mod settings;
-mod timed_body;
+mod stream;
 mod tracing;
 mod upstream;
+mod wire;
 mod worker;
 
 use std::collections::HashMap;
@@ -25,10 +33,10 @@ use polygate_balancer::Balancer;
 use polygate_chain::{Environment, Plan};
 use polygate_router::Router;
 
-pub use io::{TokioIo, TokioTimer};
 pub use metrics::{METRICS, Metrics};
-pub use server::{Stop, serve};
-pub use settings::{HttpSettings, Tokens};
+pub use polygate_net::accept::Stop;
+pub use server::serve;
+pub use settings::{HttpSettings, NextUpstream, Tokens};
 pub use worker::Worker;
 
 /// The version that tools which gate on the reference's version see.

@@ -1,6 +1,6 @@
 //! Counters of the data plane.
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 
 use polygate_telemetry::metrics::{IntCounter, Scrape, counter};
 
@@ -10,6 +10,8 @@ pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 pub struct Metrics {
     /// Those that occurred.
     by_status: [OnceLock<IntCounter>; 600],
+    /// Those that occurred, by the label of the rule.
+    refused: Mutex<Vec<(&'static str, IntCounter)>>,
     log_dropped: IntCounter,
     client_gone: IntCounter,
 }
@@ -18,6 +20,7 @@ impl Metrics {
     fn new() -> Self {
         Self {
             by_status: [const { OnceLock::new() }; 600],
+            refused: Mutex::default(),
             log_dropped: counter(
                 "polygate_log_events_dropped_total",
                 "Log phases lost to a full queue.",
@@ -40,6 +43,20 @@ impl Metrics {
         slot.get_or_init(new).inc();
     }
 
+    /// A head that was refused; `label` says for what.
+    pub(crate) fn count_refused(&self, label: &'static str) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        match refused.iter().find(|(of, _)| *of == label) {
+            Some((_, counter)) => counter.inc(),
+            None => {
+                let name = "polygate_refused_requests_total";
+                let new = counter(name, "Requests whose head was refused, by reason.", &[("reason", label)]);
+                new.inc();
+                refused.push((label, new));
+            }
+        }
+    }
+
     pub(crate) fn count_dropped_log(&self) {
         self.log_dropped.inc();
     }
@@ -50,6 +67,7 @@ impl Metrics {
 
     pub fn show(&self, scrape: &Scrape) {
         self.by_status.iter().filter_map(OnceLock::get).for_each(|counter| scrape.add(counter));
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|(_, it)| scrape.add(it));
         scrape.add(&self.log_dropped);
         scrape.add(&self.client_gone);
     }

@@ -1,6 +1,9 @@
 //! What kong.conf says about the HTTP data plane.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use polygate_chain::SpoolSettings;
 
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
@@ -12,13 +15,22 @@ pub struct HttpSettings {
     pub real_ip_recursive: bool,
     /// Bytes; 0 = no limit.
     pub client_max_body_size: u64,
-    /// Bytes of request line and headers together.
+    /// Bytes of a request line, and of each header line.
+    pub header_line_limit: usize,
+    /// Bytes of all header lines together.
     pub header_limit: usize,
     pub client_header_timeout: Duration,
+    /// Between two reads of a request's body.
     pub client_body_timeout: Duration,
+    /// Between two writes of a response.
+    pub client_send_timeout: Duration,
     /// Requests per downstream connection.
     pub keepalive_requests: u64,
+    /// Zero = one request per connection.
     pub keepalive_timeout: Duration,
+    /// Where request bodies are kept that are read before they are sent on.
+    pub spool: Arc<SpoolSettings>,
+    pub next_upstream: NextUpstream,
     /// Idle connections per peer; 0 = no reuse.
     pub upstream_pool_size: usize,
     /// Requests per upstream connection; 0 = no limit.
@@ -28,6 +40,32 @@ pub struct HttpSettings {
     pub debug_header: bool,
     /// Appended to textual responses that name no charset.
     pub charset: Option<String>,
+}
+
+/// When another peer is tried, as long as the service's `retries` allow it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextUpstream {
+    /// Connecting, sending or waiting for a head failed.
+    pub error: bool,
+    pub timeout: bool,
+    /// The head is malformed.
+    pub invalid_header: bool,
+    /// Of responses.
+    pub statuses: Vec<u16>,
+    /// Also for methods that are not idempotent, when some of the request was sent.
+    pub non_idempotent: bool,
+}
+
+impl Default for NextUpstream {
+    fn default() -> Self {
+        Self {
+            error: true,
+            timeout: true,
+            invalid_header: false,
+            statuses: Vec::new(),
+            non_idempotent: false,
+        }
+    }
 }
 
 /// Which headers the gateway adds to responses.
@@ -64,11 +102,15 @@ impl Default for HttpSettings {
             real_ip_header: "X-Real-IP".into(),
             real_ip_recursive: false,
             client_max_body_size: 0,
-            header_limit: 33 * 1024,
+            header_line_limit: 8 * 1024,
+            header_limit: 32 * 1024,
             client_header_timeout: Duration::from_secs(60),
             client_body_timeout: Duration::from_secs(60),
+            client_send_timeout: Duration::from_secs(60),
             keepalive_requests: 10_000,
             keepalive_timeout: Duration::from_secs(75),
+            spool: Arc::default(),
+            next_upstream: NextUpstream::default(),
             upstream_pool_size: 512,
             upstream_max_requests: 10_000,
             upstream_idle: Duration::from_secs(60),

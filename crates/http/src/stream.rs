@@ -6,7 +6,6 @@ use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::TcpStream;
 
@@ -35,7 +34,8 @@ impl Stream for TcpStream {
 
     fn hung_up(&self) -> HungUp {
         // A registration of its own, since the stream's wakes whoever reads or writes.
-        let watched = self.as_fd().try_clone_to_owned().and_then(|fd| AsyncFd::with_interest(fd, Interest::ERROR));
+        let watched =
+            self.as_fd().try_clone_to_owned().map(std::net::TcpStream::from).and_then(TcpStream::from_std);
         Box::pin(async move {
             // A connection that cannot be watched is taken for lost.
             if let Ok(watched) = watched {

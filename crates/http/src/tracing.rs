@@ -4,16 +4,17 @@
 
 use std::net::SocketAddr;
 
-use http::header::{HOST, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Version};
-use polygate_chain::RequestContext;
+use http::{Method, Version};
 use polygate_chain::context::Matched;
+use polygate_chain::{RequestContext, forwarded};
+use polygate_http1::Headers;
 use polygate_telemetry::trace::{KeyValue, Span, Step, Trace};
 
+use crate::failure::Failure;
 use crate::respond;
 
 /// Begins the trace of a request; `None` when tracing is off.
-pub fn begin(worker: &crate::Worker, method: &Method, headers: &HeaderMap) -> Option<Box<Trace>> {
+pub fn begin(worker: &crate::Worker, method: &Method, headers: &Headers) -> Option<Box<Trace>> {
     Some(worker.tracer.as_ref()?.begin(headers, span_name(method)))
 }
 
@@ -33,8 +34,8 @@ pub fn end(context: &mut RequestContext) {
     let status = context.response.status;
     span.set([KeyValue::new("http.response.status_code", i64::from(status))]);
     if status >= 500 {
-        let reason = context.response.headers.get(respond::REASON).filter(|_| context.answer.is_some());
-        let kind = reason.and_then(|it| it.to_str().ok()).map_or_else(|| status.to_string(), str::to_owned);
+        let reason = context.response.headers.text(respond::REASON).filter(|_| context.answer.is_some());
+        let kind = reason.map_or_else(|| status.to_string(), str::to_owned);
         span.fail(kind, "");
     }
     span.end();
@@ -42,7 +43,7 @@ pub fn end(context: &mut RequestContext) {
 }
 
 /// Begins the span of one try to reach the service.
-pub fn begin_try(context: &RequestContext, peer: SocketAddr, attempt: u16) -> Option<Span> {
+pub fn begin_try(context: &RequestContext, peer: SocketAddr, attempt: usize) -> Option<Span> {
     let method = &context.request.method;
     let mut span = context.trace.as_ref()?.step(Step::Upstream, || span_name(method).to_owned())?;
     span.set([
@@ -51,13 +52,13 @@ pub fn begin_try(context: &RequestContext, peer: SocketAddr, attempt: u16) -> Op
         KeyValue::new("server.port", i64::from(peer.port())),
     ]);
     if attempt > 0 {
-        span.set([KeyValue::new("http.request.resend_count", i64::from(attempt))]);
+        span.set([KeyValue::new("http.request.resend_count", attempt as i64)]);
     }
     Some(span)
 }
 
 /// Ends the span of a try with the status of the answer, or with why there is none.
-pub fn end_try(span: Option<Span>, outcome: Result<u16, (u16, &str)>) {
+pub fn end_try(span: Option<Span>, outcome: Result<u16, &Failure>) {
     let Some(mut span) = span else { return };
     match outcome {
         Ok(status) => {
@@ -66,14 +67,14 @@ pub fn end_try(span: Option<Span>, outcome: Result<u16, (u16, &str)>) {
                 span.fail(status.to_string(), "");
             }
         }
-        Err((504, message)) => span.fail("timeout", message.to_owned()),
-        Err((_, message)) => span.fail("connection", message.to_owned()),
+        Err(failure) if failure.status() == 504 => span.fail("timeout", failure.to_string()),
+        Err(failure) => span.fail("connection", failure.to_string()),
     }
 }
 
 fn request_attributes(context: &RequestContext) -> Vec<KeyValue> {
     let request = &context.request;
-    let path = request.target.split('?').next().unwrap_or_default();
+    let path = String::from_utf8_lossy(forwarded::path_of(&request.target)).into_owned();
     let version = match request.version {
         Version::HTTP_10 => "1.0",
         Version::HTTP_2 => "2",
@@ -82,20 +83,19 @@ fn request_attributes(context: &RequestContext) -> Vec<KeyValue> {
     let mut attributes = vec![
         KeyValue::new("http.request.method", method_name(&request.method)),
         KeyValue::new("url.scheme", context.scheme()),
-        KeyValue::new("url.path", path.to_owned()),
+        KeyValue::new("url.path", path),
         KeyValue::new("network.protocol.version", version),
         KeyValue::new("client.address", context.client.ip().to_string()),
         KeyValue::new("network.peer.address", context.connection.peer.ip().to_string()),
         KeyValue::new("polygate.request.id", context.request_id.clone()),
     ];
-    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
-    if let Some(host) = request.headers.get(HOST).and_then(text) {
-        let (name, port) = polygate_router::split_host_port(&host);
+    if let Some(host) = request.headers.text("Host") {
+        let (name, port) = polygate_router::split_host_port(host);
         attributes.push(KeyValue::new("server.address", name.to_owned()));
         attributes.extend(port.map(|port| KeyValue::new("server.port", i64::from(port))));
     }
-    let agent = request.headers.get(USER_AGENT).and_then(text);
-    attributes.extend(agent.map(|agent| KeyValue::new("user_agent.original", agent)));
+    let agent = request.headers.text("User-Agent");
+    attributes.extend(agent.map(|agent| KeyValue::new("user_agent.original", agent.to_owned())));
     attributes
 }
 

@@ -116,8 +116,13 @@ impl Wire {
         &mut self.output
     }
 
+    /// Bytes that are to be written.
+    pub fn queued(&self) -> usize {
+        self.output.len() - self.written
+    }
+
     pub fn has_output(&self) -> bool {
-        self.written < self.output.len()
+        self.queued() > 0
     }
 
     /// Writes some of the output; 0 when there is none.

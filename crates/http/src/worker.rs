@@ -1,18 +1,20 @@
 //! What one worker thread keeps between requests. Nothing here is shared, so nothing is locked.
 
 use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Cache};
 use polygate_chain::{Collected, RequestContext};
 use polygate_net::dns::Resolver;
 use polygate_telemetry::trace::Tracer;
-use polygate_telemetry::{LogFile, log};
+use polygate_telemetry::{LogBuffer, log};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::METRICS;
 use crate::upstream::Pool;
+use crate::{Gateway, METRICS};
 
 /// Log phases that wait or run at a time; more are dropped and counted.
 const LOG_QUEUE: usize = 16_384;
@@ -21,8 +23,10 @@ const LOG_RUNNING: usize = 1_024;
 pub struct Worker {
     pub(crate) resolver: Resolver,
     pub(crate) pool: RefCell<Pool>,
-    pub(crate) access_log: Option<Arc<LogFile>>,
+    pub(crate) access_log: Option<LogBuffer>,
     pub(crate) tracer: Option<Arc<Tracer>>,
+    gateway: RefCell<Cache<Arc<ArcSwap<Gateway>>, Arc<Gateway>>>,
+    random: RefCell<fastrand::Rng>,
     /// `None` once the worker drains.
     log_queue: RefCell<Option<Sender<LogJob>>>,
     log_runner: RefCell<LogRunner>,
@@ -40,8 +44,9 @@ enum LogRunner {
 impl Worker {
     /// `access_log` and `tracer` are `None` when they are switched off.
     pub fn new(
+        gateway: Arc<ArcSwap<Gateway>>,
         resolver: Resolver,
-        access_log: Option<Arc<LogFile>>,
+        access_log: Option<LogBuffer>,
         tracer: Option<Arc<Tracer>>,
     ) -> Rc<Self> {
         let (log_queue, log_jobs) = channel(LOG_QUEUE);
@@ -50,14 +55,29 @@ impl Worker {
             pool: RefCell::default(),
             access_log,
             tracer,
+            gateway: RefCell::new(Cache::new(gateway)),
+            random: RefCell::new(fastrand::Rng::new()),
             log_queue: RefCell::new(Some(log_queue)),
             log_runner: RefCell::new(LogRunner::Waiting(log_jobs)),
             next_connection: Cell::new(1),
         })
     }
 
+    /// The configuration in use; whoever begins something with it keeps it to the end.
+    pub(crate) fn gateway(&self) -> Arc<Gateway> {
+        self.gateway.borrow_mut().load().clone()
+    }
+
     pub(crate) fn connection_serial(&self) -> u64 {
         self.next_connection.replace(self.next_connection.get() + 1)
+    }
+
+    /// 32 lower-case hex digits that no other request has. They are no secret, so that they need not come from the
+    /// system.
+    pub(crate) fn request_id(&self) -> String {
+        let mut id = String::with_capacity(32);
+        let _ = write!(id, "{:032x}", self.random.borrow_mut().u128(..));
+        id
     }
 
     /// Has the `log` handlers run, detached from the request. The context is their snapshot.

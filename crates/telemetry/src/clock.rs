@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
 /// Time since the Unix epoch; zero when the clock stands before it.
 pub fn unix_now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
@@ -56,6 +58,26 @@ impl DateTime {
         fmt::from_fn(move |f| write!(f, "{day:02}/{month}/{year}:{hour:02}:{minute:02}:{second:02} +0000"))
     }
 
+    /// `Mon, 23 Nov 2026 09:00:00 GMT`, as HTTP has it.
+    pub fn http(self) -> impl fmt::Display {
+        let Self { year, month, day, hour, minute, second } = self;
+        let (month, weekday) = (MONTHS[usize::from(month - 1)], DAYS[usize::from(self.weekday())]);
+        fmt::from_fn(move |f| {
+            write!(f, "{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT")
+        })
+    }
+
+    /// 0 is Monday. After Sakamoto's method.
+    fn weekday(self) -> u8 {
+        const SHIFTS: [i64; 12] = [0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4];
+        let year = self.year - i64::from(self.month < 3);
+        let days = year + year / 4 - year / 100
+            + year / 400
+            + SHIFTS[usize::from(self.month - 1)]
+            + i64::from(self.day);
+        ((days + 6) % 7) as u8
+    }
+
     /// `2026-11-23T09:00:00+00:00`.
     pub fn iso8601(self) -> impl fmt::Display {
         let Self { year, month, day, hour, minute, second } = self;
@@ -89,6 +111,9 @@ mod tests {
         }
         let date = DateTime::from_unix(1_795_424_400);
         assert_eq!(date.common_log().to_string(), "23/Nov/2026:09:00:00 +0000");
+        assert_eq!(date.http().to_string(), "Mon, 23 Nov 2026 09:00:00 GMT");
+        assert_eq!(DateTime::from_unix(784_111_777).http().to_string(), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(DateTime::from_unix(951_782_399).http().to_string(), "Mon, 28 Feb 2000 23:59:59 GMT");
         assert_eq!(date.iso8601().to_string(), "2026-11-23T09:00:00+00:00");
     }
 }

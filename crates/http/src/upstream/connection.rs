@@ -1,8 +1,7 @@
 //! The upstream's end of an exchange: sending a request while its answer may already come.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -49,6 +48,22 @@ pub struct Answer {
     pub body: AnswerBody,
 }
 
+/// A try without an answer.
+pub struct Broken {
+    pub failure: Failure,
+    /// The peer closed the connection and had said nothing.
+    pub is_silent: bool,
+    /// Nothing of the request was sent.
+    pub is_unsent: bool,
+}
+
+impl Broken {
+    /// Before there was a connection.
+    pub fn unsent(failure: Failure) -> Self {
+        Self { failure, is_silent: false, is_unsent: true }
+    }
+}
+
 pub struct AnswerBody {
     connection: Connection,
     decoder: Decoder,
@@ -81,7 +96,12 @@ impl Connection {
         Self { wire, reading: Clock::new(), writing: Clock::new(), timeouts, served: served + 1 }
     }
 
-    /// Sends a request, whose head is in the wire's output, and reads the head of its answer. `interim` is shown
+    /// Where a request's head is put before [`Connection::exchange`].
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        self.wire.output()
+    }
+
+    /// Sends a request, whose head is in the output, and reads the head of its answer. `interim` is shown
     /// informational responses.
     pub async fn exchange(
         mut self,
@@ -89,7 +109,8 @@ impl Connection {
         is_head: bool,
         client: &Client,
         mut interim: impl FnMut(ResponseHead),
-    ) -> Result<Answer, (Failure, Upload)> {
+    ) -> Result<Answer, (Broken, Upload)> {
+        let (received, sent) = (self.wire.received(), self.wire.sent());
         let mut parser = ResponseParser::new(LIMITS);
         let head = poll_fn(|cx| self.poll_exchange(cx, &mut upload, &mut parser, client, &mut interim)).await;
         match head {
@@ -97,9 +118,15 @@ impl Connection {
                 self.reading.stop();
                 let decoder = Decoder::new(head.framing_for(is_head));
                 let keep_alive = head.keep_alive;
-                Ok(Answer { head, body: AnswerBody { connection: self, decoder, upload, ready: 0, keep_alive } })
+                Ok(Answer {
+                    head,
+                    body: AnswerBody { connection: self, decoder, upload, ready: 0, keep_alive },
+                })
             }
-            Err(failure) => Err((failure, upload)),
+            Err(failure) => {
+                let is_silent = failure.is_silent_end() && self.wire.received() == received;
+                Err((Broken { failure, is_silent, is_unsent: self.wire.sent() == sent }, upload))
+            }
         }
     }
 
@@ -210,10 +237,33 @@ impl AnswerBody {
         self.ready -= bytes;
     }
 
+    /// Reads the content to its end.
+    pub async fn collect(&mut self, client: &Client) -> Result<Vec<u8>, Failure> {
+        let mut whole = Vec::with_capacity(self.remaining().unwrap_or(0).min(1 << 20) as usize);
+        poll_fn(|cx| {
+            loop {
+                if self.poll_content(cx)?.is_pending() {
+                    ready!(client.poll_gone(cx));
+                    return Poll::Ready(Err(Failure::ClientLeft));
+                }
+                let content = self.content();
+                if content.is_empty() {
+                    return Poll::Ready(Ok(std::mem::take(&mut whole)));
+                }
+                whole.extend_from_slice(content);
+                let taken = content.len();
+                self.consume(taken);
+            }
+        })
+        .await
+    }
+
     /// The connection, if it can carry another request: this one was sent whole and its answer read whole.
     pub fn into_idle(self) -> Option<(Wire, u64)> {
         let Self { connection, upload, keep_alive, .. } = &self;
-        let is_clean = connection.wire.input().is_empty() && !connection.wire.has_output() && !connection.wire.has_ended();
+        let is_clean = connection.wire.input().is_empty()
+            && !connection.wire.has_output()
+            && !connection.wire.has_ended();
         let is_idle = self.is_done() && upload.is_finished() && *keep_alive && is_clean;
         is_idle.then_some((self.connection.wire, self.connection.served))
     }
@@ -223,25 +273,4 @@ impl AnswerBody {
 pub fn is_alive(wire: &mut Wire) -> bool {
     let mut cx = Context::from_waker(std::task::Waker::noop());
     wire.poll_fill(&mut cx, 1).is_pending()
-}
-
-/// Reads a body to its end.
-pub async fn collect(body: &mut AnswerBody, client: &Client) -> Result<Vec<u8>, Failure> {
-    let mut whole = Vec::with_capacity(body.remaining().unwrap_or(0).min(1 << 20) as usize);
-    let reading = poll_fn(|cx| {
-        loop {
-            if body.poll_content(cx)?.is_pending() {
-                ready!(client.poll_gone(cx));
-                return Poll::Ready(Err(Failure::ClientLeft));
-            }
-            let content = body.content();
-            if content.is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            whole.extend_from_slice(content);
-            body.consume(content.len());
-        }
-    });
-    pin!(reading).await?;
-    Ok(whole)
 }

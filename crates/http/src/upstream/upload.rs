@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use polygate_chain::body::SpooledFile;
-use polygate_chain::{BodyError, BodySource, HeldBody};
+use polygate_chain::{BodyError, BodySource, HeldBody, RequestBody};
 use polygate_http1::write;
 
 use crate::clock::Clock;
@@ -18,25 +18,40 @@ const TOGETHER: usize = 16 * 1024;
 const PIECE: usize = 64 * 1024;
 
 /// What is still to be sent behind a head.
+#[derive(Default)]
 pub struct Upload {
     source: Source,
+    /// The whole body, if it can be sent again.
+    held: Option<HeldBody>,
     /// Bytes of the body were taken from a source that gives them once.
     has_consumed: bool,
     progress: Progress,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Progress {
+    #[default]
     Sending,
     Sent,
     /// The upstream takes no more.
     Broken,
 }
 
+#[derive(Default)]
 enum Source {
-    Memory { bytes: Bytes, at: usize },
-    File { file: Arc<SpooledFile>, at: u64 },
-    Stream { source: Box<dyn BodySource>, is_chunked: bool },
+    Memory {
+        bytes: Bytes,
+        at: usize,
+    },
+    File {
+        file: Arc<SpooledFile>,
+        at: u64,
+    },
+    Stream {
+        source: Box<dyn BodySource>,
+        is_chunked: bool,
+    },
+    #[default]
     Ended,
 }
 
@@ -46,23 +61,19 @@ pub enum UploadError {
 }
 
 impl Upload {
-    /// A body that can be sent as often as need be.
-    pub fn held(body: &HeldBody) -> Self {
-        Self::new(match body {
-            HeldBody::Memory(bytes) if bytes.is_empty() => Source::Ended,
-            HeldBody::Memory(bytes) => Source::Memory { bytes: bytes.clone(), at: 0 },
-            HeldBody::File(file) => Source::File { file: file.clone(), at: 0 },
-        })
-    }
-
-    /// A body that is sent as it comes, chunked when its length is not known.
-    pub fn stream(source: Box<dyn BodySource>) -> Self {
-        let is_chunked = source.remaining().is_none();
-        Self::new(Source::Stream { source, is_chunked })
-    }
-
-    fn new(source: Source) -> Self {
-        Self { source, has_consumed: false, progress: Progress::Sending }
+    /// A body that was not read yet is sent as it comes, chunked when its length is not known; any other can be sent as
+    /// often as need be.
+    pub fn of(body: &mut RequestBody) -> Self {
+        match body.take_stream() {
+            Some(source) => {
+                let is_chunked = source.remaining().is_none();
+                Self { source: Source::Stream { source, is_chunked }, ..Self::default() }
+            }
+            None => {
+                let held = body.held().cloned();
+                Self { source: Source::of(held.as_ref()), held, ..Self::default() }
+            }
+        }
     }
 
     /// Everything was written.
@@ -76,13 +87,12 @@ impl Upload {
     }
 
     /// Begins again at the front, for another try; `false` when what was sent cannot be had again.
-    pub fn rewind(&mut self, body: Option<&HeldBody>) -> bool {
-        match body {
-            Some(body) => *self = Self::held(body),
-            None if self.has_consumed => return false,
-            None => self.progress = Progress::Sending,
+    pub fn rewind(&mut self) -> bool {
+        self.progress = Progress::Sending;
+        if self.held.is_some() {
+            self.source = Source::of(self.held.as_ref());
         }
-        true
+        !self.has_consumed
     }
 
     /// Writes the wire's output, then the body. `patience` is the longest pause between two writes; the time that the
@@ -110,7 +120,8 @@ impl Upload {
                     })
                 }
                 Source::File { file, at } if *at < file.len() => {
-                    fill_from_file(file, at, wire).map_err(|error| UploadError::Body(BodyError::Unkept(error.into())))?;
+                    fill_from_file(file, at, wire)
+                        .map_err(|error| UploadError::Body(BodyError::Unkept(error.into())))?;
                     continue;
                 }
                 Source::Stream { source, is_chunked } => {
@@ -146,6 +157,17 @@ impl Upload {
                     return Poll::Ready(Err(UploadError::TimedOut));
                 }
             }
+        }
+    }
+}
+
+impl Source {
+    fn of(body: Option<&HeldBody>) -> Self {
+        match body {
+            None => Self::Ended,
+            Some(HeldBody::Memory(bytes)) if bytes.is_empty() => Self::Ended,
+            Some(HeldBody::Memory(bytes)) => Self::Memory { bytes: bytes.clone(), at: 0 },
+            Some(HeldBody::File(file)) => Self::File { file: file.clone(), at: 0 },
         }
     }
 }

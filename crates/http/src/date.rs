@@ -1,0 +1,36 @@
+//! The time in texts that every request needs, made once a second.
+
+use std::cell::RefCell;
+
+use polygate_telemetry::clock::{self, DateTime};
+
+thread_local! {
+    static LATEST: RefCell<Texts> = const { RefCell::new(Texts { second: 0, http: String::new(), log: String::new() }) };
+}
+
+struct Texts {
+    second: u64,
+    http: String,
+    log: String,
+}
+
+/// Shows the current date as HTTP writes it (RFC 9110, section 5.6.7).
+pub fn now<T>(show: impl FnOnce(&str) -> T) -> T {
+    texts(|texts| show(&texts.http))
+}
+
+/// Shows it as access logs have it.
+pub fn log_now<T>(show: impl FnOnce(&str) -> T) -> T {
+    texts(|texts| show(&texts.log))
+}
+
+fn texts<T>(show: impl FnOnce(&Texts) -> T) -> T {
+    let second = clock::unix_now().as_secs();
+    LATEST.with_borrow_mut(|latest| {
+        if latest.second != second {
+            let time = DateTime::from_unix(second);
+            *latest = Texts { second, http: time.http().to_string(), log: time.common_log().to_string() };
+        }
+        show(latest)
+    })
+}

@@ -1,0 +1,55 @@
+//! The end of a request's way: the last step, whatever came before.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use polygate_telemetry::log;
+
+use crate::exchange::Way;
+use crate::relay::Unsent;
+use crate::server::After;
+use crate::{METRICS, access_log, tracing};
+
+/// Ends a way whose response was sent, or was not. Says what becomes of the connection.
+pub fn end(way: Way<'_>, head_length: u64, sent: Result<(), Unsent>) -> After {
+    let after = match &sent {
+        Ok(()) if way.keep_alive => After::KeepAlive,
+        Ok(()) => After::Linger,
+        Err(unsent) => {
+            let (client, id) = (way.context.client.ip(), &way.context.request_id);
+            log!(Info, "client {client}: response cut off: {unsent}, request_id: \"{id}\"");
+            if matches!(unsent, Unsent::Client(_) | Unsent::ClientLeft) {
+                METRICS.count_client_gone();
+            }
+            After::Close
+        }
+    };
+    finish(way, head_length);
+    after
+}
+
+/// Ends a way whose client has left before there was a response: 499 is only for the log.
+pub fn left(mut way: Way<'_>) -> After {
+    METRICS.count_client_gone();
+    way.context.response.status = 499;
+    finish(way, 0);
+    After::Close
+}
+
+fn finish(way: Way<'_>, head_length: u64) {
+    let Way { mut context, collected, downstream, worker, traffic_before, refused_line, .. } = way;
+    context.timings.log = Some(Instant::now());
+    let (received, sent) = downstream.client.traffic();
+    context.request.size = received.saturating_sub(traffic_before.0);
+    context.bytes_sent = sent.saturating_sub(traffic_before.1);
+    context.body_bytes_sent = context.bytes_sent.saturating_sub(head_length);
+    METRICS.count_response(context.response.status);
+    context.environment.node.statistics.requests_active.fetch_sub(1, Relaxed);
+    if let Some(log) = &worker.access_log {
+        log.append(|out| access_log::write(out, &context, refused_line.as_deref()));
+    }
+    tracing::end(&mut context);
+    if collected.wants_log() {
+        worker.enqueue_log(context, collected);
+    }
+}

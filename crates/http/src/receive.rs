@@ -1,0 +1,128 @@
+//! The first steps: a request's context, and what HTTP itself refuses.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use bytes::Bytes;
+use http::Method;
+use polygate_chain::context::Request;
+use polygate_chain::{RequestBody, RequestContext, forwarded};
+use polygate_http1::{Framing, Headers, RequestHead};
+use polygate_net::real_ip::RealIp;
+use polygate_router::path;
+use polygate_telemetry::log;
+
+use crate::client::ClientBody;
+use crate::exchange::{Early, Way};
+use crate::server::Downstream;
+use crate::{Gateway, tracing};
+
+/// The context of a request as it was received, and the body ready to be read.
+pub fn receive(head: RequestHead, serial: u64, downstream: &Downstream, gateway: Arc<Gateway>) -> Way<'_> {
+    if head.dropped > 0 {
+        let peer = downstream.connection.peer;
+        log!(Info, "client {peer}: {} header lines with invalid names left out", head.dropped);
+    }
+    let settings = &gateway.settings;
+    downstream.client.begin_body(head.framing, settings.client_max_body_size, head.expects_continue);
+    let body = match head.framing {
+        Framing::Length(0) => RequestBody::new(Bytes::new()),
+        _ => RequestBody::stream(Box::new(ClientBody(downstream.client.clone())), settings.spool.clone()),
+    };
+    let (received, sent) = downstream.client.traffic();
+    let traffic_before = (received - head.length as u64, sent);
+    let target = Bytes::from(head.target);
+    let request = Request {
+        method: head.method,
+        path: path::normalize(forwarded::path_of(&target)).into_owned(),
+        query: target.iter().position(|&byte| byte == b'?').map(|at| target.slice(at + 1..)),
+        target,
+        version: head.version,
+        headers: head.headers,
+        size: head.length as u64,
+        serial,
+    };
+    begin(request, body, head.keep_alive, traffic_before, downstream, gateway)
+}
+
+/// The way of a request, with what is known of it.
+pub fn begin(
+    request: Request,
+    body: RequestBody,
+    keep_alive: bool,
+    traffic_before: (u64, u64),
+    downstream: &Downstream,
+    gateway: Arc<Gateway>,
+) -> Way<'_> {
+    let worker = &downstream.worker;
+    let client = client_address(&request.headers, downstream, &gateway);
+    let statistics = &gateway.environment.node.statistics;
+    statistics.requests_total.fetch_add(1, Relaxed);
+    statistics.requests_active.fetch_add(1, Relaxed);
+    let trace = tracing::begin(worker, &request.method, &request.headers);
+    let mut context = Box::new(RequestContext::new(
+        gateway.environment.clone(),
+        downstream.connection.clone(),
+        client,
+        worker.request_id(),
+        request,
+        body,
+    ));
+    context.trace = trace;
+    // Until others are chosen: whoever ends the request before that has these log it.
+    let collected = gateway.plan.collect_globals();
+    Way {
+        context,
+        collected,
+        downstream,
+        worker,
+        gateway,
+        keep_alive,
+        traffic_before,
+        reason: Default::default(),
+        refused_line: None,
+    }
+}
+
+/// The client's address; port 0 when a header named it without one.
+fn client_address(headers: &Headers, downstream: &Downstream, gateway: &Gateway) -> SocketAddr {
+    let settings = &gateway.settings;
+    let real_ip = RealIp {
+        trusted: gateway.environment.trusted_ips.ranges(),
+        header: &settings.real_ip_header,
+        recursive: settings.real_ip_recursive,
+    };
+    let values = headers.get_all(real_ip.header().unwrap_or_default());
+    let client = real_ip.client(&downstream.peer, values).address;
+    SocketAddr::new(client.ip, client.port.unwrap_or(0))
+}
+
+/// What no plugin gets to see: requests that HTTP itself refuses, and those that nothing here can serve.
+pub fn check(way: &mut Way<'_>) -> Result<(), Early> {
+    let context = &way.context;
+    let request = &context.request;
+    let limit = way.gateway.settings.client_max_body_size;
+    let length = context.request_body.length();
+    let refusal = if let Err(fault) = path::check(forwarded::path_of(&request.target)) {
+        (400, fault.to_string())
+    } else if request.method == Method::TRACE || request.method == Method::CONNECT {
+        (405, format!("{} is not served", request.method))
+    } else if limit > 0 && length.is_some_and(|length| length > limit) {
+        (413, "the request body is larger than client_max_body_size".to_owned())
+    } else if asks_for_another_protocol(&request.headers) {
+        (501, "upgrades to other protocols are not served yet".to_owned())
+    } else {
+        return Ok(());
+    };
+    let (status, why) = refusal;
+    let id = &context.request_id;
+    log!(Info, "client {}: refused with {status}: {why}, request_id: \"{id}\"", context.client.ip());
+    Err(way.refuse(status))
+}
+
+/// A WebSocket or the like, which must not become a plain request. Offers that a server may ignore are let pass, as
+/// the reference does.
+fn asks_for_another_protocol(headers: &Headers) -> bool {
+    headers.lists("Connection", "upgrade") && headers.lists("Upgrade", "websocket")
+}

@@ -1,0 +1,69 @@
+//! Heads that are refused: they get an error page, and are logged and counted as requests.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Version};
+use polygate_chain::RequestBody;
+use polygate_chain::context::Request;
+use polygate_http1::{Headers, Refused};
+use polygate_telemetry::log;
+
+use crate::server::{After, Downstream};
+use crate::{Gateway, METRICS, receive};
+
+/// Answers a head that breaks a rule. The connection ends then, as nobody knows where the next request begins.
+pub async fn of_head(refused: Refused, serial: u64, downstream: &Downstream, gateway: Arc<Gateway>) -> After {
+    let fault = refused.fault;
+    log!(
+        Notice,
+        "client {}: refused a request: {fault} ({})",
+        downstream.connection.peer,
+        fault.rule().source
+    );
+    METRICS.count_refused(fault.label());
+    let request = Request {
+        method: refused.method.unwrap_or_default(),
+        path: "/".into(),
+        query: None,
+        target: refused.target.into(),
+        version: refused.version,
+        headers: refused.headers,
+        size: refused.length as u64,
+        serial,
+    };
+    answer(fault.status(), request, refused.line, downstream, gateway).await
+}
+
+/// Answers a head that did not come in time.
+pub async fn of_late_head(serial: u64, downstream: &Downstream, gateway: Arc<Gateway>) -> After {
+    log!(Info, "client {}: no whole head within client_header_timeout", downstream.connection.peer);
+    METRICS.count_refused("head_timeout");
+    let request = Request {
+        method: Method::GET,
+        path: "/".into(),
+        query: None,
+        target: Bytes::new(),
+        version: Version::HTTP_11,
+        headers: Headers::new(),
+        size: 0,
+        serial,
+    };
+    answer(408, request, Vec::new(), downstream, gateway).await
+}
+
+async fn answer(
+    status: u16,
+    request: Request,
+    line: Vec<u8>,
+    downstream: &Downstream,
+    gateway: Arc<Gateway>,
+) -> After {
+    let traffic = downstream.client.traffic();
+    let mut way =
+        receive::begin(request, RequestBody::new(Bytes::new()), false, traffic, downstream, gateway);
+    way.refused_line = Some(line);
+    way.refuse(status);
+    let content = way.answer();
+    way.finish(content).await
+}

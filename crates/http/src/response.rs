@@ -1,0 +1,239 @@
+//! The response's head: from the upstream's, or the gateway's own, to what the client gets.
+
+use std::time::Duration;
+
+use http::Version;
+use polygate_chain::context::ServiceResponse;
+use polygate_chain::{Head, RequestContext};
+use polygate_http1::{Headers, items, write};
+
+use crate::exchange::{Content, Way};
+use crate::upstream::{Exchanged, Reply};
+use crate::{SERVER_TOKEN, date};
+
+/// Of these a response has one. The upstream's first line wins over its others, and over what a plugin set before
+/// proxying.
+const SINGLE: [&str; 8] = [
+    "Content-Type",
+    "Content-Length",
+    "Content-Encoding",
+    "Date",
+    "ETag",
+    "Last-Modified",
+    "Location",
+    "Server",
+];
+
+/// What an upstream says of its own connection, and what nginx takes as its instructions. Trailers are not sent on, so
+/// nothing announces them.
+const OF_UPSTREAM: [&str; 7] =
+    ["Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade", "Trailer", "X-Accel-"];
+
+/// Types that nginx, and so the reference, gives a charset.
+const CHARSET_TYPES: [&str; 6] = [
+    "text/html",
+    "text/xml",
+    "text/plain",
+    "text/vnd.wap.wml",
+    "application/javascript",
+    "application/rss+xml",
+];
+
+/// How the body behind the head is delimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFraming {
+    /// There is none.
+    None,
+    /// As it is: a length was named, or the connection ends with it.
+    Plain,
+    Chunked,
+}
+
+/// Makes the upstream's head the response's, with what plugins set before.
+pub fn take_head(way: &mut Way<'_>, reply: Reply, is_buffered: bool) -> Box<Exchanged> {
+    let context = &mut *way.context;
+    let head = reply.head;
+    // Handlers of these phases can ask for what the upstream said.
+    let is_shown = is_buffered || way.collected.wants_log();
+    let shown = if is_shown { head.headers.clone() } else { Headers::new() };
+    context.service_response = Some(ServiceResponse { status: head.status, headers: shown, body: None });
+    let mut headers = head.headers;
+    clean(&mut headers);
+    let preset = std::mem::replace(&mut context.response, Head { status: head.status, headers });
+    merge_preset(&mut context.response.headers, &preset.headers, is_buffered);
+    way.reason = (head.status, head.reason);
+    Box::new(reply.exchanged)
+}
+
+fn clean(headers: &mut Headers) {
+    let listed: Vec<Vec<u8>> = headers
+        .get_all("Connection")
+        .flat_map(items)
+        .filter(|item| {
+            !["close", "keep-alive", "upgrade"].iter().any(|it| it.as_bytes().eq_ignore_ascii_case(item))
+        })
+        .map(<[u8]>::to_vec)
+        .collect();
+    let mut seen = 0_u16;
+    headers.retain(|name, _| {
+        if OF_UPSTREAM.iter().any(|own| own.eq_ignore_ascii_case(name))
+            || name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("X-Accel-"))
+            || listed.iter().any(|item| item.eq_ignore_ascii_case(name.as_bytes()))
+        {
+            return false;
+        }
+        let Some(at) = SINGLE.iter().position(|single| single.eq_ignore_ascii_case(name)) else {
+            return true;
+        };
+        let is_first = seen & 1 << at == 0;
+        seen |= 1 << at;
+        is_first
+    });
+}
+
+/// Adds the headers that plugins set before proxying. In a buffered response the upstream's value takes their place;
+/// otherwise both are sent, except for headers that there is only one of. A length is never the plugin's, as the body
+/// is not.
+fn merge_preset(headers: &mut Headers, preset: &Headers, is_buffered: bool) {
+    if preset.is_empty() {
+        return;
+    }
+    let is_single = |name: &str| SINGLE.iter().any(|single| single.eq_ignore_ascii_case(name));
+    let taken: Vec<bool> =
+        preset.iter().map(|(name, _)| headers.contains(name) && (is_buffered || is_single(name))).collect();
+    for ((name, value), is_taken) in preset.iter().zip(taken) {
+        if !is_taken && !name.eq_ignore_ascii_case("Content-Length") {
+            headers.append(name, value);
+        }
+    }
+}
+
+/// Completes the head, decides what becomes of the connection, and queues the head for the client. After this the
+/// context's response is what was sent.
+///
+/// Also answers the length of the head, in bytes.
+pub fn finish_head(way: &mut Way<'_>, content: &Content) -> (BodyFraming, u64) {
+    let framing = frame(way, content);
+    own_lines(way);
+    let response = &way.context.response;
+    let reason: &[u8] = if way.reason.0 == response.status { &way.reason.1 } else { b"" };
+    let mut length = 0;
+    way.downstream.client.queue(|out| {
+        let start = out.len();
+        write::status_line(out, Version::HTTP_11, response.status, reason);
+        response.headers.write_to(out);
+        out.extend_from_slice(b"\r\n");
+        length = out.len() - start;
+    });
+    (framing, length as u64)
+}
+
+/// The lines that delimit the body and say what becomes of the connection. The length is that of the body, whatever
+/// plugins said.
+fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
+    let context = &mut *way.context;
+    let headers = &mut context.response.headers;
+    let length = match content {
+        Content::Bytes(body) => Some(body.len() as u64),
+        Content::Upstream(exchanged) => exchanged.body.remaining(),
+    };
+    // These tell of a body that is not there: a length that goes with none stays.
+    let is_told = context.head_only || context.response.status == 304;
+    let framing = match length {
+        // No body and no length (RFC 9110, section 8.6).
+        _ if context.response.status == 204 => {
+            headers.remove("Content-Length");
+            BodyFraming::None
+        }
+        Some(0) if is_told => BodyFraming::None,
+        Some(length) => {
+            headers.insert("Content-Length", length.to_string());
+            if is_told { BodyFraming::None } else { BodyFraming::Plain }
+        }
+        None if is_told => BodyFraming::None,
+        None if context.request.version == Version::HTTP_10 => {
+            way.keep_alive = false;
+            BodyFraming::Plain
+        }
+        None => {
+            headers.insert("Transfer-Encoding", "chunked");
+            BodyFraming::Chunked
+        }
+    };
+    let settings = &way.gateway.settings;
+    way.keep_alive &= !way.downstream.is_stopping()
+        && !settings.keepalive_timeout.is_zero()
+        && context.request.serial < settings.keepalive_requests
+        && !way.downstream.client.waits_for_leave();
+    if !headers.contains("Connection") || !way.keep_alive {
+        headers.insert("Connection", if way.keep_alive { "keep-alive" } else { "close" });
+    }
+    framing
+}
+
+/// The gateway's own lines, last of all: plugins cannot change them.
+fn own_lines(way: &mut Way<'_>) {
+    let context = &mut *way.context;
+    let settings = &way.gateway.settings;
+    let tokens = settings.response_tokens;
+    let timings = context.timings;
+    let is_upstreams = context.answer.is_none();
+    let ms = |duration: Duration| duration.as_millis().to_string();
+    let headers = &mut context.response.headers;
+    if is_upstreams {
+        add_charset(headers, settings.charset.as_deref());
+    }
+    if !headers.contains("Date") {
+        date::now(|date| headers.append("Date", date));
+    }
+    if !is_upstreams && tokens.response_latency && !context.proxied {
+        headers.append("X-Kong-Response-Latency", ms(timings.elapsed()));
+    }
+    match (is_upstreams, tokens.server) {
+        (true, true) if headers.contains("Server") => {}
+        (_, true) => headers.insert("Server", SERVER_TOKEN),
+        (true, false) => {}
+        (false, false) => drop(headers.remove("Server")),
+    }
+    if context.proxied {
+        if let Some(latency) = timings.upstream.duration().filter(|_| tokens.upstream_latency) {
+            headers.insert("X-Kong-Upstream-Latency", ms(latency));
+        }
+        if let Some(latency) = timings.until_proxied().filter(|_| tokens.proxy_latency) {
+            headers.insert("X-Kong-Proxy-Latency", ms(latency));
+        }
+        if tokens.via {
+            add_via(headers, is_upstreams);
+        }
+    }
+    if tokens.upstream_status && context.proxied {
+        let status = upstream_status(context);
+        context.response.headers.insert("X-Kong-Upstream-Status", status.to_string());
+    }
+    if tokens.request_id {
+        context.response.headers.insert("X-Kong-Request-Id", &context.request_id);
+    }
+}
+
+/// Continues the upstream's `Via`; an answer that is not the upstream's begins anew.
+fn add_via(headers: &mut Headers, is_upstreams: bool) {
+    let own = format!("1.1 {SERVER_TOKEN}");
+    let before: Vec<&[u8]> = headers.get_all("Via").filter(|_| is_upstreams).collect();
+    let via = [before.as_slice(), &[own.as_bytes()]].concat().join(&b", "[..]);
+    headers.insert("Via", via);
+}
+
+/// The status that the last try stands for.
+fn upstream_status(context: &RequestContext) -> u16 {
+    let failed = || context.tries.last()?.failure.map(|(_, status)| status);
+    context.service_response.as_ref().map(|response| response.status).or_else(failed).unwrap_or(502)
+}
+
+fn add_charset(headers: &mut Headers, charset: Option<&str>) {
+    let Some(charset) = charset else { return };
+    let Some(current) = headers.text("Content-Type") else { return };
+    if CHARSET_TYPES.contains(&current) {
+        let value = format!("{current}; charset={charset}");
+        headers.insert("Content-Type", value);
+    }
+}

@@ -1,0 +1,107 @@
+//! The step that finds the route, and what follows from it before plugins see the request.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use polygate_chain::context::{Captures, Matched};
+use polygate_chain::{Answer, RequestContext, Source, forwarded};
+use polygate_model::Protocol;
+use polygate_router::{Query, path};
+
+use crate::exchange::{Early, Way};
+use crate::{Gateway, respond};
+
+/// Finds the route and computes what is fixed with it: the way so far, and where the request goes.
+pub fn route(way: &mut Way<'_>) -> Result<(), Early> {
+    let context = &mut *way.context;
+    let Some(matched) = find(context, &way.gateway) else {
+        respond::decide(context, Source::Exit, 404, "no Route matched with those values");
+        return Err(Early::Answered);
+    };
+    context.upstream.path = Some(upstream_path(&matched, &context.request.path));
+    context.upstream.scheme =
+        matched.service.as_ref().map(|service| Cow::Borrowed(service.protocol.as_str()));
+    context.matched = Some(matched);
+    context.forwarded = Some(forwarded::lines(context));
+    debug_headers(context, &way.gateway);
+    require_https(context)
+}
+
+fn find(context: &RequestContext, gateway: &Gateway) -> Option<Matched> {
+    let request = &context.request;
+    let local = context.connection.local;
+    let found = gateway.router.select(&Query {
+        method: request.method.as_str(),
+        host: context
+            .upstream
+            .host_header
+            .as_deref()
+            .or_else(|| request.headers.text("Host"))
+            .unwrap_or_default(),
+        path: &request.path,
+        headers: &request.headers,
+        is_tls: context.connection.tls.is_some(),
+        sni: context.connection.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
+        source: Some(context.client),
+        destination: Some(SocketAddr::new(local.ip(), context.environment.outside_port(local.port()))),
+    })?;
+    let captures = found.captures.map(|it| Captures { unnamed: it.unnamed, named: it.named });
+    Some(Matched {
+        route: found.route,
+        service: found.service,
+        prefix: found.matched_prefix.as_deref().unwrap_or_default().to_owned(),
+        captures: captures.unwrap_or_default(),
+    })
+}
+
+/// What goes upstream as the path, unless a plugin says otherwise.
+fn upstream_path(matched: &Matched, path: &str) -> String {
+    let base = matched.service.as_ref().and_then(|service| service.path.as_deref());
+    let prefix = (!matched.prefix.is_empty()).then_some(matched.prefix.as_str());
+    let path = path::upstream_path(base, &matched.route, path, prefix);
+    match path::encode_for_upstream(&path) {
+        Cow::Borrowed(_) => path,
+        Cow::Owned(encoded) => encoded,
+    }
+}
+
+/// `Kong-Route-Id` and its like, for those who ask when `allow_debug_header` is on.
+fn debug_headers(context: &mut RequestContext, gateway: &Gateway) {
+    let Some(matched) = &context.matched else { return };
+    if !gateway.settings.debug_header || !context.request.headers.contains("Kong-Debug") {
+        return;
+    }
+    let (route, service) = (&matched.route, matched.service.as_ref());
+    for (name, value) in [
+        ("Kong-Route-Id", Some(route.id.to_string())),
+        ("Kong-Route-Name", route.name.clone()),
+        ("Kong-Service-Id", service.map(|service| service.id.to_string())),
+        ("Kong-Service-Name", service.and_then(|service| service.name.clone())),
+    ] {
+        context.response.headers.extend(value.map(|value| (name, value)));
+    }
+}
+
+/// A route for https only answers plain requests with 426 or a redirect.
+fn require_https(context: &mut RequestContext) -> Result<(), Early> {
+    let Some(route) = context.route() else { return Ok(()) };
+    let https_only = route.protocols.contains(&Protocol::Https) && !route.protocols.contains(&Protocol::Http);
+    if !https_only || forwarded::scheme(context) == "https" {
+        return Ok(());
+    }
+    let status = route.https_redirect_status_code;
+    if status == 426 {
+        respond::decide(context, Source::Exit, 426, "Please use HTTPS protocol");
+        context.response.headers.insert("Connection", "Upgrade");
+        context.response.headers.insert("Upgrade", "TLS/1.2, HTTP/1.1");
+    } else {
+        let location =
+            [b"https://", forwarded::host_and_port(context).as_bytes(), &context.request.target].concat();
+        context.response.headers.insert("Location", location);
+        context.response.headers.insert("Content-Length", "0");
+        context.response.status = status;
+        context.answer = Some(Answer { source: Source::Exit, body: Bytes::new() });
+    }
+    Err(Early::Answered)
+}

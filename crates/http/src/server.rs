@@ -1,0 +1,184 @@
+//! Connections of clients: where they come from, and the requests on each.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use polygate_chain::{Connection, Node};
+use polygate_http1::Limits;
+use polygate_net::accept::{self, Stop};
+use polygate_net::proxy_protocol::{self, Addresses};
+use polygate_net::real_ip::Peer;
+use polygate_telemetry::log;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::client::{Client, ClientTimeouts, Received};
+use crate::{HttpSettings, Worker, exchange, refusal};
+
+/// How long a connection may take for its PROXY header.
+const PROXY_HEADER: Duration = Duration::from_secs(30);
+/// What is read of a body that nobody wants, so that the connection can go on.
+const MOST_DISCARDED: u64 = 64 * 1024 * 1024;
+const DISCARDING: Duration = Duration::from_secs(30);
+/// How long a client may go on sending after the last response.
+const LINGERING: Duration = Duration::from_secs(5);
+
+/// One client connection, for the requests on it.
+pub struct Downstream {
+    pub client: Rc<Client>,
+    pub connection: Arc<Connection>,
+    pub peer: Peer,
+    pub worker: Rc<Worker>,
+    pub stop: watch::Receiver<Stop>,
+}
+
+/// What becomes of the connection after a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// Another request may come.
+    KeepAlive,
+    /// The client was told that none will be answered, and may still be sending.
+    Linger,
+    /// Nobody is there.
+    Close,
+}
+
+/// Accepts connections until `stop` says otherwise; returns when the last connection is done, or at
+/// once on [`Stop::Fast`]. Runs inside a `LocalSet`.
+pub async fn serve(
+    listener: std::net::TcpListener,
+    has_proxy_header: bool,
+    worker: Rc<Worker>,
+    stop: watch::Receiver<Stop>,
+) {
+    worker.start_log_runner();
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return log!(Emerg, "listener is unusable: {error}"),
+    };
+    let paused = |error: &std::io::Error| log!(Crit, "accept failed, waiting: {error}");
+    let connection = |stream, peer| open(stream, peer, has_proxy_header, worker.clone(), stop.clone());
+    accept::serve(listener, stop.clone(), paused, connection).await;
+}
+
+/// Counts a connection as active while it lives.
+struct Active(Arc<Node>);
+
+impl Active {
+    fn new(node: Arc<Node>) -> Self {
+        node.statistics.connections_accepted.fetch_add(1, Relaxed);
+        node.statistics.connections_active.fetch_add(1, Relaxed);
+        Self(node)
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.statistics.connections_active.fetch_sub(1, Relaxed);
+    }
+}
+
+async fn open(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    has_proxy_header: bool,
+    worker: Rc<Worker>,
+    stop: watch::Receiver<Stop>,
+) {
+    let gateway = worker.gateway();
+    let _active = Active::new(gateway.environment.node.clone());
+    let Ok(local) = stream.local_addr() else { return };
+    let (told, unread) = match has_proxy_header {
+        true => match proxy_header(&mut stream, address, stop.clone()).await {
+            Some(header) => header,
+            None => return,
+        },
+        false => (None, Vec::new()),
+    };
+    let peer = Peer::new(address, local, told);
+    let serial = worker.connection_serial();
+    let connection = Arc::new(Connection { peer: peer.socket(), local: peer.local(), tls: None, serial });
+    let client = Client::new(Box::new(stream), unread, timeouts(&gateway.settings));
+    drop(gateway);
+    Downstream { client, connection, peer, worker, stop }.serve().await;
+}
+
+/// What the PROXY header says, and what was read behind it; `None` ends the connection.
+async fn proxy_header(
+    stream: &mut TcpStream,
+    peer: SocketAddr,
+    mut stop: watch::Receiver<Stop>,
+) -> Option<(Option<Addresses>, Vec<u8>)> {
+    let read = tokio::select! {
+        read = proxy_protocol::read_header(stream, PROXY_HEADER) => read,
+        _ = stop.wait_for(|stop| *stop != Stop::Running) => return None,
+    };
+    match read {
+        Ok((header, unread)) => Some((header.addresses, unread)),
+        Err(proxy_protocol::ReadError::Closed) => None,
+        Err(error) => {
+            log!(Error, "client {peer}: {error}");
+            None
+        }
+    }
+}
+
+pub fn timeouts(settings: &HttpSettings) -> ClientTimeouts {
+    ClientTimeouts {
+        head: settings.client_header_timeout,
+        body: settings.client_body_timeout,
+        send: settings.client_send_timeout,
+    }
+}
+
+impl Downstream {
+    /// Serves requests one after the other, until the connection ends. While none is under way a graceful stop ends it.
+    pub async fn serve(self) {
+        let mut stop = self.stop.clone();
+        let mut stopped = std::pin::pin!(stop.wait_for(|stop| *stop != Stop::Running));
+        for serial in 1.. {
+            let gateway = self.worker.gateway();
+            let settings = &gateway.settings;
+            let idle = if serial == 1 { settings.client_header_timeout } else { settings.keepalive_timeout };
+            let received = tokio::select! {
+                biased;
+                received = self.client.read_head(limits(settings), idle, timeouts(settings)) => received,
+                _ = stopped.as_mut() => return,
+            };
+            // The configuration may have changed while the connection lay idle.
+            drop(gateway);
+            let gateway = self.worker.gateway();
+            let after = match received {
+                Received::Request(head) => exchange::run(head, serial, &self, gateway).await,
+                Received::Refused(refused) => refusal::of_head(*refused, serial, &self, gateway).await,
+                Received::TimedOut => refusal::of_late_head(serial, &self, gateway).await,
+                Received::BrokenOff => {
+                    log!(
+                        Info,
+                        "client {} closed the connection in the middle of a head",
+                        self.connection.peer
+                    );
+                    return;
+                }
+                Received::Nothing => return,
+            };
+            match after {
+                After::KeepAlive if self.client.discard_body(MOST_DISCARDED, DISCARDING).await => {}
+                After::KeepAlive | After::Linger => return self.client.close(LINGERING).await,
+                After::Close => return,
+            }
+        }
+    }
+
+    /// Whether the gateway takes no further requests.
+    pub fn is_stopping(&self) -> bool {
+        *self.stop.borrow() != Stop::Running
+    }
+}
+
+fn limits(settings: &HttpSettings) -> Limits {
+    Limits { line: settings.header_line_limit, head: settings.header_limit }
+}

@@ -1,0 +1,163 @@
+//! The head of a request as it goes upstream.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::{Bytes, BytesMut};
+use http::Method;
+use polygate_chain::{RequestContext, forwarded};
+use polygate_http1::{Headers, items, write};
+
+/// Bytes of a request line's target; servers take no longer ones.
+const LONGEST_TARGET: usize = 64 * 1024;
+
+/// The gateway's own lines, and those that concern one connection (RFC 9110, section 7.6.1). The reference answers
+/// `Expect` itself, drops `Proxy` (it becomes `HTTP_PROXY` in CGI programs) and sends no trailers.
+const OWN: [&str; 21] = [
+    "Host",
+    "Connection",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "Proxy",
+    "Upgrade",
+    "Expect",
+    "TE",
+    "Trailer",
+    "HTTP2-Settings",
+    forwarded::VIA,
+    forwarded::FOR,
+    forwarded::PROTO,
+    forwarded::HOST,
+    forwarded::PORT,
+    forwarded::PATH,
+    forwarded::PREFIX,
+    forwarded::REAL_IP,
+    "X-Kong-Request-Id",
+];
+
+/// How the body behind a head is delimited.
+#[derive(Debug, Clone, Copy)]
+pub enum BodyFraming {
+    None,
+    Length(u64),
+    Chunked,
+}
+
+/// Path and query as they go upstream; `None` when that is too long.
+pub fn target(context: &RequestContext) -> Option<Bytes> {
+    let path = context.upstream.path.as_deref().unwrap_or("/");
+    let query = context.request.query.as_deref();
+    let length = path.len() + query.map_or(0, |query| query.len() + 1);
+    if length > LONGEST_TARGET {
+        return None;
+    }
+    let mut target = BytesMut::with_capacity(length);
+    target.extend_from_slice(path.as_bytes());
+    if let Some(query) = query {
+        target.extend_from_slice(b"?");
+        target.extend_from_slice(query);
+    }
+    Some(target.freeze())
+}
+
+/// How the body of this request is delimited: by its own length, whatever a plugin or the client said of it, since an
+/// upstream that believes another one takes the rest of the body for the next request.
+pub fn framing(context: &RequestContext) -> BodyFraming {
+    match context.request_body.length() {
+        None => BodyFraming::Chunked,
+        Some(0) => {
+            let announced = ["Content-Length", "Transfer-Encoding"];
+            match announced.iter().any(|name| context.request.headers.contains(name)) {
+                true => BodyFraming::Length(0),
+                false => BodyFraming::None,
+            }
+        }
+        Some(length) => BodyFraming::Length(length),
+    }
+}
+
+/// Writes the head, in the order in which the reference has the lines. `trace` are those of the trace context.
+pub fn write(
+    out: &mut Vec<u8>,
+    context: &RequestContext,
+    target: &[u8],
+    host: &str,
+    body: BodyFraming,
+    trace: &Headers,
+    with_request_id: bool,
+) {
+    let headers = &context.request.headers;
+    write::request_line(out, &context.request.method, target);
+    if headers.lists("TE", "trailers") {
+        write::line(out, "TE", b"trailers");
+    }
+    if let Some(lines) = &context.forwarded
+        && let Some(via) = lines.get(forwarded::VIA)
+    {
+        write::line(out, forwarded::VIA, via);
+    }
+    write::line(out, "Host", host.as_bytes());
+    write::line(out, "Connection", b"keep-alive");
+    if let Some(lines) = &context.forwarded {
+        for (name, value) in lines.iter().filter(|(name, _)| *name != forwarded::VIA) {
+            write::line(out, name, value);
+        }
+    }
+    if with_request_id {
+        write::line(out, "X-Kong-Request-Id", context.request_id.as_bytes());
+    }
+    match body {
+        BodyFraming::None => {}
+        BodyFraming::Length(length) => {
+            out.extend_from_slice(b"Content-Length: ");
+            write::number(out, length);
+            out.extend_from_slice(b"\r\n");
+        }
+        BodyFraming::Chunked => write::line(out, "Transfer-Encoding", b"chunked"),
+    }
+    for (name, value) in headers.iter() {
+        if !is_left_out(name, headers) && !trace.contains(name) {
+            write::line(out, name, value);
+        }
+    }
+    trace.write_to(out);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn is_left_out(name: &str, headers: &Headers) -> bool {
+    OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) || is_named_by_connection(name, headers)
+}
+
+/// What the client's `Connection` lists is meant for the gateway alone (RFC 9110, section 7.6.1).
+fn is_named_by_connection(name: &str, headers: &Headers) -> bool {
+    headers.get_all("Connection").flat_map(items).any(|item| item.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// `Host` for the upstream. The port is named unless it is the scheme's own.
+pub fn host(context: &RequestContext, peer_name: Option<&str>, peer: SocketAddr) -> String {
+    if let Some(host) = &context.upstream.host_header {
+        return host.clone();
+    }
+    if let Some((host, _)) = &context.upstream.target {
+        return host.clone();
+    }
+    let preserves = context.route().is_some_and(|route| route.preserve_host);
+    if let Some(given) = context.request.headers.text("Host").filter(|host| preserves && !host.is_empty()) {
+        return given.to_owned();
+    }
+    let (host, port) = match (peer_name, context.service()) {
+        (Some(name), _) => (name, peer.port()),
+        (None, Some(service)) => (service.host.as_str(), service.port),
+        (None, None) => ("", 80),
+    };
+    let is_tls = context.upstream.scheme.as_deref().is_some_and(|scheme| scheme.ends_with('s'));
+    let brackets = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6());
+    let host = if brackets { format!("[{host}]") } else { host.to_owned() };
+    if port == if is_tls { 443 } else { 80 } { host } else { format!("{host}:{port}") }
+}
+
+/// Methods that may be repeated although something of the request was sent (gateway.md, section 6.3).
+pub fn is_idempotent(method: &Method) -> bool {
+    !matches!(method.as_str(), "POST" | "LOCK" | "PATCH")
+}

@@ -1,0 +1,240 @@
+//! The tries of one request.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use polygate_balancer::Outcome;
+use polygate_chain::RequestContext;
+use polygate_chain::context::{SentRequest, Try};
+use polygate_http1::{Headers, ResponseHead, write};
+use polygate_telemetry::{clock, log};
+
+use crate::client::Client;
+use crate::exchange::Way;
+use crate::failure::{Blame, Condition, Failure};
+use crate::upstream::Exchanged;
+use crate::upstream::connection::{Answer, Broken, Connection, UpstreamTimeouts};
+use crate::upstream::head::{self, BodyFraming};
+use crate::upstream::peers::{Peer, Peers};
+use crate::upstream::pool::{PoolLimits, Target};
+use crate::upstream::upload::Upload;
+use crate::{HttpSettings, Worker, buffers, tracing};
+
+/// The upstream's answer.
+pub struct Reply {
+    pub head: ResponseHead,
+    pub exchanged: Exchanged,
+}
+
+/// Sends the request, trying other peers as often as the service says.
+pub async fn send(way: &mut Way<'_>) -> Result<Reply, Failure> {
+    let context = &mut *way.context;
+    let settings = &way.gateway.settings;
+    refuse_tls(context)?;
+    context.timings.balancer.begin();
+    let peers = Peers::find(context, way.worker, &way.gateway).await?;
+    let retries = context.upstream.retries.or(context.service().map(|service| service.retries)).unwrap_or(5);
+    let mut tries = Tries {
+        target: head::target(context).ok_or(Failure::TargetTooLong)?,
+        framing: head::framing(context),
+        upload: Upload::of(&mut context.request_body),
+        timeouts: timeouts(context),
+        left: retries,
+        tried: Vec::new(),
+        worker: way.worker,
+        settings,
+        client: &way.downstream.client,
+    };
+    loop {
+        let begun = Instant::now();
+        let peer = peers.choose(&tries.tried, tries.tried.len())?;
+        tries.note(context, &peer, begun);
+        let outcome = tries.run(context, &peer).await;
+        peers.report(
+            peer.pick.as_ref(),
+            match &outcome {
+                Ok(answer) => Some(Outcome::Status(answer.head.status)),
+                Err(broken) => broken.failure.outcome(),
+            },
+            begun,
+        );
+        let again = tries.again(context, &outcome);
+        if let Some(last) = context.tries.last_mut() {
+            last.failure = match &outcome {
+                Ok(answer) if again => Some(("failed", answer.head.status)),
+                Err(broken) if broken.failure.blame() == Blame::Upstream => {
+                    Some(("failed", broken.failure.status()))
+                }
+                _ => None,
+            };
+        }
+        match outcome {
+            _ if again => {}
+            Ok(answer) => return Ok(tries.reply(answer, peer)),
+            Err(broken) => return Err(broken.failure),
+        }
+    }
+}
+
+/// What the tries of one request have in common.
+struct Tries<'w> {
+    target: Bytes,
+    framing: BodyFraming,
+    upload: Upload,
+    timeouts: UpstreamTimeouts,
+    /// Further tries that are allowed.
+    left: u16,
+    tried: Vec<SocketAddr>,
+    worker: &'w Rc<Worker>,
+    settings: &'w HttpSettings,
+    client: &'w Client,
+}
+
+impl Tries<'_> {
+    /// Tells the context of a try that begins.
+    fn note(&mut self, context: &mut RequestContext, peer: &Peer, begun: Instant) {
+        context.timings.balancer.finish();
+        context.proxied = true;
+        context.tries.push(Try {
+            address: peer.address,
+            balancer_start_ns: clock::unix_now().as_nanos() as u64,
+            balancer_latency_ns: begun.elapsed().as_nanos() as u64,
+            failure: None,
+        });
+        self.tried.push(peer.address);
+    }
+
+    async fn run(&mut self, context: &mut RequestContext, peer: &Peer) -> Result<Answer, Broken> {
+        let host = head::host(context, peer.name.as_deref(), peer.address);
+        let span = tracing::begin_try(context, peer.address, self.tried.len() - 1);
+        let mut trace = Headers::new();
+        if let Some(context_trace) = &context.trace {
+            context_trace.propagate(span.as_ref(), &mut trace);
+        }
+        let mut request = buffers::take();
+        let with_id = self.settings.request_id_upstream;
+        head::write(&mut request, context, &self.target, &host, self.framing, &trace, with_id);
+        context.upstream.sent = Some(SentRequest { host, uri: self.target.clone() });
+        context.timings.upstream.begin();
+        let is_head = context.request.method == http::Method::HEAD;
+        let outcome = self
+            .exchange(&request, is_head, head::is_idempotent(&context.request.method), peer.address)
+            .await;
+        buffers::give(request);
+        context.timings.upstream.finish();
+        if let Err(broken) = &outcome {
+            log_failure(context, &broken.failure, peer.address);
+        }
+        let told = outcome.as_ref().map(|answer| answer.head.status);
+        tracing::end_try(span, told.map_err(|broken| &broken.failure));
+        outcome
+    }
+
+    /// Sends the request over a kept connection or a new one. A kept one that the peer has closed meanwhile is no try:
+    /// another one takes its place.
+    async fn exchange(
+        &mut self,
+        request: &[u8],
+        is_head: bool,
+        is_idempotent: bool,
+        address: SocketAddr,
+    ) -> Result<Answer, Broken> {
+        let target = Target { address };
+        let mut kept = self.worker.pool.borrow_mut().take(target);
+        loop {
+            let is_kept = kept.is_some();
+            let mut connection = match kept.take() {
+                Some((wire, served)) => Connection::over(wire, served, self.timeouts),
+                None => Connection::open(address, self.timeouts).await.map_err(Broken::unsent)?,
+            };
+            connection.output().extend_from_slice(request);
+            let upload = std::mem::take(&mut self.upload);
+            let interim = |head: ResponseHead| self.relay_interim(head);
+            match connection.exchange(upload, is_head, self.client, interim).await {
+                Ok(answer) => return Ok(answer),
+                Err((broken, upload)) => {
+                    self.upload = upload;
+                    let was_closed = is_kept && broken.is_silent && (is_idempotent || broken.is_unsent);
+                    if !was_closed || !self.upload.rewind() {
+                        return Err(broken);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands on what the upstream says before its answer; `100 Continue` is between the gateway and each side.
+    fn relay_interim(&self, head: ResponseHead) {
+        if head.status == 100 {
+            return;
+        }
+        self.client.queue(|out| {
+            write::status_line(out, http::Version::HTTP_11, head.status, &head.reason);
+            head.headers.write_to(out);
+            out.extend_from_slice(b"\r\n");
+        });
+    }
+
+    /// Whether another peer is to be tried; then everything is ready for it.
+    fn again(&mut self, context: &RequestContext, outcome: &Result<Answer, Broken>) -> bool {
+        let rules = &self.settings.next_upstream;
+        let (allowed, is_unsent) = match outcome {
+            Ok(answer) => (rules.statuses.contains(&answer.head.status), false),
+            Err(broken) => {
+                let allowed = match broken.failure.condition() {
+                    Some(Condition::Error) => rules.error,
+                    Some(Condition::Timeout) => rules.timeout,
+                    Some(Condition::InvalidHeader) => rules.invalid_header,
+                    None => false,
+                };
+                (allowed, broken.is_unsent)
+            }
+        };
+        let repeatable = is_unsent || rules.non_idempotent || head::is_idempotent(&context.request.method);
+        if self.left == 0 || !allowed || !repeatable {
+            return false;
+        }
+        self.left -= 1;
+        self.upload.rewind()
+    }
+
+    fn reply(&self, answer: Answer, peer: Peer) -> Reply {
+        let limits = PoolLimits {
+            size: self.settings.upstream_pool_size,
+            requests: self.settings.upstream_max_requests,
+            idle: self.settings.upstream_idle,
+        };
+        let target = Target { address: peer.address };
+        Reply {
+            head: answer.head,
+            exchanged: Exchanged { body: answer.body, target, limits, _pick: peer.pick },
+        }
+    }
+}
+
+/// One line for what an upstream did wrong.
+pub fn log_failure(context: &RequestContext, failure: &Failure, address: SocketAddr) {
+    if failure.blame() == Blame::Upstream {
+        let (client, id) = (context.client.ip(), &context.request_id);
+        log!(Error, "upstream {address}: {failure}, client: {client}, request_id: \"{id}\"");
+    }
+}
+
+/// What must be encrypted is never sent in the clear.
+fn refuse_tls(context: &RequestContext) -> Result<(), Failure> {
+    match context.upstream.scheme.as_deref() {
+        None | Some("http") => Ok(()),
+        Some(other) => Err(Failure::Unsupported(other.to_owned())),
+    }
+}
+
+/// A plugin's, else the service's.
+fn timeouts(context: &RequestContext) -> UpstreamTimeouts {
+    let service = context.service();
+    let own = service.map_or([60_000; 3], |it| [it.connect_timeout, it.write_timeout, it.read_timeout]);
+    let [connect, write, read] =
+        context.upstream.timeouts.unwrap_or(own).map(|ms| Duration::from_millis(u64::from(ms)));
+    UpstreamTimeouts { connect, write, read }
+}
