@@ -160,6 +160,11 @@ pub fn load_saved(prefix: &Path) -> Result<(Settings, Vec<Warning>), Vec<ConfErr
     check::resolve(merged, &process.env, &process.default_bin_dir)
 }
 
+/// Variables of the environment that programs which the gateway starts are not to have.
+pub fn withheld_variables() -> &'static [&'static str] {
+    properties::DATABASE_SECRETS
+}
+
 /// Whether there is a property of this name; aliases and members of dynamic families included.
 pub fn is_property(name: &str) -> bool {
     properties::find(name).is_some() || properties::is_dynamic(name) || alias(name).is_some()

@@ -113,6 +113,10 @@ pub(super) const SECRETS: &[&str] = &[
     "debug_ssl_cert_key",
 ];
 
+/// The variables whose values open the database, which nobody but the gateway has to do with: those of the secret
+/// properties of its family.
+pub(super) const DATABASE_SECRETS: &[&str] = &["KONG_PG_PASSWORD", "KONG_PG_RO_PASSWORD"];
+
 /// The row of `name`, if there is one.
 pub(super) fn find(name: &str) -> Option<&'static Property> {
     PROPERTIES.iter().find(|property| property.name == name)

@@ -409,3 +409,10 @@ fn large_header_buffers_are_a_number_and_a_size() {
         );
     }
 }
+
+#[test]
+fn the_secrets_of_the_database_are_withheld() {
+    let secrets = properties::SECRETS.iter().filter(|name| name.starts_with("pg_"));
+    let variables: Vec<_> = secrets.map(|name| format!("KONG_{}", name.to_uppercase())).collect();
+    assert_eq!(withheld_variables(), variables);
+}

@@ -485,3 +485,15 @@ vaults: [{name: env, prefix: my-vault, config: {prefix: SECRET_}}]
     assert_eq!(entities.upstreams.values().next().expect("one upstream").slots, 10_000);
     assert_eq!(entities.vaults.values().next().expect("one vault").config["prefix"], json!("SECRET_"));
 }
+
+#[test]
+fn a_byte_order_mark_is_not_part_of_the_document() {
+    for (text, syntax) in [
+        ("\u{feff}_format_version: '3.0'\n", Syntax::Yaml),
+        ("\u{feff}{\"_format_version\": \"3.0\"}", Syntax::Json),
+        ("\u{feff}{\"_format_version\": \"3.0\"}", Syntax::Guess),
+    ] {
+        let document = super::parse(text, syntax).unwrap_or_else(|error| panic!("{syntax:?}: {error}"));
+        assert_eq!(document["_format_version"], "3.0", "{syntax:?}");
+    }
+}
