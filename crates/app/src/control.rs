@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use polygate_chain::{Node, Statistics};
 use polygate_config::{Settings, conf};
 use polygate_http::{Gateway, Stop};
-use polygate_net::dns::Resolver;
+use polygate_net::dns::{HostsFile, Resolver};
 use polygate_plugin_host::PluginServers;
 use polygate_plugin_host::leftovers;
 use polygate_telemetry::log;
@@ -40,6 +40,8 @@ pub struct Control {
     pub node: Arc<Node>,
     /// `None` when tracing is off.
     pub tracer: Option<Arc<Tracer>>,
+    /// Shared with the resolvers of the workers.
+    hosts: HostsFile,
     resolver: Resolver,
     /// `None` until the first one is loaded.
     pub configuration: RefCell<Option<Rc<Configuration>>>,
@@ -87,7 +89,7 @@ async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result
     });
 
     leftovers::adopt(&settings.prefix.join("pids/plugin-servers")).await;
-    let resolvers = listeners.iter().map(|_| Resolver::new(&translate::dns(&settings)));
+    let resolvers = listeners.iter().map(|_| Resolver::sharing(&translate::dns(&settings), &control.hosts));
     let resolvers = resolvers.collect::<Result<Vec<_>, _>>()?;
     let gateway = tokio::select! {
         loaded = control.load_first(settings) => loaded?,
@@ -141,11 +143,14 @@ impl Control {
             hostname: uname().nodename().to_string_lossy().into_owned(),
             statistics: Statistics::default(),
         };
+        let dns = translate::dns(settings);
+        let hosts = HostsFile::read(dns.hosts_file.as_deref())?;
         Ok(Self {
             prefix: settings.prefix.clone(),
             tracer: tracing::start(settings, &node)?,
             node: Arc::new(node),
-            resolver: Resolver::new(&translate::dns(settings))?,
+            resolver: Resolver::sharing(&dns, &hosts)?,
+            hosts,
             configuration: RefCell::default(),
             retiring: RefCell::default(),
             gateway: RefCell::default(),
@@ -186,6 +191,9 @@ impl Control {
             log!(Warn, "{}", warning.message);
         }
         logs::set_level(&settings);
+        if let Err(error) = self.hosts.reload() {
+            log!(Warn, "{error}; its names stay as they were");
+        }
         let previous = self.current();
         let next = Configuration::load(settings, &self.node, &self.resolver, previous.as_deref()).await?;
         if let Some(gateway) = &*self.gateway.borrow() {
