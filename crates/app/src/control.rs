@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use polygate_chain::{Node, Statistics};
-use polygate_config::{Settings, conf};
+use polygate_config::conf::{self, Warning};
+use polygate_config::settings::{LogLevel, Settings};
 use polygate_http::{Gateway, Stop};
 use polygate_net::dns::{HostsFile, Resolver};
 use polygate_plugin_host::PluginServers;
@@ -29,7 +30,7 @@ use crate::configuration::Configuration;
 use crate::logs::{self, Logs};
 use crate::signals::{self, StopSignals};
 use crate::workers::{self, Shared, Workers};
-use crate::{Error, LoadError, status, tracing, translate};
+use crate::{Error, LoadError, not_yet, status, tracing, translate};
 
 /// For workers that are told to drop everything.
 const FAST_STOP: Duration = Duration::from_millis(500);
@@ -61,9 +62,11 @@ pub struct Loads {
     pub error: Option<String>,
 }
 
-/// Serves until a signal ends it. `on_ready` is called once, when requests are served.
-pub fn serve(settings: Settings, on_ready: impl FnOnce()) -> Result<(), Error> {
+/// Serves until a signal ends it. `warnings` are for the log: those of the settings that nobody has seen yet.
+/// `on_ready` is called once, when requests are served.
+pub fn serve(settings: Settings, warnings: &[Warning], on_ready: impl FnOnce()) -> Result<(), Error> {
     let logs = Logs::open(&settings)?;
+    log_warnings(warnings);
     let served = workers::runtime()
         .and_then(|runtime| LocalSet::new().block_on(&runtime, run(settings, &logs, on_ready)));
     if let Err(error) = &served {
@@ -73,10 +76,9 @@ pub fn serve(settings: Settings, on_ready: impl FnOnce()) -> Result<(), Error> {
 }
 
 async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result<(), Error> {
-    warn_of_unserved(&settings);
     let mut stops = StopSignals::new()?;
     let (mut reload, mut reopen) = (signals::reload()?, signals::reopen()?);
-    let listeners = workers::listen(&settings.proxy_listen, settings.workers)?;
+    let listeners = workers::listen(&not_yet::served(&settings.proxy_listen), settings.workers)?;
     let control = Rc::new(Control::new(&settings)?);
     status::start(&settings, &control)?;
     spawn_local({
@@ -187,9 +189,7 @@ impl Control {
 
     async fn load_next(&self) -> Result<(), LoadError> {
         let (settings, warnings) = conf::load_saved(&self.prefix).map_err(LoadError::Settings)?;
-        for warning in warnings {
-            log!(Warn, "{}", warning.message);
-        }
+        log_warnings(&warnings);
         logs::set_level(&settings);
         if let Err(error) = self.hosts.reload() {
             log!(Warn, "{error}; its names stay as they were");
@@ -226,13 +226,11 @@ impl Control {
     }
 }
 
-/// Settings that ask for what does not exist yet.
-fn warn_of_unserved(settings: &Settings) {
-    for (property, listeners) in
-        [("admin_listen", &settings.admin_listen), ("stream_listen", &settings.stream_listen)]
-    {
-        if !listeners.is_empty() {
-            log!(Warn, "{property} has no effect: nothing listens there yet");
+fn log_warnings(warnings: &[Warning]) {
+    for warning in warnings {
+        match warning.level {
+            LogLevel::Notice => log!(Notice, "{}", warning.message),
+            _ => log!(Warn, "{}", warning.message),
         }
     }
 }

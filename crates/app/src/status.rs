@@ -26,14 +26,14 @@ use tokio::task::spawn_local;
 use tokio::time::sleep;
 
 use crate::control::Control;
-use crate::{Error, workers};
+use crate::{Error, not_yet, workers};
 
 /// After an accept failed, most likely for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Listens on `status_listen` and on the control socket.
 pub fn start(settings: &Settings, control: &Rc<Control>) -> Result<(), Error> {
-    let listeners = workers::listen(&settings.status_listen, 1)?;
+    let listeners = workers::listen(&not_yet::served(&settings.status_listen), 1)?;
     for listener in listeners.into_iter().flatten() {
         let fail = |cause| Error::System { what: "the status listener", cause };
         let listener = TcpListener::from_std(listener.socket).map_err(fail)?;

@@ -129,6 +129,11 @@ impl Values {
         })
     }
 
+    /// Whether the value is that of a configuration that says nothing about the property.
+    pub fn is_default(&self, name: &str) -> bool {
+        properties::find(name).is_some_and(|row| self.get(name).unwrap_or_default() == row.default)
+    }
+
     #[cfg(test)]
     pub(crate) fn from_pairs(pairs: &[(&str, &str)]) -> Values {
         Values::new(pairs.iter().map(|(name, text)| (name.to_string(), text.to_string())))

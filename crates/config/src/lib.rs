@@ -2,6 +2,7 @@
 
 pub mod conf;
 pub mod declarative;
+pub mod reference;
 pub mod settings;
 #[cfg(test)]
 mod test_directory;
