@@ -133,7 +133,7 @@ pub fn router(entities: &Entities) -> Result<Router, RouterError> {
     Router::build(&served)
 }
 
-fn balancers(entities: &Entities, previous: Option<&Configuration>) -> HashMap<String, Arc<Balancer>> {
+pub fn balancers(entities: &Entities, previous: Option<&Configuration>) -> HashMap<String, Arc<Balancer>> {
     let mut targets: HashMap<_, Vec<Arc<Target>>> = HashMap::new();
     for target in entities.targets.values() {
         targets.entry(target.upstream.id).or_default().push(target.clone());

@@ -29,8 +29,9 @@ use uuid::Uuid;
 use crate::configuration::Configuration;
 use crate::logs::{self, Logs};
 use crate::signals::{self, StopSignals};
+use crate::status::Status;
 use crate::workers::{self, Shared, Workers};
-use crate::{Error, LoadError, not_yet, status, tracing, translate};
+use crate::{Error, LoadError, not_yet, tracing, translate};
 
 /// For workers that are told to drop everything.
 const FAST_STOP: Duration = Duration::from_millis(500);
@@ -80,7 +81,7 @@ async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result
     let (mut reload, mut reopen) = (signals::reload()?, signals::reopen()?);
     let listeners = workers::listen(&not_yet::served(&settings.proxy_listen), settings.workers)?;
     let control = Rc::new(Control::new(&settings)?);
-    status::start(&settings, &control)?;
+    let _status = Status::start(&settings, &control)?;
     spawn_local({
         let logs = logs.clone();
         async move {

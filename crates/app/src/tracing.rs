@@ -10,10 +10,10 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use polygate_chain::Node;
 use polygate_config::Settings;
 use polygate_config::settings::{Instrumentation, Tracing};
-use polygate_http::TokioIo;
 use polygate_telemetry::log;
 use polygate_telemetry::trace::{HttpClient, HttpError, KeyValue, Setup, Step, Steps, Tracer};
 use tokio::net::TcpStream;
@@ -156,7 +156,7 @@ async fn send(request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
     parts.headers.insert(HOST, HeaderValue::from_str(authority.as_str())?);
     parts.uri = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).parse()?;
 
-    let (mut sender, connection) = http1::handshake(TokioIo(stream)).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // Takes the sender along, whose end ends the connection.
     let exchange = async move {
         let (parts, body) =
