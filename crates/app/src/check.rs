@@ -4,34 +4,38 @@ use polygate_config::Settings;
 use polygate_plugin_host::discovery::discover;
 
 use crate::plugins::{self, Announced, Enabled};
-use crate::{Error, configuration, declarative, translate, workers};
+use crate::{LoadError, configuration, declarative, not_yet, translate, workers};
 
-/// All problems of a configuration, one text each. Unlike a start this does not let a plugin server
-/// pass that cannot be asked.
-pub fn check(settings: &Settings) -> Result<(), Vec<String>> {
+/// What a start would warn of, or all problems of a configuration, one text each. Unlike a start this does not let
+/// a plugin server pass that cannot be asked.
+pub fn check(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
     let runtime = workers::runtime().map_err(|error| vec![error.to_string()])?;
-    let problems = runtime.block_on(problems(settings));
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
+    runtime.block_on(checked(settings))
 }
 
-async fn problems(settings: &Settings) -> Vec<String> {
+async fn checked(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
+    let mut warnings = Vec::new();
     let enabled = settings.enabled_plugins(plugins::BUNDLED);
     let (announced, mut problems) = match enabled.is_empty() {
         true => (Announced::default(), Vec::new()),
         false => announced(settings, &enabled).await,
     };
     match plugins::resolve(&enabled, &announced) {
-        Ok(enabled) => problems.extend(entities(settings, &enabled).err().map(|error| error.to_string())),
+        Ok(enabled) => match entities(settings, &enabled) {
+            Ok(told) => warnings = told,
+            Err(error) => problems.push(error.to_string()),
+        },
         Err(error) => problems.push(error.to_string()),
     }
     problems.extend(translate::error_pages(settings).err().map(|error| error.to_string()));
-    problems
+    if problems.is_empty() { Ok(warnings) } else { Err(problems) }
 }
 
-fn entities(settings: &Settings, enabled: &Enabled) -> Result<(), Error> {
-    let entities = declarative::load(settings, enabled)?;
-    configuration::router(&entities).map_err(crate::LoadError::from)?;
-    Ok(())
+/// What there is to warn of.
+fn entities(settings: &Settings, enabled: &Enabled) -> Result<Vec<String>, LoadError> {
+    let loaded = declarative::load(settings, enabled)?;
+    configuration::router(&loaded.entities)?;
+    Ok(not_yet::warnings(settings, &loaded))
 }
 
 async fn announced(settings: &Settings, enabled: &[String]) -> (Announced, Vec<String>) {

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::plugins::{self, Announced, Unavailable};
 use crate::targets::Targets;
-use crate::{LoadError, declarative, translate};
+use crate::{LoadError, declarative, not_yet, translate};
 
 pub struct Configuration {
     pub settings: Settings,
@@ -72,9 +72,11 @@ fn compile(
 ) -> Result<Gateway, LoadError> {
     let announced = announced(settings, servers);
     let known = plugins::resolve(enabled, &announced)?;
-    let entities = Arc::new(declarative::load(settings, &known)?);
-    let router = router(&entities)?;
+    let loaded = declarative::load(settings, &known)?;
+    let router = router(&loaded.entities)?;
     router.warnings().iter().for_each(|warning| log!(Warn, "{warning}"));
+    not_yet::warnings(settings, &loaded).iter().for_each(|warning| log!(Warn, "{warning}"));
+    let entities = Arc::new(loaded.entities);
 
     let mut environment = Environment::new(entities.clone(), node.clone());
     environment.trusted_ips = translate::trusted_ips(settings);
@@ -131,7 +133,7 @@ pub fn router(entities: &Entities) -> Result<Router, RouterError> {
     Router::build(&served)
 }
 
-fn balancers(entities: &Entities, previous: Option<&Configuration>) -> HashMap<String, Arc<Balancer>> {
+pub fn balancers(entities: &Entities, previous: Option<&Configuration>) -> HashMap<String, Arc<Balancer>> {
     let mut targets: HashMap<_, Vec<Arc<Target>>> = HashMap::new();
     for target in entities.targets.values() {
         targets.entry(target.upstream.id).or_default().push(target.clone());

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use polygate_chain::{Node, Statistics};
-use polygate_config::{Settings, conf};
+use polygate_config::conf::{self, Warning};
+use polygate_config::settings::{LogLevel, Settings};
 use polygate_http::{Gateway, Stop};
-use polygate_net::dns::Resolver;
+use polygate_net::dns::{HostsFile, Resolver};
 use polygate_plugin_host::PluginServers;
 use polygate_plugin_host::leftovers;
 use polygate_telemetry::log;
@@ -28,8 +29,9 @@ use uuid::Uuid;
 use crate::configuration::Configuration;
 use crate::logs::{self, Logs};
 use crate::signals::{self, StopSignals};
+use crate::status::Status;
 use crate::workers::{self, Shared, Workers};
-use crate::{Error, LoadError, status, tracing, translate};
+use crate::{Error, LoadError, not_yet, tracing, translate};
 
 /// For workers that are told to drop everything.
 const FAST_STOP: Duration = Duration::from_millis(500);
@@ -40,6 +42,8 @@ pub struct Control {
     pub node: Arc<Node>,
     /// `None` when tracing is off.
     pub tracer: Option<Arc<Tracer>>,
+    /// Shared with the resolvers of the workers.
+    hosts: HostsFile,
     resolver: Resolver,
     /// `None` until the first one is loaded.
     pub configuration: RefCell<Option<Rc<Configuration>>>,
@@ -59,9 +63,11 @@ pub struct Loads {
     pub error: Option<String>,
 }
 
-/// Serves until a signal ends it. `on_ready` is called once, when requests are served.
-pub fn serve(settings: Settings, on_ready: impl FnOnce()) -> Result<(), Error> {
+/// Serves until a signal ends it. `warnings` are for the log: those of the settings that nobody has seen yet.
+/// `on_ready` is called once, when requests are served.
+pub fn serve(settings: Settings, warnings: &[Warning], on_ready: impl FnOnce()) -> Result<(), Error> {
     let logs = Logs::open(&settings)?;
+    log_warnings(warnings);
     let served = workers::runtime()
         .and_then(|runtime| LocalSet::new().block_on(&runtime, run(settings, &logs, on_ready)));
     logs.close();
@@ -72,12 +78,11 @@ pub fn serve(settings: Settings, on_ready: impl FnOnce()) -> Result<(), Error> {
 }
 
 async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result<(), Error> {
-    warn_of_unserved(&settings);
     let mut stops = StopSignals::new()?;
     let (mut reload, mut reopen) = (signals::reload()?, signals::reopen()?);
-    let listeners = workers::listen(&settings.proxy_listen, settings.workers)?;
+    let listeners = workers::listen(&not_yet::served(&settings.proxy_listen), settings.workers)?;
     let control = Rc::new(Control::new(&settings)?);
-    status::start(&settings, &control)?;
+    let _status = Status::start(&settings, &control)?;
     spawn_local({
         let logs = logs.clone();
         async move {
@@ -88,7 +93,7 @@ async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result
     });
 
     leftovers::adopt(&settings.prefix.join("pids/plugin-servers")).await;
-    let resolvers = listeners.iter().map(|_| Resolver::new(&translate::dns(&settings)));
+    let resolvers = listeners.iter().map(|_| Resolver::sharing(&translate::dns(&settings), &control.hosts));
     let resolvers = resolvers.collect::<Result<Vec<_>, _>>()?;
     let gateway = tokio::select! {
         loaded = control.load_first(settings) => loaded?,
@@ -142,11 +147,14 @@ impl Control {
             hostname: uname().nodename().to_string_lossy().into_owned(),
             statistics: Statistics::default(),
         };
+        let dns = translate::dns(settings);
+        let hosts = HostsFile::read(dns.hosts_file.as_deref())?;
         Ok(Self {
             prefix: settings.prefix.clone(),
             tracer: tracing::start(settings, &node)?,
             node: Arc::new(node),
-            resolver: Resolver::new(&translate::dns(settings))?,
+            resolver: Resolver::sharing(&dns, &hosts)?,
+            hosts,
             configuration: RefCell::default(),
             retiring: RefCell::default(),
             gateway: RefCell::default(),
@@ -183,10 +191,11 @@ impl Control {
 
     async fn load_next(&self) -> Result<(), LoadError> {
         let (settings, warnings) = conf::load_saved(&self.prefix).map_err(LoadError::Settings)?;
-        for warning in warnings {
-            log!(Warn, "{}", warning.message);
-        }
+        log_warnings(&warnings);
         logs::set_level(&settings);
+        if let Err(error) = self.hosts.reload() {
+            log!(Warn, "{error}; its names stay as they were");
+        }
         let previous = self.current();
         let next = Configuration::load(settings, &self.node, &self.resolver, previous.as_deref()).await?;
         if let Some(gateway) = &*self.gateway.borrow() {
@@ -219,13 +228,11 @@ impl Control {
     }
 }
 
-/// Settings that ask for what does not exist yet.
-fn warn_of_unserved(settings: &Settings) {
-    for (property, listeners) in
-        [("admin_listen", &settings.admin_listen), ("stream_listen", &settings.stream_listen)]
-    {
-        if !listeners.is_empty() {
-            log!(Warn, "{property} has no effect: nothing listens there yet");
+fn log_warnings(warnings: &[Warning]) {
+    for warning in warnings {
+        match warning.level {
+            LogLevel::Notice => log!(Notice, "{}", warning.message),
+            _ => log!(Warn, "{}", warning.message),
         }
     }
 }

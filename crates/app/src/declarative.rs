@@ -1,11 +1,11 @@
 //! The entities to serve: from the declarative file or its text in the settings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use polygate_config::Settings;
-use polygate_config::declarative::{DeclarativeError, Syntax, load_document, md5_hex, parse};
+use polygate_config::declarative::{DeclarativeError, Loaded, Syntax, load_document, md5_hex, parse};
 use polygate_model::Entities;
 use polygate_model::schema::Schema;
 use polygate_telemetry::clock::unix_now;
@@ -18,7 +18,7 @@ use crate::plugins::Enabled;
 pub const EMPTY_HASH: &str = "00000000000000000000000000000000";
 
 /// Reads and checks the entities; none when the settings name no source.
-pub fn load(settings: &Settings, enabled: &Enabled) -> Result<Entities, LoadError> {
+pub fn load(settings: &Settings, enabled: &Enabled) -> Result<Loaded, LoadError> {
     let (text, syntax, origin) = match (&settings.declarative_config, &settings.declarative_config_string) {
         (Some(path), _) => (read(path)?, Syntax::of_path(path), format!("file {}", path.display())),
         (None, Some(text)) => (text.clone(), Syntax::Guess, "string".to_owned()),
@@ -28,10 +28,10 @@ pub fn load(settings: &Settings, enabled: &Enabled) -> Result<Entities, LoadErro
         .map_err(|error| LoadError::Declarative { origin, why: error.to_string() })
 }
 
-fn nothing() -> Entities {
+fn nothing() -> Loaded {
     let mut entities = Entities::default();
     entities.hash = EMPTY_HASH.to_owned();
-    entities
+    Loaded { entities, ignored: BTreeMap::new() }
 }
 
 fn read(path: &Path) -> Result<String, LoadError> {
@@ -42,13 +42,18 @@ fn read(path: &Path) -> Result<String, LoadError> {
     })
 }
 
-fn entities(text: &str, syntax: Syntax, enabled: &Enabled) -> Result<Entities, DeclarativeError> {
+fn entities(text: &str, syntax: Syntax, enabled: &Enabled) -> Result<Loaded, DeclarativeError> {
     let document = parse(text, syntax)?;
     let mut schemas = enabled.schemas.clone();
     for name in &enabled.unknown {
         schemas.extend(lenient(name, &document).map(|schema| (name.clone(), schema)));
     }
     load_document(document, md5_hex(text), &schemas, unix_now().as_secs_f64())
+}
+
+#[cfg(test)]
+pub fn from_text(text: &str, enabled: &Enabled) -> Result<Loaded, DeclarativeError> {
+    entities(text, Syntax::Yaml, enabled)
 }
 
 /// A schema that takes the configurations of a plugin as they stand in the document: until its server
@@ -104,7 +109,7 @@ mod tests {
 
     #[test]
     fn configurations_without_a_schema_are_taken_as_they_are() {
-        let entities = entities(NESTED, Syntax::Yaml, &enabled(&["missing"])).unwrap();
+        let entities = entities(NESTED, Syntax::Yaml, &enabled(&["missing"])).unwrap().entities;
         let mut texts: Vec<_> =
             entities.plugins.values().map(|it| it.config.get("list").cloned().unwrap_or_default()).collect();
         texts.sort_by_key(Value::is_null);

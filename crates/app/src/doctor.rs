@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use polygate_config::Settings;
 use polygate_config::settings::PluginServerSettings;
+use polygate_config::{Settings, conf};
 use polygate_model::schema::Schema;
 use polygate_plugin_host::ServerSettings;
 use polygate_plugin_host::discovery::{QueryError, QueryFailure, discover};
+use polygate_telemetry::log::printable;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -122,6 +123,9 @@ async fn output(command: &str) -> Option<Output> {
     }
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(command).stdin(Stdio::null()).kill_on_drop(true);
+    for variable in conf::withheld_variables() {
+        shell.env_remove(variable);
+    }
     timeout(TIME_LIMIT, shell.output()).await.ok()?.ok()
 }
 
@@ -145,10 +149,10 @@ fn advice(server: &PluginServerSettings, exit_code: Option<i32>, error: &QueryEr
     }
 }
 
-/// The last characters of an output.
+/// The last characters of an output, for a terminal.
 fn tail(output: &[u8]) -> String {
-    let text = String::from_utf8_lossy(output);
-    let text = text.trim_end();
+    let text = String::from_utf8_lossy(output).replace("\r\n", "\n");
+    let text = printable(text.trim_end());
     let start = text.char_indices().rev().nth(TAIL - 1).map_or(0, |(start, _)| start);
     text[start..].to_owned()
 }
@@ -161,5 +165,6 @@ mod tests {
     fn a_tail_is_cut_between_characters() {
         assert_eq!(tail("ä".repeat(TAIL + 1).as_bytes()), "ä".repeat(TAIL));
         assert_eq!(tail(b"short\n"), "short");
+        assert_eq!(tail(b"two\r\nlines\x1b[2J\n"), "two\nlines\\x1b[2J");
     }
 }

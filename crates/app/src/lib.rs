@@ -3,6 +3,7 @@
 //! ```text
 //! control        the thread that calls `serve`: plugin servers, signals, reload, shutdown
 //! configuration  settings and entities -> what a worker serves requests with
+//! not_yet        what a configuration may ask for and is not built
 //! plugins        which of the enabled plugins are installed, and where
 //! targets        keeps the addresses of balancer targets up to date
 //! tracing        the tracer and the way to its collector
@@ -18,6 +19,7 @@ mod declarative;
 mod doctor;
 mod error;
 mod logs;
+mod not_yet;
 mod plugins;
 mod signals;
 mod status;

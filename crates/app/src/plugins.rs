@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use polygate_chain::{Failure, Handler, LocalFuture, Phase, Phases, Plugin, RequestContext};
+use polygate_config::reference;
 use polygate_model::OnError;
 use polygate_model::schema::Schema;
 use polygate_plugin_host::counters::PluginCounters;
@@ -45,6 +46,10 @@ pub fn resolve(names: &[String], announced: &Announced) -> Result<Enabled, LoadE
         match announced.schemas.get(name).map(Schema::parse) {
             Some(Ok(schema)) => drop(enabled.schemas.insert(name.clone(), schema)),
             Some(Err(errors)) => problems.push(format!("on plugin '{name}': {errors}")),
+            None if announced.silent.is_empty() && reference::has_plugin(name) => problems.push(format!(
+                "on plugin '{name}': it is bundled with the reference and not built yet; take it out of the \
+                 property plugins, or add a plugin server that has one of this name"
+            )),
             None if announced.silent.is_empty() => problems.push(format!(
                 "on plugin '{name}': {name} plugin is enabled but not installed;\nno plugin found"
             )),
@@ -151,6 +156,13 @@ mod tests {
             "error loading plugin schemas: on plugin 'x': x plugin is enabled but not installed;\nno plugin found; \
              on plugin 'y': y plugin is enabled but not installed;\nno plugin found"
         );
+    }
+
+    #[test]
+    fn a_plugin_of_the_reference_is_said_to_be_missing() {
+        let error = resolve(&names(&["key-auth"]), &announced(&[])).unwrap_err().to_string();
+        assert!(error.contains("on plugin 'key-auth': it is bundled with the reference and not built yet"));
+        assert_eq!(resolve(&names(&["key-auth"]), &announced(&["go"])).unwrap().unknown, ["key-auth"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The signals that the gateway acts on.
 
-use polygate_http::Stop;
+use polygate_net::accept::Stop;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::Error;

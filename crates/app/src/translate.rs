@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use polygate_chain::error_page::{ErrorPages, Format};
 use polygate_chain::{Limits, SpoolSettings, TrustedIps};
-use polygate_config::Settings;
 use polygate_config::settings::{DnsRecord, ErrorType, Listen, PluginServerSettings, RawBody, SoKeepalive};
+use polygate_config::{Settings, conf};
 use polygate_http::{HttpSettings, NextUpstream, Tokens};
 use polygate_net::dns::{DnsSettings, RecordKind};
 use polygate_net::listen::{Keepalive, ListenOptions};
-use polygate_plugin_host::{BodyMode, Query, ServerSettings};
+use polygate_plugin_host::{BodyMode, Query, ServerSettings, withhold};
 
 use crate::LoadError;
 
-/// `enabled` are the plugins to ask the 2.x Go server for, which answers for one at a time.
+/// `enabled` are the plugins to ask the 2.x Go server for, which answers for one at a time. Whoever starts or asks
+/// a server comes by here, so this is where the programs lose what they must not inherit.
 pub fn plugin_servers(settings: &Settings, enabled: &[String]) -> Vec<ServerSettings> {
+    withhold(conf::withheld_variables());
     let each = settings
         .legacy_go
         .as_ref()

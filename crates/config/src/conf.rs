@@ -129,6 +129,11 @@ impl Values {
         })
     }
 
+    /// Whether the value is that of a configuration that says nothing about the property.
+    pub fn is_default(&self, name: &str) -> bool {
+        properties::find(name).is_some_and(|row| self.get(name).unwrap_or_default() == row.default)
+    }
+
     #[cfg(test)]
     pub(crate) fn from_pairs(pairs: &[(&str, &str)]) -> Values {
         Values::new(pairs.iter().map(|(name, text)| (name.to_string(), text.to_string())))
@@ -158,6 +163,11 @@ pub fn load_saved(prefix: &Path) -> Result<(Settings, Vec<Warning>), Vec<ConfErr
     let merged = merge(&Sources { saved: Some(prefix.join(saved::FILE)), ..Sources::default() })
         .map_err(|error| vec![error])?;
     check::resolve(merged, &process.env, &process.default_bin_dir)
+}
+
+/// Variables of the environment that programs which the gateway starts are not to have.
+pub fn withheld_variables() -> &'static [&'static str] {
+    properties::DATABASE_SECRETS
 }
 
 /// Whether there is a property of this name; aliases and members of dynamic families included.

@@ -17,7 +17,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use md5::{Digest, Md5};
@@ -65,6 +65,14 @@ impl PluginSchemas for HashMap<String, Schema> {
     }
 }
 
+/// A whole configuration.
+#[derive(Debug)]
+pub struct Loaded {
+    pub entities: Entities,
+    /// Collections of plugins that are not enabled, and how many entries they had: nothing of them is kept.
+    pub ignored: BTreeMap<&'static str, usize>,
+}
+
 /// Reads a whole configuration. `now` (seconds since 1970) becomes the time of creation of entries
 /// that do not give one.
 pub fn load(
@@ -74,7 +82,7 @@ pub fn load(
     now: f64,
 ) -> Result<Entities, DeclarativeError> {
     let document = parse(text, syntax)?;
-    load_document(document, md5_hex(text), plugins, now)
+    Ok(load_document(document, md5_hex(text), plugins, now)?.entities)
 }
 
 /// [`load`] for a document that is already parsed, such as the body of a `POST /config`. `hash` is
@@ -84,7 +92,7 @@ pub fn load_document(
     hash: String,
     plugins: &dyn PluginSchemas,
     now: f64,
-) -> Result<Entities, DeclarativeError> {
+) -> Result<Loaded, DeclarativeError> {
     let mut document = document;
     formats::migrate(&mut document);
     let mut collected = collect::collect(document, plugins);
@@ -94,13 +102,15 @@ pub fn load_document(
         return Err(DeclarativeError::Invalid(report));
     }
     let is_empty = collected.entries.is_empty();
+    let ignored = std::mem::take(&mut collected.ignored);
     let mut entities = typed::build(collected).map_err(DeclarativeError::Invalid)?;
     entities.hash = if is_empty { EMPTY_HASH.to_owned() } else { hash };
-    Ok(entities)
+    Ok(Loaded { entities, ignored })
 }
 
 /// The members of the document, or where its syntax is broken.
 pub fn parse(text: &str, syntax: Syntax) -> Result<Map<String, Value>, DeclarativeError> {
+    let text = crate::without_mark(text);
     let json = || {
         serde_json::from_str(text).map_err(|error| SyntaxError {
             // The position is shown apart from the message.

@@ -10,7 +10,8 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use polygate_config::{Settings, conf};
+use polygate_config::Settings;
+use polygate_config::conf::{self, Warning};
 use rustix::process::setsid;
 use rustix::stdio::dup2_stdout;
 
@@ -21,11 +22,11 @@ use crate::prefix;
 /// What a background gateway writes when it serves.
 const READY: &str = "ready";
 
-/// Runs the gateway until it is stopped.
-pub fn serve(settings: Settings, on_ready: impl FnOnce()) -> Outcome {
+/// Runs the gateway until it is stopped; `warnings` go to its log.
+pub fn serve(settings: Settings, warnings: &[Warning], on_ready: impl FnOnce()) -> Outcome {
     let directory = settings.prefix.clone();
     let Some(_claim) = Claim::take(&directory)? else { return Err(already_running(&directory).into()) };
-    let served = polygate_app::serve(settings, on_ready);
+    let served = polygate_app::serve(settings, warnings, on_ready);
     // What is left there at the next start is then the trace of a crash.
     for socket in prefix::sockets(&directory) {
         let _ = fs::remove_file(socket);
@@ -77,7 +78,7 @@ fn last_words(error_log: Option<&Path>) -> io::Result<Stdio> {
 pub fn run(prefix: &Path) -> Outcome {
     // Fails for the leader of a session only, which is as good.
     let _ = setsid();
-    let served = load(prefix).and_then(|settings| serve(settings, || report(READY)));
+    let served = load(prefix).and_then(|(settings, warnings)| serve(settings, &warnings, || report(READY)));
     if let Err(why) = &served {
         // Before it served this is read by the starter; afterwards it goes nowhere, and the gateway
         // has logged it.
@@ -86,9 +87,8 @@ pub fn run(prefix: &Path) -> Outcome {
     served
 }
 
-fn load(prefix: &Path) -> Result<Settings, Box<dyn Error>> {
-    let (settings, _) = conf::load_saved(prefix).map_err(crate::commands::first)?;
-    Ok(settings)
+fn load(prefix: &Path) -> Result<(Settings, Vec<Warning>), Box<dyn Error>> {
+    Ok(conf::load_saved(prefix).map_err(crate::commands::first)?)
 }
 
 /// Tells the starter, which then stops listening.

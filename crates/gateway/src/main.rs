@@ -20,6 +20,7 @@ mod instance;
 mod prefix;
 
 fn main() -> ExitCode {
+    prefix::restrict_umask();
     if init::is_first_process() {
         return end(init::run(), Console::new(0));
     }

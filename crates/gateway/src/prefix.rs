@@ -1,11 +1,13 @@
 //! The prefix directory: made before the gateway starts in it.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use polygate_config::{Settings, conf};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use thiserror::Error;
 
 use crate::console::Console;
@@ -17,6 +19,15 @@ pub struct PrefixError {
     prefix: PathBuf,
     path: PathBuf,
     cause: io::Error,
+}
+
+/// Whoever can write a socket can speak to the server behind it, and sockets are made by plugin servers, which
+/// inherit the mask. One that lets everybody write is nobody's choice: some containers and service managers start
+/// with 000. One that lets the group write may be.
+pub fn restrict_umask() {
+    let safe = Mode::WGRP | Mode::WOTH;
+    let inherited = umask(safe);
+    umask(if inherited.contains(Mode::WOTH) { inherited } else { inherited | safe });
 }
 
 /// Makes the directories and log files and saves the configuration.
@@ -37,10 +48,22 @@ pub fn prepare(settings: &Settings, console: Console) -> Result<(), PrefixError>
     }
     let sockets = prefix.join("sockets");
     at(sockets.clone(), fs::set_permissions(&sockets, Permissions::from_mode(0o755)))?;
+    let pids = prefix.join("pids");
+    at(pids.clone(), close_to_others(&pids))?;
+    // Requests' bodies are nobody's business.
+    let spool = &settings.client_body_temp_path;
+    at(spool.clone(), DirBuilder::new().recursive(true).mode(0o700).create(spool))?;
     for path in log_files(settings) {
         at(path.clone(), touch(&path))?;
     }
     at(conf::saved_file(prefix), conf::save(prefix, &settings.values))
+}
+
+/// Who can write there can put files in the place of the gateway's; an earlier run may have left that open.
+fn close_to_others(directory: &Path) -> io::Result<()> {
+    let mode = fs::metadata(directory)?.permissions().mode();
+    let closed = mode & !0o022;
+    if closed == mode { Ok(()) } else { fs::set_permissions(directory, Permissions::from_mode(closed)) }
 }
 
 /// Removes what a crashed gateway left in `sockets`. Only for a prefix in which none runs.

@@ -33,14 +33,12 @@ use polygate_balancer::Balancer;
 use polygate_chain::{Environment, Plan};
 use polygate_router::Router;
 
+pub use polygate_chain::forwarded::SERVER_TOKEN;
 pub use metrics::{METRICS, Metrics};
 pub use polygate_net::accept::Stop;
 pub use server::serve;
 pub use settings::{HttpSettings, NextUpstream, Tokens};
 pub use worker::Worker;
-
-/// The version that tools which gate on the reference's version see.
-pub const SERVER_TOKEN: &str = "kong/3.10.0";
 
 /// One loaded configuration; a request keeps the one it began with.
 pub struct Gateway {

@@ -1,20 +1,23 @@
 //! Names to addresses, as the reference's classic DNS client does it.
 //!
-//! In this order: an IP address is itself, then the hosts file (read once), then the cache, then the
+//! In this order: an IP address is itself, then the hosts file, then the cache, then the
 //! servers, one record type after the other. An answer is used for its TTL; after that it is still used,
 //! for a while, while one task asks again in the background, so that a request waits for DNS only when a
 //! name is new. Of concurrent requests for a new name one asks and the others wait.
 //!
-//! A [`Resolver`] belongs to one runtime: each worker has its own.
+//! A [`Resolver`] belongs to one runtime: each worker has its own. They share the [`HostsFile`], which is read
+//! again when somebody says so.
 
 mod cache;
 mod hosts;
 mod servers;
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use arc_swap::ArcSwap;
 
 use self::cache::{Cache, Entry, Known};
 use self::hosts::Hosts;
@@ -25,7 +28,6 @@ use self::servers::Servers;
 pub struct DnsSettings {
     /// Empty: those of the system, as are the search list and its options in any case.
     pub servers: Vec<SocketAddr>,
-    /// Read once, when the resolver is made.
     pub hosts_file: Option<PathBuf>,
     /// The record types to ask for, until one has an answer.
     pub order: Vec<RecordKind>,
@@ -99,6 +101,27 @@ pub enum SetupError {
     Servers(String),
 }
 
+/// The names in the hosts file as it was read last; clones share them.
+#[derive(Debug, Clone)]
+pub struct HostsFile {
+    path: Option<Arc<Path>>,
+    names: Arc<ArcSwap<Hosts>>,
+}
+
+impl HostsFile {
+    /// Without a path only `localhost` has a name.
+    pub fn read(path: Option<&Path>) -> Result<Self, SetupError> {
+        let names = Arc::new(ArcSwap::from_pointee(Hosts::read(path)?));
+        Ok(Self { path: path.map(Arc::from), names })
+    }
+
+    /// Reads the file again, for everybody who shares it. After an error the names stay as they were.
+    pub fn reload(&self) -> Result<(), SetupError> {
+        self.names.store(Arc::new(Hosts::read(self.path.as_deref())?));
+        Ok(())
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Resolver {
     shared: Arc<Shared>,
@@ -107,15 +130,21 @@ pub struct Resolver {
 #[derive(Debug)]
 struct Shared {
     settings: DnsSettings,
-    hosts: Hosts,
+    hosts: HostsFile,
     servers: Servers,
     cache: Cache,
 }
 
 impl Resolver {
+    /// Reads the hosts file for itself.
     pub fn new(settings: &DnsSettings) -> Result<Self, SetupError> {
+        Self::sharing(settings, &HostsFile::read(settings.hosts_file.as_deref())?)
+    }
+
+    /// Knows the names in `hosts`, whatever file `settings` name.
+    pub fn sharing(settings: &DnsSettings, hosts: &HostsFile) -> Result<Self, SetupError> {
         let shared = Shared {
-            hosts: Hosts::read(settings.hosts_file.as_deref())?,
+            hosts: hosts.clone(),
             servers: Servers::new(&settings.servers)?,
             cache: Cache::default(),
             settings: settings.clone(),
@@ -138,7 +167,7 @@ impl Resolver {
             return Ok(vec![fixed(ip)]);
         }
         let name = host.to_ascii_lowercase();
-        if let Some(ip) = self.shared.hosts.get(&name, &self.shared.settings.order) {
+        if let Some(ip) = self.shared.hosts.names.load().get(&name, &self.shared.settings.order) {
             return Ok(vec![fixed(ip)]);
         }
         let entry = self.shared.cache.entry(&name);

@@ -12,6 +12,10 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::process::geteuid;
+
+use crate::stat::Stat;
+
 /// Of the names of moved sockets, hidden files beside the place: `.polygate-<gateway pid>-<number>`.
 const PREFIX: &str = ".polygate-";
 
@@ -53,6 +57,20 @@ impl Drop for Address {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Whether the gateway may take the process behind a socket for the one it started. In a folder such as `/tmp`
+/// anybody can put a socket in the place and would get all requests. It must be of the gateway's own user or of
+/// root, or come from the gateway, as a start command may change the user.
+pub(crate) fn check_listener(user: u32, pid: Option<u32>) -> io::Result<()> {
+    let is_ours = pid.is_some_and(|pid| Stat::descends_from(pid, std::process::id()));
+    if is_ours || [geteuid().as_raw(), 0].contains(&user) {
+        return Ok(());
+    }
+    let pid = pid.map_or_else(|| "a process".to_owned(), |pid| format!("process {pid}"));
+    let why =
+        format!("{pid} of user {user} listens there, which this gateway did not start; remove its socket");
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
 }
 
 /// Whether a socket is at `place` that nobody has adopted.
@@ -102,6 +120,22 @@ mod tests {
         let path = address.path().to_owned();
         drop(address);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_stranger_is_no_server_of_ours() {
+        let (own, stranger) = (geteuid().as_raw(), 54_321);
+        let child = std::process::Command::new("sleep").arg("60").spawn();
+        let mut child = child.expect("runs");
+        check_listener(own, Some(1)).expect("the same user");
+        check_listener(own, None).expect("the same user, elsewhere");
+        check_listener(0, Some(1)).expect("root");
+        check_listener(stranger, Some(child.id())).expect("a start command that changes the user");
+        let error = check_listener(stranger, Some(1)).expect_err("somebody else");
+        assert!(error.to_string().starts_with("process 1 of user 54321 listens there"), "{error}");
+        check_listener(stranger, None).expect_err("somebody else, elsewhere");
+        child.kill().expect("is ours");
+        child.wait().expect("is ours");
     }
 
     #[test]

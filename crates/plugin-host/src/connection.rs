@@ -36,6 +36,8 @@ pub(crate) struct Connection {
     is_go: bool,
     /// The process that listens on the socket, as the kernel knows it.
     pid: Option<u32>,
+    /// Whose process that is.
+    user: u32,
 }
 
 /// A call that got no result.
@@ -65,7 +67,8 @@ impl CallError {
 impl Connection {
     pub(crate) async fn open(path: &Path) -> io::Result<Self> {
         let socket = UnixStream::connect(path).await?;
-        let pid = socket.peer_cred().ok().and_then(|peer| peer.pid()).and_then(|pid| u32::try_from(pid).ok());
+        let peer = socket.peer_cred()?;
+        let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
         Ok(Self {
             socket,
             input: BytesMut::new(),
@@ -77,11 +80,16 @@ impl Connection {
             broken: false,
             is_go: false,
             pid: pid.filter(|pid| *pid != 0),
+            user: peer.uid(),
         })
     }
 
     pub(crate) fn pid(&self) -> Option<u32> {
         self.pid
+    }
+
+    pub(crate) fn user(&self) -> u32 {
+        self.user
     }
 
     /// Bytes of an answer that is not complete.

@@ -10,13 +10,16 @@
 //! one of them lives the kernel does not give the group's number to another process.
 
 use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
-use std::{fs, io};
 
 use polygate_telemetry::log;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::fs::OFlags;
+use rustix::process::{Pid, Signal, geteuid, kill_process_group};
 use tokio::time::{Instant, sleep};
 
 use crate::lock::locked;
@@ -53,7 +56,7 @@ struct Leftover {
 /// Ends the processes that `file` lists and that still run, and keeps the list of this process there from now
 /// on. To be called before any server is started, by the only gateway that uses the file.
 pub async fn adopt(file: &Path) {
-    match fs::read_to_string(file) {
+    match read(file) {
         Ok(text) => end(find(&text, &place(), &others())).await,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => log!(
@@ -65,6 +68,27 @@ pub async fn adopt(file: &Path) {
     let mut list = locked(&LIST);
     list.file = Some(file.to_owned());
     list.write();
+}
+
+/// The text of a list that this user wrote. Somebody else's would have us end whatever it names.
+fn read(file: &Path) -> io::Result<String> {
+    let no_links = OFlags::NOFOLLOW.bits().cast_signed();
+    let mut list = OpenOptions::new().read(true).custom_flags(no_links).open(file)?;
+    if list.metadata()?.uid() != geteuid().as_raw() {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
+    }
+    let mut text = String::new();
+    list.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Makes a file that was not there; what was, a planted link too, is removed and never followed.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
 }
 
 /// Keeps a started process in the list until it is dropped.
@@ -100,7 +124,7 @@ impl List {
         }
         // Whole or not at all: the gateway may be killed in between.
         let next = file.with_extension("new");
-        if let Err(error) = fs::write(&next, text).and_then(|()| fs::rename(&next, file)) {
+        if let Err(error) = write_new(&next, &text).and_then(|()| fs::rename(&next, file)) {
             log!(
                 Warn,
                 "[pluginserver] cannot write {}: {error}; if the gateway is killed, its plugin servers may stay",

@@ -48,6 +48,7 @@ pub use breaker::BreakerState;
 pub use discovery::Discovery;
 pub use failure::Reason;
 pub use plugin::RemotePlugin;
+pub use process::withhold;
 pub use servers::{InstanceProblem, PluginServers};
 pub use settings::{BodyMode, OnError, Query, ServerSettings};
 pub use status::ServerStatus;

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use polygate_telemetry::log;
@@ -17,6 +17,16 @@ use crate::output::{Output, OutputTail};
 /// The search path when the gateway was started without one.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// See [`withhold`].
+static WITHHELD: OnceLock<&[&str]> = OnceLock::new();
+
+/// Leaves variables out of what the programs of plugin servers inherit from the environment, for the life of this
+/// process; to be called before the first is started. All others they get: plugins are configured by them.
+pub fn withhold(variables: &'static [&'static str]) {
+    // There is one list, so a second call brings the same.
+    let _ = WITHHELD.set(variables);
+}
 
 /// A running process with its own process group.
 pub(crate) struct Process {
@@ -34,6 +44,9 @@ pub(crate) fn shell(command: &str) -> Command {
     shell.arg("-c").arg(command).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
     if std::env::var_os("PATH").is_none() {
         shell.env("PATH", DEFAULT_PATH);
+    }
+    for variable in WITHHELD.get().copied().unwrap_or_default() {
+        shell.env_remove(variable);
     }
     end_with_parent(&mut shell);
     shell
@@ -135,5 +148,19 @@ pub(crate) fn describe(status: ExitStatus) -> String {
         (Some(code), _) => format!("exit {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => "unknown".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cargo sets both for its tests.
+    #[tokio::test]
+    async fn what_is_withheld_is_not_inherited_and_all_else_is() {
+        withhold(&["CARGO_PKG_NAME"]);
+        let output = shell("echo ${CARGO_PKG_NAME-unset} ${CARGO_PKG_VERSION-unset}").output().await;
+        let text = String::from_utf8(output.expect("runs").stdout).expect("is text");
+        assert_eq!(text.trim(), format!("unset {}", env!("CARGO_PKG_VERSION")));
     }
 }

@@ -21,7 +21,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::address::{Address, is_new, remove_stale};
+use crate::address::{Address, check_listener, is_new, remove_stale};
 use crate::connection::Connection;
 use crate::generation::{Generation, Managed, Reached, next_number};
 use crate::lock::locked;
@@ -241,6 +241,7 @@ impl Door<'_> {
         reached.map_err(|_| End::Silent)?;
         let address = Arc::new(Address::adopt(&self.replica.socket).map_err(End::NoAddress)?);
         let watch = Connection::open(address.path()).await.map_err(End::NoAddress)?;
+        check_listener(watch.user(), watch.pid()).map_err(End::NoAddress)?;
         self.turn = None;
         self.address = Some(address.clone());
         Ok((address, watch))

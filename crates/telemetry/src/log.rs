@@ -1,5 +1,6 @@
 //! The error log: levels, the place lines go to, and the [`log!`](crate::log!) macro.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Write;
 use std::str::FromStr;
@@ -85,11 +86,30 @@ pub fn enabled(level: Level) -> bool {
 /// inside `text` become blanks, so that nobody can forge a second line.
 pub fn write(level: Level, text: fmt::Arguments<'_>) {
     let text = text.to_string().replace(['\n', '\r'], " ");
+    let text = printable(&text);
     let line = format!("{} [{level}] {}#0: {text}\n", DateTime::now(), std::process::id());
     match SINK.get() {
         Some(file) => file.write_line(line.as_bytes()),
         None => drop(std::io::stderr().write_all(line.as_bytes())),
     }
+}
+
+/// A text that does nothing to the terminal it is shown on: control characters but for tabs and line feeds are
+/// written as `\x1b`. Clients, upstreams and plugins have their words in logs.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| !c.is_control() || matches!(c, '\t' | '\n');
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match is_plain(c) {
+            true => plain.push(c),
+            // All of them are below U+00A0.
+            false => plain.push_str(&format!("\\x{:02x}", u32::from(c))),
+        }
+    }
+    Cow::Owned(plain)
 }
 
 /// `log!(Notice, "loaded {n} plugins")`: one line of the error log.
@@ -100,4 +120,22 @@ macro_rules! log {
             $crate::log::write($crate::Level::$level, format_args!($($text)+));
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_shown_and_not_obeyed() {
+        for (text, expected) in [
+            ("plain", "plain"),
+            ("tab\tand line\n", "tab\tand line\n"),
+            ("\x1b[31mred\x07\0", "\\x1b[31mred\\x07\\x00"),
+            ("\u{7f}\u{9b}2J \u{a0}ä\u{1f600}", "\\x7f\\x9b2J \u{a0}ä\u{1f600}"),
+            ("\r", "\\x0d"),
+        ] {
+            assert_eq!(printable(text), expected, "{text:?}");
+        }
+    }
 }

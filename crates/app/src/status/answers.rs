@@ -12,6 +12,7 @@ use polygate_plugin_host::ServerStatus;
 use serde_json::{Value, json};
 
 use super::metrics;
+use super::upstreams::Upstreams;
 use crate::control::Control;
 use crate::declarative::EMPTY_HASH;
 
@@ -29,21 +30,45 @@ pub async fn control(control: &Control, request: Request<Incoming>) -> Response<
 
 /// What the status listeners answer.
 pub async fn status(control: &Control, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let path = request.uri().path();
+    let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
     let path = path.strip_suffix('/').unwrap_or(path);
-    match (request.method(), path) {
-        (&Method::GET | &Method::HEAD, "/status") => json(StatusCode::OK, &node_status(control)),
-        (&Method::GET | &Method::HEAD, "/status/ready") => ready(control),
-        (&Method::POST, "/status/ready") => drain(control, request).await,
-        (&Method::GET | &Method::HEAD, "/status/dns") => {
+    let segments: Vec<_> = path.split('/').skip(1).collect();
+    match (request.method(), &segments[..]) {
+        (&Method::GET | &Method::HEAD, ["status"]) => json(StatusCode::OK, &node_status(control)),
+        (&Method::GET | &Method::HEAD, ["status", "ready"]) => ready(control),
+        (&Method::POST, ["status", "ready"]) => drain(control, request).await,
+        (&Method::GET | &Method::HEAD, ["status", "dns"]) => {
             message(StatusCode::NOT_IMPLEMENTED, "not implemented with the legacy DNS client")
         }
-        (&Method::GET | &Method::HEAD, "/metrics") => text(metrics::render(control)),
-        (_, "/status" | "/status/ready" | "/status/dns" | "/metrics") => {
-            message(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
+        (&Method::GET | &Method::HEAD, ["metrics"]) => text(metrics::render(control)),
+        (
+            &Method::GET | &Method::HEAD,
+            ["upstreams", key, "targets"] | ["upstreams", key, "targets", "all"],
+        ) => upstreams(control, |upstreams| upstreams.targets(key, path, query)),
+        (&Method::GET | &Method::HEAD, ["upstreams", key, "health"]) => {
+            upstreams(control, |upstreams| upstreams.health(key, path, query))
         }
+        (
+            _,
+            ["status"]
+            | ["status", "ready" | "dns"]
+            | ["metrics"]
+            | ["upstreams", _, "targets" | "health"]
+            | ["upstreams", _, "targets", "all"],
+        ) => message(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
         _ => message(StatusCode::NOT_FOUND, "Not found"),
     }
+}
+
+fn upstreams(
+    control: &Control,
+    answer: impl FnOnce(&Upstreams) -> (StatusCode, Value),
+) -> Response<Full<Bytes>> {
+    let Some(current) = control.current() else { return message(StatusCode::NOT_FOUND, "Not found") };
+    let gateway = &current.gateway;
+    let (entities, balancers) = (&gateway.environment.entities, &gateway.balancers);
+    let (status, body) = answer(&Upstreams { entities, balancers, node: control.node.id });
+    json(status, &body)
 }
 
 fn ready(control: &Control) -> Response<Full<Bytes>> {

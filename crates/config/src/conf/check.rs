@@ -23,7 +23,7 @@ pub(super) fn resolve(
     }
 
     let mut errors = Vec::new();
-    let plain = dereference_all(&values, env, &mut errors);
+    let plain = dereference_all(&values, env, &mut errors, &mut warnings);
     check_types(&plain, &mut errors, &mut warnings);
     refuse(&plain, &mut errors);
     warn_of_unused(&plain, &mut warnings);
@@ -65,8 +65,14 @@ fn default_to_declarative(values: &mut Values, warnings: &mut Vec<Warning>) {
     }
 }
 
-/// The values with every reference replaced. In a list each item may be one.
-fn dereference_all(values: &Values, env: &[(String, String)], errors: &mut Vec<ConfError>) -> Values {
+/// The values with every reference replaced. In a list each item may be one. What has no effect anyway need not
+/// lead anywhere.
+fn dereference_all(
+    values: &Values,
+    env: &[(String, String)],
+    errors: &mut Vec<ConfError>,
+    warnings: &mut Vec<Warning>,
+) -> Values {
     let variables: BTreeMap<&str, &str> =
         env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let prefix = values.get("vault_env_prefix").unwrap_or_default();
@@ -76,7 +82,16 @@ fn dereference_all(values: &Values, env: &[(String, String)], errors: &mut Vec<C
         }
         let variable = |name: &str| variables.get(name).map(|value| value.to_string());
         vault::dereference(text, prefix, variable).unwrap_or_else(|why| {
-            errors.push(ConfError::Reference { reference: text.to_owned(), why, name: name.to_owned() });
+            match properties::has_effect(name) {
+                true => {
+                    errors.push(ConfError::Reference {
+                        reference: text.to_owned(),
+                        why,
+                        name: name.to_owned(),
+                    });
+                }
+                false => warnings.push(without_effect(name)),
+            }
             String::new()
         })
     };
@@ -144,18 +159,18 @@ fn refuse(values: &Values, errors: &mut Vec<ConfError>) {
 /// are secret.
 fn warn_of_unused(values: &Values, warnings: &mut Vec<Warning>) {
     for (name, text) in values.iter().filter(|(_, text)| !text.is_empty()) {
-        let idle = match properties::find(name) {
-            Some(row) => !row.used && !same(row, text),
-            // Plugin servers look after their own family.
-            None => !name.starts_with("pluginserver_") && properties::honoured_directive(name).is_none(),
-        };
-        if idle {
-            warnings.push(Warning::warn(format!("{name} is not supported, its value has no effect")));
+        let is_default = properties::find(name).is_some_and(|row| same(row, text));
+        if !is_default && !properties::has_effect(name) {
+            warnings.push(without_effect(name));
         }
     }
     if values.get("worker_consistency") == Some("strict") {
         warnings.push(Warning::warn("the value 'strict' of worker_consistency is deprecated"));
     }
+}
+
+fn without_effect(name: &str) -> Warning {
+    Warning::warn(format!("{name} is not supported, its value has no effect"))
 }
 
 /// Whether `text` says the same as the default.

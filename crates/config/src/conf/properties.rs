@@ -113,6 +113,10 @@ pub(super) const SECRETS: &[&str] = &[
     "debug_ssl_cert_key",
 ];
 
+/// The variables whose values open the database, which nobody but the gateway has to do with: those of the secret
+/// properties of its family.
+pub(super) const DATABASE_SECRETS: &[&str] = &["KONG_PG_PASSWORD", "KONG_PG_RO_PASSWORD"];
+
 /// The row of `name`, if there is one.
 pub(super) fn find(name: &str) -> Option<&'static Property> {
     PROPERTIES.iter().find(|property| property.name == name)
@@ -129,6 +133,14 @@ pub(super) fn is_dynamic(name: &str) -> bool {
 pub(super) fn honoured_directive(name: &str) -> Option<Kind> {
     let directive = HONOURED_BLOCKS.iter().find_map(|block| name.strip_prefix(block))?;
     HONOURED_DIRECTIVES.iter().find(|(honoured, _)| *honoured == directive).map(|(_, kind)| *kind)
+}
+
+/// Whether a value has an effect here. Plugin servers look after their own family.
+pub(super) fn has_effect(name: &str) -> bool {
+    match find(name) {
+        Some(row) => row.used,
+        None => name.starts_with("pluginserver_") || honoured_directive(name).is_some(),
+    }
 }
 
 /// The type of any property.
@@ -163,17 +175,17 @@ pub(super) static PROPERTIES: &[Property] = &[
     used("log_level", "notice", LEVELS),
     used("proxy_access_log", "logs/access.log", Text),
     used("proxy_error_log", "logs/error.log", Text),
-    used("proxy_stream_access_log", "logs/access.log basic", Text),
-    used("proxy_stream_error_log", "logs/error.log", Text),
-    used("admin_access_log", "logs/admin_access.log", Text),
-    used("admin_error_log", "logs/error.log", Text),
-    used("status_access_log", "off", Text),
-    used("status_error_log", "logs/status_error.log", Text),
+    unused("proxy_stream_access_log", "logs/access.log basic", Text),
+    unused("proxy_stream_error_log", "logs/error.log", Text),
+    unused("admin_access_log", "logs/admin_access.log", Text),
+    unused("admin_error_log", "logs/error.log", Text),
+    unused("status_access_log", "off", Text),
+    unused("status_error_log", "logs/status_error.log", Text),
     used("plugins", "bundled", List),
     used("pluginserver_names", "", List),
     used("go_plugins_dir", "off", Text),
     used("go_pluginserver_exe", "/usr/local/bin/go-pluginserver", Text),
-    used("vaults", "bundled", List),
+    unused("vaults", "bundled", List),
     used("port_maps", "", List),
     // Nothing is ever reported, so both values are obeyed.
     used("anonymous_reports", "on", Bool),
@@ -204,7 +216,7 @@ pub(super) static PROPERTIES: &[Property] = &[
         List,
     ),
     used("status_listen", "127.0.0.1:8007 reuseport backlog=16384", List),
-    unused("stream_listen", "off", List),
+    used("stream_listen", "off", List),
     unused("admin_gui_listen", "0.0.0.0:8002, 0.0.0.0:8445 ssl", List),
     used("headers", "server_tokens, latency_tokens, X-Kong-Request-Id", List),
     used("headers_upstream", "X-Kong-Request-Id", List),
@@ -252,7 +264,7 @@ pub(super) static PROPERTIES: &[Property] = &[
     used("database", "postgres", Enum(&["postgres", "cassandra", "off"])),
     used("declarative_config", "", Text),
     used("declarative_config_string", "", Text),
-    used("lmdb_environment_path", "dbless.lmdb", Text),
+    unused("lmdb_environment_path", "dbless.lmdb", Text),
     unused("lmdb_map_size", "2048m", Text),
     unused("pg_host", "127.0.0.1", Text),
     unused("pg_port", "5432", Number),
@@ -363,7 +375,7 @@ pub(super) static PROPERTIES: &[Property] = &[
     used("nginx_http_client_body_buffer_size", "8k", Size),
     used("nginx_http_charset", "UTF-8", Text),
     used("nginx_http_keepalive_requests", "10000", Number),
-    used("nginx_admin_client_max_body_size", "10m", Size),
+    unused("nginx_admin_client_max_body_size", "10m", Size),
     unused("nginx_admin_client_body_buffer_size", "10m", Text),
     unused("nginx_http_lua_regex_match_limit", "100000", Text),
     unused("nginx_http_lua_regex_cache_max_entries", "8192", Text),

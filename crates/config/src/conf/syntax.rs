@@ -5,10 +5,11 @@
 //! written `\#`, numbers are normalised, quotes are ordinary characters and sections swallow the rest.
 
 use crate::units::number;
+use crate::without_mark;
 
 /// The settings of a file in the order written; an empty value stands for "unset".
 pub(super) fn parse(text: &str) -> Vec<(String, String)> {
-    logical_lines(text)
+    logical_lines(without_mark(text))
         .into_iter()
         // What follows a section header belongs to the section, and no property lives in one.
         .take_while(|line| !line.starts_with('['))

@@ -409,3 +409,71 @@ fn large_header_buffers_are_a_number_and_a_size() {
         );
     }
 }
+
+#[test]
+fn the_secrets_of_the_database_are_withheld() {
+    let secrets = properties::SECRETS.iter().filter(|name| name.starts_with("pg_"));
+    let variables: Vec<_> = secrets.map(|name| format!("KONG_{}", name.to_uppercase())).collect();
+    assert_eq!(withheld_variables(), variables);
+}
+
+#[test]
+fn every_property_without_effect_says_so_unless_it_has_its_default() {
+    for row in properties::PROPERTIES.iter().filter(|row| !row.used) {
+        let other = match row.kind {
+            properties::Kind::Bool if is_on(row.default) => "off",
+            properties::Kind::Bool => "on",
+            properties::Kind::Enum(choices) => {
+                choices.iter().find(|choice| **choice != row.default).expect("several")
+            }
+            _ => "17",
+        };
+        let said = |text: &str| {
+            let overrides = vec![("database".into(), "off".into()), (row.name.into(), text.into())];
+            messages(Sources { overrides, ..Sources::default() })
+        };
+        assert_eq!(said(row.default), "", "{}", row.name);
+        assert_eq!(said(other), format!("warn: {} is not supported, its value has no effect\n", row.name));
+    }
+}
+
+#[test]
+fn listeners_that_are_all_unserved_are_refused() {
+    for name in ["proxy_listen", "status_listen"] {
+        let variable = format!("KONG_{}", name.to_uppercase());
+        let said = |text| messages(sources(&[(&variable, text)], None));
+        let refused = said("127.0.0.1:8443 ssl, 127.0.0.1:8444 http2 ssl");
+        assert!(refused.starts_with(&format!("{name} has nothing to listen on: ")), "{refused}");
+        assert_eq!(said("127.0.0.1:8000, 127.0.0.1:8443 ssl"), "");
+        assert_eq!(said("off"), "");
+    }
+}
+
+#[test]
+fn a_syslog_server_is_accepted_and_nothing_is_lost() {
+    let env = [
+        ("KONG_PROXY_ACCESS_LOG", "syslog:server=10.0.0.1,severity=debug"),
+        ("KONG_PROXY_ERROR_LOG", "syslog:server=10.0.0.1"),
+    ];
+    let logs = settings(&env).logs;
+    assert_eq!(logs.proxy_access, None);
+    assert_eq!(logs.proxy_error.as_deref(), Some(Path::new("/usr/local/kong/logs/error.log")));
+    says(
+        &env,
+        expect![[r#"
+            warn: proxy_error_log names a syslog server, which is not supported yet: lines go to logs/error.log; name a file or /dev/stdout
+            warn: proxy_access_log names a syslog server, which is not supported yet: nothing is written; name a file or /dev/stdout
+        "#]],
+    );
+}
+
+#[test]
+fn a_reference_of_what_has_no_effect_may_lead_nowhere() {
+    says(
+        &[("KONG_PG_PORT", "{vault://env/none}"), ("KONG_NGINX_HTTP_GZIP", "{vault://hcv/none}")],
+        expect![[r#"
+            warn: nginx_http_gzip is not supported, its value has no effect
+            warn: pg_port is not supported, its value has no effect
+        "#]],
+    );
+}

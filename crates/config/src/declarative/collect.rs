@@ -1,10 +1,13 @@
 //! Nested collections to one flat list of entries, each with its place, id and parent.
 
+use std::collections::BTreeMap;
+
 use polygate_model::schema::{EntitySchema, FieldErrors, Step};
 use serde_json::{Map, Value, json};
 
 use super::ids::Ids;
 use super::{PluginSchemas, formats, transform};
+use crate::reference;
 
 /// Collections of the reference that are not served; a file may hold them empty.
 const UNSUPPORTED: [&str; 4] = ["keys", "key_sets", "filter_chains", "clustering_data_planes"];
@@ -13,6 +16,8 @@ pub(super) struct Collected {
     pub(super) entries: Vec<Entry>,
     /// What concerns the file rather than one entry.
     pub(super) errors: FieldErrors,
+    /// Collections that were passed over, and how many entries they had.
+    pub(super) ignored: BTreeMap<&'static str, usize>,
     /// Whether secrets are still to be hashed (`_transform`).
     pub(super) transform: bool,
 }
@@ -35,7 +40,12 @@ pub(super) fn collect(document: Map<String, Value>, plugins: &dyn PluginSchemas)
     let mut collector = Collector {
         plugins,
         ids: Ids::default(),
-        collected: Collected { entries: Vec::new(), errors: FieldErrors::default(), transform },
+        collected: Collected {
+            entries: Vec::new(),
+            errors: FieldErrors::default(),
+            ignored: BTreeMap::new(),
+            transform,
+        },
     };
     if !document.contains_key("_format_version") {
         collector.collected.errors.set("_format_version", "required field missing");
@@ -65,7 +75,7 @@ impl Collector<'_> {
                 let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
                 (!empty).then_some("not supported by polygate; remove it")
             }
-            name => match EntitySchema::get(name).filter(|schema| self.is_active(schema)) {
+            name => match EntitySchema::get(name) {
                 Some(schema) => return self.collection(schema, value, &[], None),
                 None => Some("unknown field"),
             },
@@ -75,7 +85,7 @@ impl Collector<'_> {
         }
     }
 
-    /// A plugin's collection exists only while the plugin is enabled.
+    /// The collections of plugins are of use only while the plugin is enabled.
     fn is_active(&self, schema: &EntitySchema) -> bool {
         schema.plugin.as_deref().is_none_or(|plugin| self.plugins.schema(plugin).is_some())
     }
@@ -90,6 +100,12 @@ impl Collector<'_> {
         let path = extended(at, Step::Name(schema.name.clone()));
         match value {
             Value::Null => {}
+            // Files with the credentials of plugins that are not there are to be served all the same.
+            Value::Array(items) if !self.is_active(schema) => {
+                if !items.is_empty() {
+                    *self.collected.ignored.entry(&schema.name).or_default() += items.len();
+                }
+            }
             Value::Array(items) => {
                 for (index, item) in items.into_iter().enumerate() {
                     self.entry(schema, item, extended(&path, Step::Index(index)), parent);
@@ -117,7 +133,7 @@ impl Collector<'_> {
                 errors.set(name, message);
             }
         }
-        let children = self.take_children(schema, &mut body);
+        let children = take_children(schema, &mut body);
         let nested_key = parent.map(|parent| nest(schema, &mut body, &self.collected.entries[parent]));
         let given = body.get("id").and_then(Value::as_str).map(str::to_owned);
         let id_is_generated = given.is_none();
@@ -139,17 +155,16 @@ impl Collector<'_> {
             self.collection(child, value, &path, Some(index));
         }
     }
+}
 
-    /// The collections inside an entry: those whose entries refer to it.
-    fn take_children(
-        &self,
-        schema: &EntitySchema,
-        body: &mut Map<String, Value>,
-    ) -> Vec<(&'static EntitySchema, Value)> {
-        let refers = |child: &&EntitySchema| child.foreign_keys().any(|(_, target)| target == schema.name);
-        let children = EntitySchema::all().iter().filter(|child| refers(child) && self.is_active(child));
-        children.filter_map(|child| Some((child, body.shift_remove(&child.name)?))).collect()
-    }
+/// The collections inside an entry: those whose entries refer to it.
+fn take_children(
+    schema: &EntitySchema,
+    body: &mut Map<String, Value>,
+) -> Vec<(&'static EntitySchema, Value)> {
+    let refers = |child: &&EntitySchema| child.foreign_keys().any(|(_, target)| target == schema.name);
+    let children = EntitySchema::all().iter().filter(refers);
+    children.filter_map(|child| Some((child, body.shift_remove(&child.name)?))).collect()
 }
 
 /// Points the entry at the one around it.
@@ -233,8 +248,15 @@ impl Entry {
             return schema.entity().check(given);
         }
         if let Some(name) = name {
-            let message =
-                format!("plugin '{name}' not enabled; add it to the 'plugins' configuration property");
+            let message = match reference::has_plugin(name) {
+                false => {
+                    format!("plugin '{name}' not enabled; add it to the 'plugins' configuration property")
+                }
+                true => format!(
+                    "plugin '{name}' is bundled with the reference and not built yet; remove it, or enable one of \
+                     this name that a plugin server has"
+                ),
+            };
             earlier.set("name", message);
         }
         // Nobody can say what its configuration should be; the rest can still be judged.

@@ -432,14 +432,41 @@ services:
 }
 
 #[test]
-fn collections_of_plugins_come_with_the_plugin() {
-    let text = "_format_version: '3.0'\nconsumers: [{username: c, acls: [{group: g}]}]\nacls: []\n";
-    let error = load(text, Syntax::Yaml, &HashMap::new(), NOW).expect_err("acl is not enabled");
+fn collections_of_plugins_that_are_not_enabled_are_passed_over_and_counted() {
+    let text = "
+_format_version: '3.0'
+consumers:
+- username: c
+  acls: [{group: g}, {group: h}]
+  keyauth_credentials: [{key: k}]
+  jwt_secrets: []
+acls: [{group: i, consumer: c}]
+";
+    let document = super::parse(text, Syntax::Yaml).expect("is YAML");
+    let loaded = super::load_document(document, "hash".into(), &HashMap::new(), NOW).expect("is accepted");
+    assert_eq!(loaded.ignored, std::collections::BTreeMap::from([("acls", 3), ("keyauth_credentials", 1)]));
+    assert!(loaded.entities.credentials.is_empty());
+    assert_eq!(loaded.entities.consumers.len(), 1);
+    let text = "_format_version: '3.0'\nconsumers: [{username: c, acls: nonsense}]\n";
+    let error = load(text, Syntax::Yaml, &HashMap::new(), NOW).expect_err("acls are a list");
     expect![[r#"
-        in 'acls': unknown field
         in 'consumers':
           - in entry 1 of 'consumers':
-            in 'acls': unknown field"#]]
+            in 'acls': expected an array"#]]
+    .assert_eq(&error.to_string());
+}
+
+#[test]
+fn a_plugin_of_the_reference_is_said_to_be_missing() {
+    let text =
+        "_format_version: '3.0'\nplugins: [{name: key-auth, config: {key_names: [k]}}, {name: nope}]\n";
+    let error = load(text, Syntax::Yaml, &HashMap::new(), NOW).expect_err("neither is there");
+    expect![[r#"
+        in 'plugins':
+          - in entry 1 of 'plugins':
+            in 'name': plugin 'key-auth' is bundled with the reference and not built yet; remove it, or enable one of this name that a plugin server has
+          - in entry 2 of 'plugins':
+            in 'name': plugin 'nope' not enabled; add it to the 'plugins' configuration property"#]]
     .assert_eq(&error.to_string());
 }
 
@@ -484,4 +511,16 @@ vaults: [{name: env, prefix: my-vault, config: {prefix: SECRET_}}]
     assert_eq!((service.retries, service.read_timeout), (5, 60_000));
     assert_eq!(entities.upstreams.values().next().expect("one upstream").slots, 10_000);
     assert_eq!(entities.vaults.values().next().expect("one vault").config["prefix"], json!("SECRET_"));
+}
+
+#[test]
+fn a_byte_order_mark_is_not_part_of_the_document() {
+    for (text, syntax) in [
+        ("\u{feff}_format_version: '3.0'\n", Syntax::Yaml),
+        ("\u{feff}{\"_format_version\": \"3.0\"}", Syntax::Json),
+        ("\u{feff}{\"_format_version\": \"3.0\"}", Syntax::Guess),
+    ] {
+        let document = super::parse(text, syntax).unwrap_or_else(|error| panic!("{syntax:?}: {error}"));
+        assert_eq!(document["_format_version"], "3.0", "{syntax:?}");
+    }
 }

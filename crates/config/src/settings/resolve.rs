@@ -38,9 +38,9 @@ impl Settings {
             plugins: reader.list("plugins"),
             plugin_servers,
             legacy_go,
-            proxy_listen: listen::resolve(reader, "proxy_listen", Traffic::Http),
+            proxy_listen: listen::resolve_plain(reader, "proxy_listen"),
             admin_listen: listen::resolve(reader, "admin_listen", Traffic::Http),
-            status_listen: listen::resolve(reader, "status_listen", Traffic::Http),
+            status_listen: listen::resolve_plain(reader, "status_listen"),
             stream_listen: listen::resolve(reader, "stream_listen", Traffic::Stream),
             port_maps: port_maps(reader),
             trusted_ips,
@@ -112,10 +112,12 @@ fn log_level(reader: &Reader<'_>) -> LogLevel {
 }
 
 fn logs(reader: &mut Reader<'_>, prefix: &Path) -> Logs {
-    let mut log = |name| log_path(reader, name, prefix);
+    // Nobody would learn of errors otherwise.
+    let proxy_error = log_path(reader, "proxy_error_log", prefix, Some("logs/error.log"));
+    let mut log = |name| log_path(reader, name, prefix, None);
     Logs {
         proxy_access: log("proxy_access_log"),
-        proxy_error: log("proxy_error_log"),
+        proxy_error,
         stream_access: log("proxy_stream_access_log"),
         stream_error: log("proxy_stream_error_log"),
         admin_access: log("admin_access_log"),
@@ -126,13 +128,24 @@ fn logs(reader: &mut Reader<'_>, prefix: &Path) -> Logs {
 }
 
 /// A path and, for access logs, the name of a format: `off` is none, relative paths are below the
-/// prefix.
-fn log_path(reader: &mut Reader<'_>, name: &str, prefix: &Path) -> Option<PathBuf> {
+/// prefix. `without_syslog` is for what is to go to a syslog server.
+fn log_path(
+    reader: &mut Reader<'_>,
+    name: &str,
+    prefix: &Path,
+    without_syslog: Option<&str>,
+) -> Option<PathBuf> {
     let mut words = reader.text(name)?.split_ascii_whitespace();
     let path = words.next().filter(|path| *path != "off")?;
     if path.starts_with("syslog:") {
-        reader.refuse(format!("{name} has an unsupported value: '{path}' (log to a file or to /dev/stdout)"));
-        return None;
+        let instead = match without_syslog {
+            Some(path) => format!("lines go to {path}"),
+            None => "nothing is written".to_owned(),
+        };
+        reader.warn(format!(
+            "{name} names a syslog server, which is not supported yet: {instead}; name a file or /dev/stdout"
+        ));
+        return without_syslog.map(|path| prefix.join(path));
     }
     if let Some(format) = words.next().filter(|word| !["basic", "combined", "kong_log_format"].contains(word))
     {

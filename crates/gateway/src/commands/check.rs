@@ -18,7 +18,13 @@ pub fn run(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {
     let problems = match conf::load(sources) {
         Ok((settings, warnings)) => {
             console.warnings(&warnings);
-            polygate_app::check(&settings).err().unwrap_or_default()
+            match polygate_app::check(&settings) {
+                Ok(warnings) => {
+                    warnings.iter().for_each(|warning| console.warn(warning));
+                    Vec::new()
+                }
+                Err(problems) => problems,
+            }
         }
         Err(errors) => errors.iter().map(ToString::to_string).collect(),
     };

@@ -1,6 +1,7 @@
 //! Start, stop and what comes between.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
@@ -73,6 +74,36 @@ fn a_pid_file_of_another_program_is_no_gateway() {
     dir.write("pids/nginx.pid", &format!("{}\n", std::process::id()));
     assert_eq!(dir.run(&["health"]).status.code(), Some(1));
     assert_eq!(dir.run(&["stop"]).status.code(), Some(1), "this process would have been ended");
+}
+
+/// The mode of what a start with the given mask leaves.
+fn modes(name: &str, mask: &str, below: &[&str]) -> Vec<u32> {
+    let dir = Scratch::new(name);
+    let program = env!("CARGO_BIN_EXE_polygate");
+    let prefix = dir.0.join("made");
+    let status = Command::new("/bin/sh")
+        .args(["-c", &format!("umask {mask}; exec {program} prepare")])
+        .env("KONG_DATABASE", "off")
+        .env("KONG_PREFIX", &prefix)
+        .status();
+    assert!(status.unwrap().success());
+    below.iter().map(|name| fs::metadata(prefix.join(name)).unwrap().permissions().mode() & 0o777).collect()
+}
+
+#[test]
+fn nobody_else_can_write_to_the_prefix() {
+    let below = ["", "pids", "sockets", "logs", "client_body_temp", "logs/access.log", ".kong_env"];
+    let closed = [0o755, 0o755, 0o755, 0o755, 0o700, 0o644, 0o640];
+    assert_eq!(modes("mask-open", "000", &below), closed);
+    assert_eq!(modes("mask-usual", "022", &below), closed);
+    let shared = [0o775, 0o755, 0o755, 0o775, 0o700, 0o664, 0o640];
+    assert_eq!(
+        modes("mask-group", "002", &below),
+        shared,
+        "a group that shares the logs is somebody's choice"
+    );
+    let private = [0o700, 0o700, 0o755, 0o700, 0o700, 0o600, 0o600];
+    assert_eq!(modes("mask-private", "077", &below), private);
 }
 
 #[test]

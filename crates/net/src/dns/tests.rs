@@ -270,3 +270,27 @@ async fn nonsense_is_refused() {
     assert!(resolver.resolve("[10.0.0.1]", 80).await.is_err());
     drop(script);
 }
+
+#[tokio::test]
+async fn the_hosts_file_is_read_again_for_all_who_share_it() {
+    let path = std::env::temp_dir().join(format!("polygate-hosts-{}", std::process::id()));
+    std::fs::write(&path, "10.0.0.1 web\n").unwrap();
+    let hosts = HostsFile::read(Some(&path)).unwrap();
+    let settings = DnsSettings::default();
+    let resolvers = [1, 2].map(|_| Resolver::sharing(&settings, &hosts).unwrap());
+    let web = async || {
+        let found = resolvers.each_ref().map(|resolver| resolver.resolve("web", 80));
+        let [first, second] = found;
+        [first.await, second.await].map(|found| found.map(|found| found[0].addr.ip().to_string()))
+    };
+    let both = |ip: &str| [Ok(ip.to_owned()), Ok(ip.to_owned())];
+    assert_eq!(web().await, both("10.0.0.1"));
+    std::fs::write(&path, "10.0.0.2 web\n").unwrap();
+    assert_eq!(web().await, both("10.0.0.1"), "nobody asked for it");
+    hosts.reload().unwrap();
+    assert_eq!(web().await, both("10.0.0.2"));
+    std::fs::remove_file(&path).unwrap();
+    let error = hosts.reload().unwrap_err().to_string();
+    assert!(error.contains("correct dns_hostsfile"), "{error}");
+    assert_eq!(web().await, both("10.0.0.2"), "what was known stays known");
+}

@@ -119,3 +119,20 @@ async fn what_a_killed_gateway_left_is_ended() {
         child.wait().expect("it has ended");
     }
 }
+
+#[test]
+fn a_planted_link_is_not_followed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (victim, list) = (directory.path().join("victim"), directory.path().join("plugin-servers"));
+    fs::write(&victim, "precious").expect("writes");
+    let next = list.with_extension("new");
+    std::os::unix::fs::symlink(&victim, &next).expect("links");
+    write_new(&next, "list").expect("writes");
+    assert_eq!(fs::read_to_string(&victim).expect("is there"), "precious");
+    let made = fs::symlink_metadata(&next).expect("is there");
+    assert!(made.is_file());
+    assert_eq!(made.mode() & 0o777, 0o600);
+    std::os::unix::fs::symlink(&victim, &list).expect("links");
+    assert!(read(&list).is_err(), "a list is a file");
+    assert_eq!(read(&next).expect("is ours"), "list");
+}

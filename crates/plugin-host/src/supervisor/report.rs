@@ -19,7 +19,7 @@ pub(super) fn end(replica: &Replica, command: &str, end: &End) {
             replica.settings.start_timeout.as_millis()
         ),
         End::NoAddress(error) => {
-            format!("cannot move the socket {} aside: {error}", replica.socket.display())
+            format!("cannot use the socket {}: {error}", replica.socket.display())
         }
         End::Failed(error) => format!("cannot run /bin/sh: {error}"),
         End::Spent(_) | End::StopRequested => return,

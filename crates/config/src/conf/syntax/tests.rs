@@ -13,6 +13,12 @@ fn blank_lines_and_comments_are_ignored() {
 }
 
 #[test]
+fn a_byte_order_mark_hides_nothing() {
+    check("\u{feff}log_level = debug\nplugins = off", &[("log_level", "debug"), ("plugins", "off")]);
+    check("\u{feff}# a comment\nplugins = off", &[("plugins", "off")]);
+}
+
+#[test]
 fn the_first_equals_sign_separates() {
     check("plugins = a=b = c", &[("plugins", "a=b = c")]);
     check("  log_level\t=  debug  ", &[("log_level", "debug")]);

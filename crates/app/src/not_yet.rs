@@ -1,0 +1,277 @@
+//! What a configuration may ask for and does not get yet.
+//!
+//! Everything that is accepted is in this list or works: nothing is passed over silently. The warnings of a load
+//! are made from it, and so is the part "Not yet" of `docs/compatibility.md`. Whoever builds one of these things
+//! takes its entry away.
+
+use std::fmt::Display;
+
+use polygate_config::Settings;
+use polygate_config::declarative::Loaded;
+use polygate_config::settings::Listen;
+use polygate_model::{Protocol, Upstream};
+
+/// One thing.
+struct Entry {
+    /// What it is, in Markdown.
+    what: &'static str,
+    /// What happens instead.
+    instead: &'static str,
+    found: Found,
+    /// Properties and a declarative text that ask for it, for the tests.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only tests read it"))]
+    example: Example,
+}
+
+/// How it is noticed.
+enum Found {
+    /// Where the value is read, which refuses it.
+    Refused,
+    /// Where the property is read, which warns of it.
+    Warned,
+    /// By its traces in the settings; answers where they are.
+    Settings(fn(&Settings) -> Option<String>),
+    Entities(fn(&Loaded) -> Option<String>),
+}
+
+use Found::{Entities, Refused, Settings as InSettings, Warned};
+
+#[derive(Default)]
+#[cfg_attr(not(test), expect(dead_code, reason = "only tests read it"))]
+struct Example {
+    properties: &'static [(&'static str, &'static str)],
+    entities: &'static str,
+}
+
+const fn properties(properties: &'static [(&'static str, &'static str)]) -> Example {
+    Example { properties, entities: "" }
+}
+
+const fn entities(entities: &'static str) -> Example {
+    Example { properties: &[], entities }
+}
+
+/// The list, in the order of the page.
+static ENTRIES: &[Entry] = &[
+    Entry {
+        what: "`database = postgres` or `cassandra`",
+        instead: "refused",
+        found: Refused,
+        example: properties(&[("database", "postgres")]),
+    },
+    Entry {
+        what: "`router_flavor` other than `traditional_compatible`",
+        instead: "refused",
+        found: Refused,
+        example: properties(&[("router_flavor", "expressions")]),
+    },
+    Entry {
+        what: "`role` other than `traditional` (hybrid mode)",
+        instead: "refused",
+        found: Refused,
+        example: properties(&[("role", "data_plane")]),
+    },
+    Entry { what: "`wasm = on`", instead: "refused", found: Refused, example: properties(&[("wasm", "on")]) },
+    Entry {
+        what: "`admin_listen`",
+        instead: "nothing listens there",
+        found: InSettings(|settings| chosen(settings, "admin_listen", &settings.admin_listen)),
+        example: properties(&[("admin_listen", "127.0.0.1:8001")]),
+    },
+    Entry {
+        what: "`stream_listen`",
+        instead: "nothing listens there",
+        found: InSettings(|settings| chosen(settings, "stream_listen", &settings.stream_listen)),
+        example: properties(&[("stream_listen", "127.0.0.1:9000")]),
+    },
+    Entry {
+        what: "the flag `ssl` of `proxy_listen` and `status_listen`",
+        instead: "nothing listens there",
+        found: InSettings(|settings| flagged(settings, |listen| listen.ssl)),
+        example: properties(&[("proxy_listen", "127.0.0.1:8000, 127.0.0.1:8443 ssl")]),
+    },
+    Entry {
+        what: "`proxy_listen` or `status_listen` of which all entries have the flag `ssl`",
+        instead: "refused",
+        found: Refused,
+        example: properties(&[("proxy_listen", "127.0.0.1:8443 ssl")]),
+    },
+    Entry {
+        what: "the flag `http2` of a listener without `ssl`",
+        instead: "HTTP/1.1 is served",
+        found: InSettings(|settings| flagged(settings, |listen| listen.http2 && !listen.ssl)),
+        example: properties(&[("proxy_listen", "127.0.0.1:9080 http2")]),
+    },
+    Entry {
+        what: "the flag `deferred` of a listener",
+        instead: "connections are accepted before they send anything",
+        found: InSettings(|settings| flagged(settings, |listen| listen.deferred)),
+        example: properties(&[("proxy_listen", "127.0.0.1:8000 deferred")]),
+    },
+    Entry {
+        what: "the flag `proxy_protocol` of `status_listen`",
+        instead: "no header is expected there",
+        found: InSettings(|settings| listed(settings.status_listen.iter().filter(|it| it.proxy_protocol))),
+        example: properties(&[("status_listen", "127.0.0.1:8007 proxy_protocol")]),
+    },
+    Entry {
+        what: "logs to `syslog:...`",
+        instead: "no access log; errors go to `logs/error.log`",
+        found: Warned,
+        example: properties(&[("proxy_access_log", "syslog:server=127.0.0.1")]),
+    },
+    Entry {
+        what: "formats of access logs",
+        instead: "the usual format is written",
+        found: Warned,
+        example: properties(&[("proxy_access_log", "logs/access.log mine")]),
+    },
+    Entry {
+        what: "all other properties of the reference that are not on this page",
+        instead: "no effect",
+        found: Warned,
+        example: properties(&[("pg_host", "db")]),
+    },
+    Entry {
+        what: "active health checks",
+        instead: "targets are not probed",
+        found: Entities(|loaded| {
+            listed(loaded.entities.upstreams.values().filter(|it| probes(it)).map(|it| &it.name))
+        }),
+        example: entities("upstreams: [{name: u, healthchecks: {active: {unhealthy: {interval: 5}}}}]"),
+    },
+    Entry {
+        what: "services over anything but `http`",
+        instead: "their requests are refused with 502, never sent in the clear",
+        found: Entities(|loaded| {
+            let services = loaded.entities.services.values().filter(|it| it.protocol != Protocol::Http);
+            listed(services.map(|it| it.name.clone().unwrap_or_else(|| it.id.to_string())))
+        }),
+        example: entities("services: [{name: s, url: 'https://example.com'}]"),
+    },
+    Entry {
+        what: "routes for anything but `http` and `https`",
+        instead: "gRPC and streams are not served",
+        found: Entities(|loaded| {
+            let is_served = |protocol: &Protocol| matches!(protocol, Protocol::Http | Protocol::Https);
+            let routes = loaded.entities.routes.values().filter(|it| !it.protocols.iter().all(is_served));
+            listed(routes.map(|it| it.name.clone().unwrap_or_else(|| it.id.to_string())))
+        }),
+        example: entities("routes: [{name: r, protocols: [grpc], paths: [/a]}]"),
+    },
+    Entry {
+        what: "certificates",
+        instead: "checked, used by nothing",
+        found: Entities(|loaded| counted(loaded.entities.certificates.len())),
+        example: entities(
+            "certificates: [{cert: '-----BEGIN CERTIFICATE-----\n\nAAAA\n\n-----END CERTIFICATE-----', \
+             key: '-----BEGIN PRIVATE KEY-----\n\nAAAA\n\n-----END PRIVATE KEY-----', snis: [{name: example.com}]}]",
+        ),
+    },
+    Entry {
+        what: "SNIs",
+        instead: "checked, used by nothing",
+        found: Entities(|loaded| {
+            listed(loaded.entities.certificates.values().flat_map(|certificate| &certificate.snis))
+        }),
+        example: entities(
+            "certificates: [{cert: '-----BEGIN CERTIFICATE-----\n\nAAAA\n\n-----END CERTIFICATE-----', \
+             key: '-----BEGIN PRIVATE KEY-----\n\nAAAA\n\n-----END PRIVATE KEY-----', snis: [{name: example.com}]}]",
+        ),
+    },
+    Entry {
+        what: "CA certificates",
+        instead: "checked, used by nothing",
+        found: Entities(|loaded| counted(loaded.entities.ca_certificates.len())),
+        example: entities(
+            "ca_certificates: [{cert: '-----BEGIN CERTIFICATE-----\n\nAAAA\n\n-----END CERTIFICATE-----'}]",
+        ),
+    },
+    Entry {
+        what: "vaults",
+        instead: "checked, used by nothing",
+        found: Entities(|loaded| listed(loaded.entities.vaults.values().map(|vault| &vault.prefix))),
+        example: entities("vaults: [{name: env, prefix: my-env, config: {prefix: MY_}}]"),
+    },
+    Entry {
+        what: "credentials of consumers (key, basic, HMAC, JWT, ACL, OAuth2)",
+        instead: "passed over and stored nowhere, unless a plugin server has the plugin",
+        found: Entities(|loaded| {
+            listed(loaded.ignored.iter().map(|(collection, count)| format!("{count} {collection}")))
+        }),
+        example: entities("consumers: [{username: c, keyauth_credentials: [{key: k}]}]"),
+    },
+    Entry {
+        what: "`keys`, `key_sets`, `filter_chains`",
+        instead: "refused, unless they are empty",
+        found: Refused,
+        example: entities("key_sets: [{name: k}]"),
+    },
+    Entry {
+        what: "the plugins bundled with the reference",
+        instead: "refused in `plugins` and in a declarative file; `bundled` stands for none",
+        found: Refused,
+        example: entities("plugins: [{name: key-auth}]"),
+    },
+];
+
+/// One line for each thing that settings and entities ask for and do not get.
+pub fn warnings(settings: &Settings, loaded: &Loaded) -> Vec<String> {
+    let line = |entry: &Entry| {
+        let place = match entry.found {
+            Refused | Warned => None,
+            InSettings(find) => find(settings),
+            Entities(find) => find(loaded),
+        }?;
+        Some(format!("not built yet: {} ({place}): {}", entry.what, entry.instead).replace('`', "'"))
+    };
+    ENTRIES.iter().filter_map(line).collect()
+}
+
+/// The entries that something listens on.
+pub fn served(entries: &[Listen]) -> Vec<Listen> {
+    entries.iter().filter(|entry| !entry.ssl).cloned().collect()
+}
+
+/// Nobody is to be told of what he did not write.
+fn chosen(settings: &Settings, property: &str, entries: &[Listen]) -> Option<String> {
+    listed(entries.iter().filter(|_| !settings.values.is_default(property)))
+}
+
+/// Entries of listeners of the user's that are served, but not as their flags say.
+fn flagged(settings: &Settings, has_flag: fn(&Listen) -> bool) -> Option<String> {
+    let listeners =
+        [("proxy_listen", &settings.proxy_listen), ("status_listen", &settings.status_listen)].into_iter();
+    let places = listeners.filter_map(|(property, entries)| {
+        let flagged: Vec<_> = entries.iter().filter(|entry| has_flag(entry)).cloned().collect();
+        Some(format!("{property} {}", chosen(settings, property, &flagged)?))
+    });
+    listed(places)
+}
+
+fn probes(upstream: &Upstream) -> bool {
+    let active = &upstream.healthchecks.active;
+    [active.healthy.interval, active.unhealthy.interval].into_iter().flatten().any(|seconds| seconds > 0.0)
+}
+
+/// At most this many names are in a line.
+const NAMES: usize = 10;
+
+fn listed(names: impl IntoIterator<Item = impl Display>) -> Option<String> {
+    let mut names: Vec<_> = names.into_iter().map(|name| name.to_string()).collect();
+    names.sort();
+    let more = names.len().saturating_sub(NAMES);
+    let first = names[..names.len() - more].join(", ");
+    match (names.len(), more) {
+        (0, _) => None,
+        (_, 0) => Some(first),
+        (_, more) => Some(format!("{first} and {more} more")),
+    }
+}
+
+fn counted(count: usize) -> Option<String> {
+    (count > 0).then(|| count.to_string())
+}
+
+#[cfg(test)]
+mod tests;

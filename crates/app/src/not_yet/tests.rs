@@ -1,0 +1,83 @@
+use std::path::Path;
+use std::{env, fs};
+
+use polygate_config::conf::{self, Sources};
+
+use super::*;
+use crate::declarative;
+use crate::plugins::Enabled;
+
+/// What a configuration is told: warnings, or why it is refused.
+fn load(example: &Example) -> Result<Vec<String>, String> {
+    let given = example.properties.iter().map(|(name, text)| (name.to_string(), text.to_string()));
+    let overrides = [("database".to_owned(), "off".to_owned())].into_iter().chain(given).collect();
+    let (settings, said) = conf::load(Sources { overrides, ..Sources::default() })
+        .map_err(|errors| errors.iter().map(|error| format!("{error}\n")).collect::<String>())?;
+    let text = format!("_format_version: '3.0'\n{}\n", example.entities);
+    let loaded = declarative::from_text(&text, &Enabled::default()).map_err(|error| error.to_string())?;
+    Ok(said.into_iter().map(|it| it.message).chain(warnings(&settings, &loaded)).collect())
+}
+
+#[test]
+fn a_configuration_that_asks_for_nothing_is_told_nothing() {
+    assert_eq!(load(&Example::default()), Ok(vec![]));
+}
+
+#[test]
+fn every_entry_is_refused_or_told_in_one_line() {
+    for entry in ENTRIES {
+        let told = load(&entry.example);
+        match (&entry.found, &told) {
+            (Refused, Err(why)) => assert!(!why.is_empty(), "{}", entry.what),
+            (Warned, Ok(lines)) => assert_eq!(lines.len(), 1, "{}: {lines:?}", entry.what),
+            (InSettings(_) | Entities(_), Ok(lines)) => {
+                let begin = format!("not built yet: {} (", entry.what.replace('`', "'"));
+                let found = lines.iter().filter(|line| line.starts_with(&begin)).count();
+                assert_eq!(found, 1, "{}: {lines:?}", entry.what);
+            }
+            (_, told) => panic!("{}: {told:?}", entry.what),
+        }
+    }
+}
+
+#[test]
+fn a_line_names_what_it_is_about() {
+    let many = "upstreams: [a, b, c, d, e, f, g, h, i, j, k, l]";
+    let many = many.replace(", ", "}, {name: ").replace('[', "[{name: ").replace(']', "}]");
+    let many = many.replace('}', ", healthchecks: {active: {healthy: {interval: 1}}}}");
+    let entities: &'static str = many.leak();
+    assert_eq!(
+        load(&Example { entities, properties: &[("proxy_listen", "127.0.0.1:1 http2, 127.0.0.1:2 http2 ssl")] }),
+        Ok(vec![
+            "not built yet: the flag 'ssl' of 'proxy_listen' and 'status_listen' (proxy_listen 127.0.0.1:2): \
+             nothing listens there"
+                .to_owned(),
+            "not built yet: the flag 'http2' of a listener without 'ssl' (proxy_listen 127.0.0.1:1): HTTP/1.1 is \
+             served"
+                .to_owned(),
+            "not built yet: active health checks (a, b, c, d, e, f, g, h, i, j and 2 more): targets are not probed"
+                .to_owned(),
+        ])
+    );
+}
+
+/// The page has the list. With `UPDATE_EXPECT=1` the page is written.
+#[test]
+fn the_page_of_compatibility_has_the_list() {
+    const BEGIN: &str = "| asked for | instead |\n|---|---|\n";
+    let row = |entry: &Entry| {
+        let told = if matches!(entry.found, Refused) { "" } else { "; a warning tells it" };
+        format!("| {} | {}{told} |\n", entry.what, entry.instead)
+    };
+    let rows: String = ENTRIES.iter().map(row).collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/compatibility.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(BEGIN).expect("the page has the part 'Not yet'");
+    let (_, after) = rest.split_once("\n\n").expect("the table ends with an empty line");
+    let expected = format!("{before}{BEGIN}{rows}\n{after}");
+    if env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, expected).unwrap();
+    } else {
+        assert_eq!(page, expected, "run the test with UPDATE_EXPECT=1");
+    }
+}
