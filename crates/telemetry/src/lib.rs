@@ -4,6 +4,8 @@
 //! existing log pipelines keep working. Writing is line-buffered by the kernel only: a line that was
 //! logged is in the file.
 
+#[cfg(feature = "count-allocations")]
+pub mod allocations;
 pub mod clock;
 pub mod file;
 pub mod log;
