@@ -39,7 +39,7 @@ if [ -n "$missing" ]; then
     (install $missing)
 fi
 
-# It counts system calls; the report says so when it cannot.
+# perf counts system calls; the report says so when it cannot.
 command -v perf >/dev/null || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || (install linux-perf) || :
 
 # Envoy is on PyPI only for some platforms; the report says so when it is left out.
@@ -61,5 +61,7 @@ counting=$root/target/bench-allocations
     CARGO_PROFILE_RELEASE_LTO=off cargo build --quiet --release --package polygate-gateway \
         --features count-allocations --target-dir "$counting"
 
+# Programs run in folders of their own.
+POLYGATE_BIN=$(realpath "$POLYGATE_BIN")
 export POLYGATE_BIN POLYGATE_COUNTING_BIN="$counting/release/polygate"
 PYTHONDONTWRITEBYTECODE=1 exec python3 "$root/scripts/bench"
