@@ -92,9 +92,11 @@ impl Headers {
     /// Adds a line behind the others.
     pub fn append(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         let (name, value) = (name.as_ref(), value.as_ref());
-        let is_line = is_field_name(name) && is_value(value);
-        if is_line && self.text.len() + name.len() + value.len() <= LONGEST_TEXT {
-            self.push(name, value);
+        if is_field_name(name) && is_value(value) {
+            self.make_room(name.len() + value.len());
+            if self.text.len() + name.len() + value.len() <= LONGEST_TEXT {
+                self.push(name, value);
+            }
         }
     }
 
@@ -147,6 +149,22 @@ impl Headers {
             out.extend_from_slice(b": ");
             out.extend_from_slice(self.slice(line.value.clone()));
             out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// Throws the text of lines that are gone away, before the buffer grows for the sake of it: whoever sets a header
+    /// again and again uses up no memory.
+    fn make_room(&mut self, more: usize) {
+        if self.text.capacity() - self.text.len() >= more {
+            return;
+        }
+        let used: usize = self.lines.iter().map(|line| line.name.len() + line.value.len()).sum();
+        if used <= self.text.len() / 2 {
+            let old = std::mem::replace(&mut self.text, Vec::with_capacity(2 * (used + more)));
+            for line in std::mem::take(&mut self.lines) {
+                let slice = |range: Range<u32>| &old[range.start as usize..range.end as usize];
+                self.push(slice(line.name), slice(line.value));
+            }
         }
     }
 
@@ -206,10 +224,9 @@ impl fmt::Debug for Headers {
 /// Equal when the same lines stand in the same order, whatever the letters of their names.
 impl PartialEq for Headers {
     fn eq(&self, other: &Self) -> bool {
-        let is_same = |((name, value), (other_name, other_value)): ((&str, &[u8]), (&str, &[u8]))| {
-            name.eq_ignore_ascii_case(other_name) && value == other_value
-        };
-        self.len() == other.len() && self.iter().zip(other.iter()).all(is_same)
+        let is_same =
+            |at| self.name(at).eq_ignore_ascii_case(other.name(at)) && self.value(at) == other.value(at);
+        self.len() == other.len() && (0..self.len()).all(is_same)
     }
 }
 
@@ -239,8 +256,9 @@ pub fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|&byte| is_token_byte(byte))
 }
 
-pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
 /// What upstreams send as a name and the reference passes on: visible ASCII, token or not.
