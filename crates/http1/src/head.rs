@@ -22,6 +22,13 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// How long the next header line may be behind so many bytes of them.
+    pub(crate) fn room(self, used: usize) -> usize {
+        self.line.min(self.head - used)
+    }
+}
+
 /// Finds lines in an input that grows at its end. Looks at each byte once.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {

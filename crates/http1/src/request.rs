@@ -43,7 +43,7 @@ pub struct Refused {
     pub target: Vec<u8>,
     pub version: Version,
     pub headers: Headers,
-    /// Bytes that were looked at.
+    /// Bytes of the lines that were looked at.
     pub length: usize,
 }
 
@@ -97,12 +97,8 @@ impl RequestParser {
             return Ok(None);
         }
         loop {
-            let Ok(line) = self.lines.next(input, self.limits.line) else { return Err(Fault::HeadTooLarge) };
-            let used = line.as_ref().map_or(input.len(), |_| self.lines.taken()) - self.line_end;
-            if used > self.limits.head {
-                return Err(Fault::HeadTooLarge);
-            }
-            match line {
+            let room = self.limits.room(self.lines.taken() - self.line_end);
+            match self.lines.next(input, room).map_err(|_| Fault::HeadTooLarge)? {
                 None => return Ok(None),
                 Some(line) if line.is_empty() => return self.finish().map(Some),
                 Some(line) => self.fields.add(&input[line], Names::Tokens)?,

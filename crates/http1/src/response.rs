@@ -51,11 +51,11 @@ impl ResponseParser {
     /// Goes on reading; `input` is that of the last call with more at its end. `None` asks for more.
     pub fn parse(&mut self, input: &[u8]) -> Result<Option<ResponseHead>, Fault> {
         loop {
-            let Ok(line) = self.lines.next(input, self.limits.line) else { return Err(Fault::HeadTooLarge) };
-            let used = line.as_ref().map_or(input.len(), |_| self.lines.taken()) - self.line_end;
-            if self.line.is_some() && used > self.limits.head {
-                return Err(Fault::HeadTooLarge);
-            }
+            let limit = match self.line {
+                None => self.limits.line,
+                Some(_) => self.limits.room(self.lines.taken() - self.line_end),
+            };
+            let line = self.lines.next(input, limit).map_err(|_| Fault::HeadTooLarge)?;
             let Some(line) = line else { return Ok(None) };
             if self.line.is_none() {
                 self.line = Some(StatusLine::parse(&input[line])?);
