@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::body::Framing;
-use crate::headers::{Headers, is_field_name, is_name, is_value, items};
+use crate::headers::{Headers, NameByte, is_value, items};
 use crate::rules::Fault;
 
 /// How large a head may be, in bytes with line ends.
@@ -98,17 +98,23 @@ impl Fields {
         if matches!(line[0], b' ' | b'\t') {
             return Err(Fault::Fold);
         }
-        let colon = memchr::memchr(b':', line).ok_or(Fault::Colon)?;
+        // A name is looked at once, on the way to its end.
+        let mut worst = NameByte::Token;
+        let is_end = |&byte: &u8| {
+            worst = worst.max(NameByte::of(byte));
+            byte == b':'
+        };
+        let colon = line.iter().position(is_end).ok_or(Fault::Colon)?;
         let (name, value) = (&line[..colon], trim(&line[colon + 1..]));
-        if name.is_empty() || name.iter().any(|&byte| byte <= b' ' || byte == 0x7f) {
+        if name.is_empty() || worst == NameByte::Blank {
             return Err(Fault::Name);
         }
         if !is_value(value) {
             return Err(Fault::Value);
         }
         let is_taken = match names {
-            Names::Tokens => is_name(name),
-            Names::Visible => is_field_name(name),
+            Names::Tokens => worst == NameByte::Token,
+            Names::Visible => worst <= NameByte::Visible,
         };
         if !is_taken {
             self.dropped += 1;
