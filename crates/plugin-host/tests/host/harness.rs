@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use polygate_chain::{
     Connection, Environment, Failure, Handler, Node, Phase, Plugin as _, RequestBody, RequestContext, context,
 };
+use polygate_http1::Headers;
 use polygate_model::Plugin;
 use polygate_plugin_host::{BodyMode, OnError, PluginServers, Query, ServerSettings, ServerStatus};
 use polygate_telemetry::metrics::Scrape;
@@ -132,9 +133,7 @@ pub fn request() -> RequestContext {
     let environment = Environment::new(Arc::default(), Arc::new(node));
     let address = "127.0.0.1:8000".parse().expect("an address");
     let connection = Connection { peer: address, local: address, tls: None, serial: 1 };
-    let mut headers = http::HeaderMap::new();
-    headers.insert("x-test", http::HeaderValue::from_static("yes"));
-    headers.insert("x-binary", http::HeaderValue::from_bytes(b"\xff").expect("a value"));
+    let headers = Headers::from_iter([("x-test", b"yes".as_slice()), ("x-binary", b"\xff")]);
     let head = context::Request {
         method: http::Method::GET,
         target: "/the/path?a=1".into(),
@@ -145,7 +144,7 @@ pub fn request() -> RequestContext {
         size: 0,
         serial: 1,
     };
-    let body = RequestBody::Bytes("the body".into());
+    let body = RequestBody::new("the body");
     let mut request =
         RequestContext::new(Arc::new(environment), Arc::new(connection), address, "0".repeat(32), head, body);
     request.phase = Phase::Access;

@@ -117,7 +117,7 @@ async fn a_call_without_its_argument_is_dropped() {
     });
     let request = pass(&host.handler(json!({})).await).await;
     assert_eq!(request.shared["key"].as_str(), Some("next"));
-    assert_eq!(request.request_body.bytes().map(|it| &it[..]), Some(&b"the body"[..]));
+    assert_eq!(request.request_body.held().unwrap().bytes().unwrap(), "the body");
 }
 
 #[tokio::test]
