@@ -134,6 +134,16 @@ pub(crate) fn raw_query(context: &RequestContext) -> &Bytes {
 }
 
 fn body(context: &RequestContext, args: &[Value], limit: usize) -> Result<Bytes, PdkError> {
+    let body = held_body(context, args, limit)?;
+    body.bytes().map_err(|error| PdkError::returned(format!("cannot read the request body: {error}")))
+}
+
+/// The body, unless it is a file that is larger than the argument at `limit` allows.
+pub(super) fn held_body<'c>(
+    context: &'c RequestContext,
+    args: &[Value],
+    limit: usize,
+) -> Result<&'c HeldBody, PdkError> {
     let limit = match args::at(args, limit) {
         Value::Nil => 0,
         _ => args::integer(args, limit, "max_allowed_file_size", 0, i64::MAX)? as u64,
@@ -145,7 +155,7 @@ fn body(context: &RequestContext, args: &[Value], limit: usize) -> Result<Bytes,
     if limit > 0 && matches!(body, HeldBody::File(_)) && body.len() > limit {
         return Err(PdkError::returned(format!("request body file too big: {} > {limit}", body.len())));
     }
-    body.bytes().map_err(|error| PdkError::returned(format!("cannot read the request body: {error}")))
+    Ok(body)
 }
 
 #[cfg(test)]

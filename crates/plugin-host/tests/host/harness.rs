@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use polygate_chain::{
-    Connection, Environment, Failure, Handler, Node, Phase, Plugin as _, RequestBody, RequestContext, context,
+    BodyError, BodySource, Connection, Environment, Failure, Handler, Node, Phase, Plugin as _, RequestBody,
+    RequestContext, SpoolSettings, context,
 };
 use polygate_http1::Headers;
 use polygate_model::Plugin;
@@ -149,6 +152,26 @@ pub fn request() -> RequestContext {
         RequestContext::new(Arc::new(environment), Arc::new(connection), address, "0".repeat(32), head, body);
     request.phase = Phase::Access;
     request
+}
+
+/// [`request`] with a body that does not stay in memory.
+pub fn upload(body: Bytes) -> RequestContext {
+    let settings = SpoolSettings { memory: 1024, ..SpoolSettings::default() };
+    let body = RequestBody::stream(Box::new(Upload(body)), Arc::new(settings));
+    RequestContext { request_body: body, ..request() }
+}
+
+struct Upload(Bytes);
+
+impl BodySource for Upload {
+    fn poll_data(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        let piece = self.0.split_to(self.0.len().min(16 * 1024));
+        Poll::Ready(Ok(Some(piece).filter(|piece| !piece.is_empty())))
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        Some(self.0.len() as u64)
+    }
 }
 
 /// Runs the access handler for a request.
