@@ -19,8 +19,9 @@ pub fn get_port(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
     Ok(Value::Int(context.connection.peer.port().into()))
 }
 
+/// Nil when the trusted peer named an address only.
 pub fn get_forwarded_port(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(Value::Int(context.client.port().into()))
+    Ok(Some(i64::from(context.client.port())).filter(|&port| port > 0).into())
 }
 
 pub fn get_credential(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
@@ -110,6 +111,8 @@ mod tests {
         assert_eq!(get_port(context, &[]), Ok(Value::Int(40_000)));
         assert_eq!(get_forwarded_ip(context, &[]), Ok("203.0.113.9".into()));
         assert_eq!(get_forwarded_port(context, &[]), Ok(Value::Int(50_000)));
+        context.client.set_port(0);
+        assert_eq!(get_forwarded_port(context, &[]), Ok(Value::Nil));
     }
 
     #[test]

@@ -19,7 +19,14 @@ mod tests {
     #[test]
     fn trusted_are_those_listed() {
         let context = &mut fixture::context("GET", "/", &[]);
-        for (ip, expected) in [("127.0.0.5", true), ("192.0.2.1", false), ("::1", false), ("x", false)] {
+        for (ip, expected) in [
+            ("127.0.0.5", true),
+            ("::ffff:127.0.0.5", true),
+            ("192.0.2.1", false),
+            ("::ffff:192.0.2.1", false),
+            ("::1", false),
+            ("x", false),
+        ] {
             assert_eq!(is_trusted(context, &[ip.into()]), Ok(expected.into()), "of {ip}");
         }
         assert_eq!(is_trusted(context, &[]), thrown("ip must be a string"));

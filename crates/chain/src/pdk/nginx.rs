@@ -136,7 +136,10 @@ fn connection_variable(context: &RequestContext, name: &str) -> Value {
     let leaf = || serialize::leaf_certificate(tls?.client_chain.as_deref()?);
     match name {
         "remote_addr" => client::address(context.client.ip()),
-        "remote_port" => context.client.port().to_string().into(),
+        "remote_port" => match context.client.port() {
+            0 => "".into(),
+            port => port.to_string().into(),
+        },
         "realip_remote_addr" => client::address(connection.peer.ip()),
         "realip_remote_port" => connection.peer.port().to_string().into(),
         "binary_remote_addr" => match context.client.ip().to_canonical() {

@@ -87,10 +87,8 @@ pub fn exit(context: &mut RequestContext, args: &[Value]) -> PdkResult {
         answer(context, status, Bytes::new(), given);
         return Ok(Value::Nil);
     }
-    if is_json {
-        if !given.contains(CONTENT_TYPE) {
-            given.append(CONTENT_TYPE, CONTENT_TYPE_JSON);
-        }
+    if is_json && !given.contains(CONTENT_TYPE) {
+        given.append(CONTENT_TYPE, CONTENT_TYPE_JSON);
     }
     answer(context, status, body, given);
     Ok(Value::Nil)
