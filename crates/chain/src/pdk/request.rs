@@ -39,9 +39,14 @@ pub fn get_forwarded_path(context: &mut RequestContext, _args: &[Value]) -> PdkR
     Ok(forwarded::path(context).map_or_else(|| context.request.path.as_str().into(), Value::str))
 }
 
-/// A trusted `X-Forwarded-Prefix`, else the part of the path which the route strips, else nil.
+/// A trusted `X-Forwarded-Prefix`, else the part of the path which the route strips, else nil. Before routing it is the
+/// empty text, as in the reference.
 pub fn get_forwarded_prefix(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(forwarded::prefix(context).map(Value::str).into())
+    Ok(match forwarded::prefix(context) {
+        Some(prefix) => Value::str(prefix),
+        None if context.forwarded.is_none() => "".into(),
+        None => Value::Nil,
+    })
 }
 
 pub fn get_http_version(context: &mut RequestContext, _args: &[Value]) -> PdkResult {

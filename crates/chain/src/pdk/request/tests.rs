@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::*;
 use crate::pdk::fixture::{self, thrown};
-use crate::{BodyError, RequestBody};
+use crate::{BodyError, Phase, RequestBody};
 
 #[test]
 fn hosts() {
@@ -34,7 +36,7 @@ fn forwarding_headers_of_a_trusted_peer() {
             (get_forwarded_host, "kong".into()),
             (get_forwarded_port, Value::Int(8000)),
             (get_forwarded_path, "/".into()),
-            (get_forwarded_prefix, Value::Nil),
+            (get_forwarded_prefix, "".into()),
         ] {
             assert_eq!(getter(context, &[]), Ok(own), "without trust, with {name}");
         }
@@ -45,6 +47,8 @@ fn forwarding_headers_of_a_trusted_peer() {
 fn stripped_prefix_is_forwarded() {
     let context = &mut fixture::routed("/api/x");
     assert_eq!(get_forwarded_prefix(context, &[]), Ok("/api".into()));
+    Arc::make_mut(&mut context.matched.as_mut().unwrap().route).strip_path = false;
+    assert_eq!(get_forwarded_prefix(context, &[]), Ok(Value::Nil));
 }
 
 #[test]
@@ -119,8 +123,12 @@ fn bodies_that_cannot_be_had() {
 
 #[test]
 fn captures_count_from_the_whole_match() {
-    let context = &mut fixture::routed("/api/x");
     let empty = json!({"unnamed": [], "named": {}});
+    let context = &mut fixture::context("GET", "/", &[]);
+    context.phase = Phase::Rewrite;
+    let captures = fixture::call(context, "kong.request.get_uri_captures", &[]);
+    assert_eq!(captures.unwrap().to_json(), empty, "before routing");
+    let context = &mut fixture::routed("/api/x");
     assert_eq!(get_uri_captures(context, &[]).unwrap().to_json(), empty);
     context.matched.as_mut().unwrap().captures =
         Captures { unnamed: vec!["/api/x".into(), "x".into()], named: vec![("id".into(), "x".into())] };
