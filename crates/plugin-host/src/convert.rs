@@ -21,7 +21,7 @@ pub(crate) fn from_msgpack(wire: Wire) -> Value {
         Wire::Ext(_, bytes) => Value::Str(bytes),
         Wire::Array(items) => Value::List(items.into_iter().map(from_msgpack).collect()),
         Wire::Map(members) => {
-            Value::Map(members.into_iter().map(|(name, value)| (key(name), from_msgpack(value))).collect())
+            Value::table(members.into_iter().map(|(name, value)| (key(name), from_msgpack(value))))
         }
     }
 }

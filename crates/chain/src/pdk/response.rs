@@ -14,6 +14,22 @@ use crate::{Answer, Phase, RequestContext, Source, Value};
 const CONTENT_LENGTH: &str = "Content-Length";
 const CONTENT_TYPE: &str = "Content-Type";
 
+/// What a response has one line of, as nginx has it.
+const SINGLES: [&str; 12] = [
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    "Accept-Ranges",
+    "Content-Encoding",
+    "Content-Range",
+    "Date",
+    "ETag",
+    "Expires",
+    "Last-Modified",
+    "Location",
+    "Refresh",
+    "Server",
+];
+
 /// What describes a body, and goes with it.
 const OF_BODIES: [&str; 10] = [
     CONTENT_LENGTH,
@@ -66,7 +82,7 @@ pub fn set_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 
 pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     if let Some(change) = end_to_end(context, Change::from_args(args)?) {
-        change.add_to(&mut undecided(context)?.response.headers)?;
+        change.add_to(&mut undecided(context)?.response.headers, &SINGLES)?;
     }
     Ok(Value::Nil)
 }
