@@ -61,7 +61,7 @@ pub fn authenticate(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 
 /// The route's protocol if there is only one, else that of the connection.
 pub fn get_protocol(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let allow_terminated = args::flag(args, 0, "allow_terminated", false)?;
+    let allow_terminated = args::truth(args::at(args, 0));
     let route = context.route().ok_or_else(|| PdkError::returned("No active route found"))?;
     if let [protocol] = route.protocols.as_slice() {
         return Ok(protocol.as_str().into());
@@ -154,7 +154,10 @@ mod tests {
         let context = &mut fixture::routed("/");
         assert_eq!(get_protocol(context, &[]), Ok("http".into()));
         context.request.headers.insert("x-forwarded-proto", "https");
-        assert_eq!(get_protocol(context, &[true.into()]), Ok("https".into()));
+        for allow_terminated in [true.into(), Value::Int(0), "x".into()] {
+            assert_eq!(get_protocol(context, &[allow_terminated]), Ok("https".into()));
+        }
+        assert_eq!(get_protocol(context, &[false.into()]), Ok("http".into()));
         context.request.headers.insert("x-forwarded-proto", "http,https");
         let error = Err(PdkError::returned("Only one X-Forwarded-Proto header allowed"));
         assert_eq!(get_protocol(context, &[true.into()]), error);

@@ -44,9 +44,9 @@ pub fn all(headers: &Headers, limit: usize) -> Value {
     Value::Map(members)
 }
 
-/// The body of every `get_header`: one argument, the name.
-pub fn get(headers: &Headers, args: &[Value]) -> PdkResult {
-    Ok(first(headers, args::string(args, 0, "header name")?))
+/// The body of every `get_header`: one argument, which errors call `what`.
+pub fn get(headers: &Headers, args: &[Value], what: &str) -> PdkResult {
+    Ok(first(headers, args::string(args, 0, what)?))
 }
 
 /// The body of every `get_headers`: one argument, the limit.
@@ -221,9 +221,9 @@ pub fn keep_end_to_end(headers: &mut Headers, name: &str) {
     headers.extend(lines.iter().filter(|line| !line.is_empty()).map(|line| (CONNECTION, line)));
 }
 
-/// The name that a `clear_header` was given.
-pub fn name_argument(args: &[Value]) -> Result<&str, PdkError> {
-    checked_name(args::string(args, 0, "header")?)
+/// The name that a `clear_header` was given, which errors call `what`.
+pub fn name_argument<'a>(args: &'a [Value], what: &str) -> Result<&'a str, PdkError> {
+    checked_name(args::string(args, 0, what)?)
 }
 
 /// `name` with each `_` as `-`.
@@ -257,7 +257,7 @@ fn checked_name(name: &[u8]) -> Result<&str, PdkError> {
 }
 
 fn invalid_name(given: &Value) -> PdkError {
-    let shown = String::from_utf8_lossy(&plain(given)).into_owned();
+    let shown = super::log::text(given);
     PdkError::thrown(format!("invalid header name \"{shown}\": got {}, expected string", given.type_name()))
 }
 
@@ -443,6 +443,7 @@ mod tests {
     fn names_are_checked() {
         for (name, expected) in [
             (Value::Int(1), "invalid header name \"1\": got number, expected string"),
+            (Value::Nil, "invalid header name \"nil\": got nil, expected string"),
             (Value::from("a b"), "invalid header name \"a b\": use letters, digits and !#$%&'*+-.^_`|~"),
         ] {
             let error = Change::from_args(&[name, Value::from("v")]).unwrap_err();

@@ -38,7 +38,7 @@ pub fn encode(arguments: &Value) -> Result<String, PdkError> {
     for (key, value) in members {
         let name = match &key {
             Key::Str(name) => escape_argument(name),
-            Key::Int(number) => number.to_string(),
+            Key::Int(_) => return Err(PdkError::thrown("arg keys must be strings")),
         };
         let items =
             if let Value::List(items) = value { items.as_slice() } else { std::slice::from_ref(value) };
@@ -157,6 +157,8 @@ mod tests {
             assert_eq!(encode(&Value::from(&map)).as_deref(), Ok(expected), "of {map}");
         }
         assert_eq!(encode(&Value::from("a=b")), Err(PdkError::thrown("args must be a table")));
+        let keys = PdkError::thrown("arg keys must be strings");
+        assert_eq!(encode(&Value::from(&json!(["a", "b"]))), Err(keys));
         let error = encode(&Value::from(&json!({"a": {}}))).unwrap_err().to_string();
         assert!(error.starts_with("invalid value for query argument \"a\": got table"), "{error}");
     }

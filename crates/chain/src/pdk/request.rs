@@ -94,7 +94,7 @@ pub fn get_query(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 }
 
 pub fn get_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    headers::get(&context.request.headers, args)
+    headers::get(&context.request.headers, args, "header name")
 }
 
 pub fn get_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
@@ -107,7 +107,11 @@ pub fn get_raw_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 }
 
 pub fn get_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let content_type = args::optional_text(args, 0, "mimetype")?;
+    let content_type = match args::at(args, 0) {
+        number @ (Value::Int(_) | Value::Float(_)) => &Value::Str(headers::plain(number)),
+        other => other,
+    };
+    let content_type = args::optional_text(std::slice::from_ref(content_type), 0, "mimetype")?;
     let max_args = args::limit(args, 1, "max_args", context.environment.limits.post_args)?;
     let header = headers::first(&context.request.headers, b"content-type");
     payload::decode(&body(context, args, 2)?, content_type, header.as_str(), max_args)
@@ -149,10 +153,8 @@ pub(super) fn held_body<'c>(
     args: &[Value],
     limit: usize,
 ) -> Result<&'c HeldBody, PdkError> {
-    let limit = match args::at(args, limit) {
-        Value::Nil => 0,
-        _ => args::integer(args, limit, "max_allowed_file_size", 0, i64::MAX)? as u64,
-    };
+    // What is no size is no limit.
+    let limit = args::at(args, limit).as_int().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
     let body = context
         .request_body
         .held()

@@ -55,7 +55,7 @@ pub fn get_status(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
 }
 
 pub fn get_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    headers::get(&context.response.headers, args)
+    headers::get(&context.response.headers, args, "header name")
 }
 
 pub fn get_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
@@ -88,7 +88,7 @@ pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 }
 
 pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let name = headers::dashed(headers::name_argument(args)?);
+    let name = headers::dashed(headers::name_argument(args, "header name")?);
     undecided(context)?.response.headers.remove(&name);
     Ok(Value::Nil)
 }
@@ -267,6 +267,9 @@ fn end_to_end(context: &RequestContext, change: Change) -> Option<Change> {
 
 /// An informational status is refused: the client would go on waiting for the response.
 fn status(args: &[Value], low: u16) -> Result<u16, PdkError> {
+    if !matches!(args::at(args, 0), Value::Int(_) | Value::Float(_)) {
+        return Err(args::wrong_type("code", "a number"));
+    }
     let status = args::at(args, 0).as_int().and_then(|status| u16::try_from(status).ok());
     match status.filter(|status| (low..=599).contains(status)) {
         Some(status @ 100..200) => {

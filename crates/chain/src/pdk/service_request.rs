@@ -116,7 +116,7 @@ pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 }
 
 pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let name = headers::name_argument(args)?;
+    let name = headers::name_argument(args, "header")?;
     if name.eq_ignore_ascii_case(HOST) {
         context.upstream.host_header = None;
     }

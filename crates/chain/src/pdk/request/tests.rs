@@ -83,6 +83,8 @@ fn bodies() {
     assert_eq!(get_raw_body(context, &[Value::Int(0)]), Ok("{\"a\":1}".into()));
     assert_eq!(get_raw_body(context, &[Value::Int(6)]), Ok("{\"a\":1}".into()), "the limit is one of files");
     assert_eq!(get_body(context, &[]).unwrap().to_json(), json!({"a": 1}));
+    let error = PdkError::returned("unsupported content type '5'");
+    assert_eq!(get_body(context, &[Value::Int(5)]), Err(error));
     let form = get_body(context, &["application/x-www-form-urlencoded".into()]).unwrap();
     assert_eq!(form.to_json(), json!({"{\"a\":1}": true}));
 }
@@ -96,7 +98,9 @@ fn bodies_in_files_have_a_limit() {
         fixture::call(context, "kong.request.get_raw_body", args).map(|body| body.to_json())
     };
     assert_eq!(raw(context, &[]), Ok(json!("a=1&b=2")));
-    assert_eq!(raw(context, &[Value::Int(7)]), Ok(json!("a=1&b=2")));
+    for limit in [Value::Int(7), Value::Int(0), Value::Int(-1), Value::Float(1.5), "x".into()] {
+        assert_eq!(raw(context, &[limit]), Ok(json!("a=1&b=2")));
+    }
     let too_big = PdkError::returned("request body file too big: 7 > 6");
     assert_eq!(raw(context, &[Value::Int(6)]), Err(too_big.clone()));
     let body = |context: &mut RequestContext, limit| {

@@ -53,11 +53,13 @@ fn exit_makes_body_and_headers() {
 #[test]
 fn exit_checks_its_arguments() {
     let code = "code must be a number between 100 and 599";
+    let no_code = "code must be a number";
     for (args, error) in [
-        (vec![], code),
+        (vec![], no_code),
         (vec![Value::Int(99)], code),
         (vec![Value::Int(600)], code),
-        (vec!["200".into()], code),
+        (vec!["200".into()], no_code),
+        (vec![Value::Float(200.5)], code),
         (vec![Value::Int(200), Value::Int(1)], "body must be a nil, string or table"),
         (vec![Value::Int(200), Value::Nil, "x".into()], "headers must be a nil or table"),
         (
@@ -260,5 +262,5 @@ fn setters_change_the_head() {
     assert_eq!(get_header(context, &["x_a".into()]), Ok("1".into()));
     assert_eq!(set_headers(context, &[json(json!({"x-c": []}))]), Ok(Value::Nil));
     assert_eq!(get_header(context, &["x-c".into()]), Ok(Value::Nil));
-    assert_eq!(clear_header(context, &[]), thrown("header must be a string"));
+    assert_eq!(clear_header(context, &[]), thrown("header name must be a string"));
 }
