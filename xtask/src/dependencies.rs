@@ -9,7 +9,7 @@ use toml::Value;
 
 /// From the lowest to the highest.
 const LAYERS: [&[&str]; 8] = [
-    &["model", "plugin-proto"],
+    &["http1", "model", "plugin-proto"],
     &["net", "telemetry"],
     &["balancer", "chain", "config", "router"],
     &["http", "plugin-host"],

@@ -60,7 +60,10 @@ pub struct RequestBody {
 
 enum State {
     /// As it comes from the client; what was read of it already is in the spool.
-    Stream { source: Box<dyn BodySource>, spool: Spool },
+    Stream {
+        source: Box<dyn BodySource>,
+        spool: Spool,
+    },
     Held(HeldBody),
     Failed(BodyError),
     /// Given to who sends it upstream.

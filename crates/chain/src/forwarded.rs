@@ -1,4 +1,4 @@
-//! What the upstream is told of the way that a request took: `X-Forwarded-*` and `X-Real-IP`.
+//! What the upstream is told of the way that a request took: `X-Forwarded-*`, `X-Real-IP` and `Via`.
 //!
 //! The lines are made once, after routing and before any plugin's `access` (gateway.md, sections 2.1 and 5.2), so
 //! that a plugin's `Host` is not taken for the client's. The upstream gets them, and `kong.nginx` shows them. The
@@ -7,9 +7,11 @@
 
 use std::borrow::Cow;
 
+use http::Version;
 use polygate_http1::Headers;
 
 use crate::RequestContext;
+use crate::context::Request;
 
 pub const FOR: &str = "X-Forwarded-For";
 pub const PROTO: &str = "X-Forwarded-Proto";
@@ -18,13 +20,17 @@ pub const PORT: &str = "X-Forwarded-Port";
 pub const PATH: &str = "X-Forwarded-Path";
 pub const PREFIX: &str = "X-Forwarded-Prefix";
 pub const REAL_IP: &str = "X-Real-IP";
+pub const VIA: &str = "Via";
+
+/// By which name the gateway tells others of itself.
+pub const SERVER_TOKEN: &str = "kong/3.10.0";
 
 /// What a request without any host is for.
 pub const SERVER_NAME: &str = "kong";
 
 /// All lines, in the order in which the reference writes them. A trusted peer can have one left out by an empty value.
 pub fn lines(context: &RequestContext) -> Headers {
-    let mut lines = Headers::with_capacity(256, 7);
+    let mut lines = Headers::with_capacity(320, 8);
     lines.append(FOR, hops(context));
     lines.append(PROTO, told(context, PROTO).unwrap_or(context.scheme().as_bytes()));
     lines.append(HOST, host_and_port(context).as_bytes());
@@ -37,6 +43,7 @@ pub fn lines(context: &RequestContext) -> Headers {
         lines.append(PREFIX, prefix);
     }
     lines.append(REAL_IP, context.client.ip().to_canonical().to_string());
+    lines.append(VIA, via(&context.request));
     lines.retain(|_, value| !value.is_empty());
     lines
 }
@@ -63,6 +70,11 @@ pub fn port(context: &RequestContext) -> u16 {
         .and_then(valid)
         .or_else(|| split_port(told_text(context, HOST)?).1.and_then(valid))
         .unwrap_or_else(|| outside_port(context))
+}
+
+/// The path that a trusted peer says the client asked for.
+pub fn path(context: &RequestContext) -> Option<&[u8]> {
+    told(context, PATH).filter(|path| !path.is_empty())
 }
 
 /// A trusted peer's, else what the route strips; none when it strips nothing.
@@ -92,7 +104,8 @@ pub fn outside_port(context: &RequestContext) -> u16 {
     context.environment.outside_port(context.connection.local.port())
 }
 
-/// `X-Forwarded-For` with the last hop: the peer, or the client if it is the first.
+/// `X-Forwarded-For` with the last hop: the peer, or the client if it is the first. Of several lines the first counts,
+/// as in the reference.
 fn hops(context: &RequestContext) -> Vec<u8> {
     match context.request.headers.get(FOR) {
         Some(before) => {
@@ -100,6 +113,20 @@ fn hops(context: &RequestContext) -> Vec<u8> {
             [before, b", ", peer.as_bytes()].concat()
         }
         None => context.client.ip().to_canonical().to_string().into(),
+    }
+}
+
+/// `Via` with this hop: the version in which the request came in, and who took it (RFC 9110, section 7.6.3).
+fn via(request: &Request) -> Vec<u8> {
+    let version = match request.version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        _ => "1.1",
+    };
+    let hop = format!("{version} {SERVER_TOKEN}");
+    match request.headers.get(VIA) {
+        Some(before) => [before, b", ", hop.as_bytes()].concat(),
+        None => hop.into(),
     }
 }
 
@@ -112,10 +139,14 @@ fn told_text<'c>(context: &'c RequestContext, name: &str) -> Option<&'c str> {
     told(context, name).and_then(|value| str::from_utf8(value).ok()).filter(|value| !value.is_empty())
 }
 
-/// Host and port of `host:port`; an IPv6 address keeps its brackets.
+/// Host and port of `user@host:port`; an IPv6 address keeps its brackets.
 fn split_port(authority: &str) -> (&str, Option<&str>) {
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, rest)| rest);
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (authority, None),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 //!
 //! Field names and units are Kong's, so that dashboards and parsers built on them go on working.
 
+use bytes::Bytes;
 use polygate_model::Protocol;
 use polygate_model::entities::DEFAULT_WORKSPACE;
 use polygate_telemetry::log;
@@ -9,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::context::{LogEdit, LogEditMode, Tls, Try};
 use crate::pdk::{headers, query, request};
-use crate::{Phase, RequestContext, Source};
+use crate::{Phase, RequestContext, Source, forwarded};
 
 const REDACTED: [&str; 2] = ["authorization", "proxy-authorization"];
 
@@ -36,6 +37,16 @@ pub(crate) fn upstream_status(context: &RequestContext) -> String {
     failed.chain(answered).map(|status| status.to_string()).collect::<Vec<_>>().join(", ")
 }
 
+/// Path and query as sent upstream. Before that the path alone, as in the reference, which adds the query only when
+/// the access phase has ended; empty before routing.
+pub(crate) fn upstream_uri(context: &RequestContext) -> Bytes {
+    match (&context.upstream.sent, &context.upstream.path) {
+        (Some(sent), _) => sent.uri.clone(),
+        (None, Some(path)) => path.clone().into(),
+        (None, None) => Bytes::new(),
+    }
+}
+
 /// What was found about the client's certificate, unless a plugin said otherwise.
 pub(crate) fn client_verify<'a>(context: &'a RequestContext, tls: &Tls) -> &'a str {
     let found = if tls.client_chain.is_some() { "SUCCESS" } else { "NONE" };
@@ -57,7 +68,7 @@ fn http_record(context: &RequestContext) -> Map<String, Json> {
     let limit = context.environment.limits.response_headers;
     object(json!({
         "request": request_record(context),
-        "upstream_uri": context.upstream.sent.as_ref().map_or("", |sent| sent.uri.as_str()),
+        "upstream_uri": String::from_utf8_lossy(&upstream_uri(context)),
         "upstream_status": upstream_status,
         "response": {
             "status": context.response.status,
@@ -77,14 +88,15 @@ fn request_record(context: &RequestContext) -> Json {
             *value = json!("REDACTED");
         }
     }
-    let port = context.environment.outside_port(context.connection.local.port());
-    let url = format!("{}://{}:{port}{}", context.scheme(), request::host(context), request.target);
+    let (host, port) = (forwarded::host_name(context), forwarded::outside_port(context));
+    let target = String::from_utf8_lossy(&request.target);
+    let url = format!("{}://{host}:{port}{target}", context.scheme());
     let mut record = json!({
         "id": context.request_id,
         "method": request.method.as_str(),
-        "uri": request.target,
+        "uri": target,
         "url": url,
-        "querystring": query::to_table(request::raw_query(context).as_bytes(), limits.uri_args).to_json(),
+        "querystring": query::to_table(request::raw_query(context), limits.uri_args).to_json(),
         "headers": fields,
         "size": request.size,
     });
@@ -118,7 +130,7 @@ fn stream_record(context: &RequestContext) -> Map<String, Json> {
         "received": context.request.size,
         "sent": context.bytes_sent,
         "status": context.response.status,
-        "server_port": context.environment.outside_port(context.connection.local.port()),
+        "server_port": forwarded::outside_port(context),
     });
     if let Some(tls) = &context.connection.tls {
         session["tls"] = tls_record(context, tls);

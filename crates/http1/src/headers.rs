@@ -1,5 +1,6 @@
 //! Header lines: ordered, with the letters in which they came.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -89,6 +90,18 @@ impl Headers {
     /// The values of all lines of that name.
     pub fn get_all(&self, name: &str) -> impl DoubleEndedIterator<Item = &[u8]> {
         self.positions(name.as_bytes()).map(|at| self.value(&self.lines[at]))
+    }
+
+    /// The values of all lines of that name as one list (RFC 9110, section 5.3).
+    pub fn joined(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let mut lines = self.get_all(name);
+        let first = lines.next()?;
+        let mut list = Cow::Borrowed(first);
+        for line in lines {
+            list.to_mut().extend_from_slice(b", ");
+            list.to_mut().extend_from_slice(line);
+        }
+        Some(list)
     }
 
     pub fn contains(&self, name: &str) -> bool {

@@ -12,12 +12,12 @@ mod tests;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use opentelemetry::trace::{
     Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _, TracerProvider as _,
 };
 use opentelemetry::{Context, Value};
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use polygate_http1::Headers;
 
 pub use self::export::{ExportCounts, Setup, TracerError};
 pub use opentelemetry::KeyValue;
@@ -85,7 +85,7 @@ impl Tracer {
 
     /// Begins the trace of a request, or continues the one that its headers name. A caller's decision
     /// to sample or not is kept.
-    pub fn begin(self: &Arc<Self>, headers: &HeaderMap, name: impl Into<Cow<'static, str>>) -> Box<Trace> {
+    pub fn begin(self: &Arc<Self>, headers: &Headers, name: impl Into<Cow<'static, str>>) -> Box<Trace> {
         let parent = context::read(headers)
             .map_or_else(Context::new, |remote| Context::new().with_remote_span_context(remote));
         let builder = self.sdk.span_builder(name).with_kind(SpanKind::Server);
@@ -123,7 +123,7 @@ impl Trace {
 
     /// Writes the headers by which the next hop continues the trace, as a child of `span` or else of
     /// the request's own.
-    pub fn propagate(&self, span: Option<&Span>, headers: &mut HeaderMap) {
+    pub fn propagate(&self, span: Option<&Span>, headers: &mut Headers) {
         context::write(span.unwrap_or(&self.root).0.span_context(), headers);
     }
 }

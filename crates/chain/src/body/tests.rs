@@ -44,9 +44,12 @@ fn read(body: &mut RequestBody) -> Result<HeldBody, BodyError> {
 
 #[test]
 fn small_bodies_stay_in_memory_and_large_ones_do_not() {
-    for (pieces, in_memory) in
-        [(vec![], true), (vec!["abc", "defgh"], true), (vec!["abc", "defghi"], false), (vec!["abcdefghijkl"], false)]
-    {
+    for (pieces, in_memory) in [
+        (vec![], true),
+        (vec!["abc", "defgh"], true),
+        (vec!["abc", "defghi"], false),
+        (vec!["abcdefghijkl"], false),
+    ] {
         for knows_length in [false, true] {
             let mut body = body(&pieces, knows_length, None);
             assert_eq!(body.length().is_some(), knows_length);

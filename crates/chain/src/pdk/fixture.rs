@@ -1,16 +1,22 @@
 //! Requests for tests.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use http::{Method, Version};
+use polygate_http1::Headers;
 use polygate_model::{Consumer, Entities, Id, Plugin, Route, Service};
 use serde_json::json;
 
 use crate::context::{Captures, Matched, Request};
-use crate::pdk::{PdkError, PdkResult};
-use crate::{Connection, Environment, Node, Phase, RequestBody, RequestContext, Statistics, TrustedIps};
+use crate::pdk::{Function, PdkError, PdkResult, dispatch};
+use crate::{
+    BodyError, BodySource, Connection, Environment, Node, Phase, RequestBody, RequestContext, SpoolSettings,
+    Statistics, TrustedIps, Value, forwarded,
+};
 
 pub const CONSUMER: Id = uuid::uuid!("5f1cf7a4-3a36-4a35-9a49-0a1f0d6c1001");
 
@@ -18,12 +24,12 @@ pub const CONSUMER: Id = uuid::uuid!("5f1cf7a4-3a36-4a35-9a49-0a1f0d6c1001");
 /// phase, before any plugin. The client behind the peer is 203.0.113.9:50000.
 pub fn context(method: &str, target: &str, fields: &[(&str, &str)]) -> RequestContext {
     let (path, query) = match target.split_once('?') {
-        Some((path, query)) => (path, Some(query.to_owned())),
+        Some((path, query)) => (path, Some(Bytes::from(query.to_owned()))),
         None => (target, None),
     };
     let request = Request {
         method: Method::from_bytes(method.as_bytes()).unwrap(),
-        target: target.to_owned(),
+        target: target.to_owned().into(),
         path: path.to_owned(),
         query,
         version: Version::HTTP_11,
@@ -38,7 +44,7 @@ pub fn context(method: &str, target: &str, fields: &[(&str, &str)]) -> RequestCo
         serial: 7,
     };
     let client = SocketAddr::from(([203, 0, 113, 9], 50_000));
-    let body = RequestBody::Bytes(Bytes::new());
+    let body = RequestBody::new("");
     let id = "0123456789abcdef0123456789abcdef".to_owned();
     let mut context =
         RequestContext::new(Arc::new(environment()), Arc::new(connection), client, id, request, body);
@@ -67,7 +73,37 @@ pub fn routed(target: &str) -> RequestContext {
         captures: Captures::default(),
     });
     context.plugin = Some(Arc::new(plugin));
+    context.forwarded = Some(forwarded::lines(&context));
     context
+}
+
+/// A body that comes in one piece, of which nothing fits into memory, and then ends so.
+pub fn upload(piece: &'static str, end: Result<(), BodyError>) -> RequestBody {
+    let settings = SpoolSettings { memory: 0, ..SpoolSettings::default() };
+    let pieces = vec![end.map(|()| None), Ok(Some(Bytes::from(piece)))];
+    RequestBody::stream(Box::new(Upload(pieces)), Arc::new(settings))
+}
+
+/// What is still to come, the last first.
+struct Upload(Vec<Result<Option<Bytes>, BodyError>>);
+
+impl BodySource for Upload {
+    fn poll_data(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        Poll::Ready(self.0.pop().unwrap_or(Ok(None)))
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Calls a function as a plugin does. Nothing in the fixtures makes it wait.
+pub fn call(context: &mut RequestContext, name: &str, args: &[Value]) -> PdkResult {
+    let function = Function::from_name(name).unwrap();
+    match pin!(dispatch(context, function, args)).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => panic!("{name} waits"),
+    }
 }
 
 /// From now on no peer is trusted.
@@ -75,13 +111,11 @@ pub fn distrust(context: &mut RequestContext) {
     let mut environment = environment();
     environment.trusted_ips = TrustedIps::default();
     context.environment = Arc::new(environment);
+    context.peer_is_trusted = false;
 }
 
-pub fn headers(fields: &[(&str, &str)]) -> HeaderMap {
-    let field = |&(name, value): &(&str, &str)| {
-        (HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap())
-    };
-    fields.iter().map(field).collect()
+pub fn headers(fields: &[(&str, &str)]) -> Headers {
+    fields.iter().copied().collect()
 }
 
 pub fn thrown(message: &str) -> PdkResult {

@@ -1,8 +1,8 @@
 //! How an answer looks to a gRPC client: status and message are headers, there is no body.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Version};
+use http::Version;
+use polygate_http1::Headers;
 use serde_json::Value as Json;
 
 use crate::RequestContext;
@@ -36,23 +36,24 @@ pub fn is_request(context: &RequestContext) -> bool {
     context.request.version == Version::HTTP_2 && has_grpc_type(&context.request.headers)
 }
 
-pub fn has_grpc_type(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(CONTENT_TYPE_GRPC.as_bytes()))
+pub fn has_grpc_type(headers: &Headers) -> bool {
+    headers.get("Content-Type").is_some_and(|value| value.starts_with(CONTENT_TYPE_GRPC.as_bytes()))
 }
 
 /// Adds `grpc-status` and `grpc-message`, unless a plugin set them. Without a message it is the name
 /// of the code.
-pub fn describe(headers: &mut HeaderMap, status: u16, message: Option<&str>) {
+pub fn describe(headers: &mut Headers, status: u16, message: Option<&str>) {
     let code = code(status);
     let message = message.unwrap_or(NAMES[usize::from(code)]);
     // Percent-encoded as gRPC over HTTP/2 wants it: all but printable ASCII, and the sign itself.
     let message =
         query::percent_encode(message.as_bytes(), |byte| (b' '..=b'~').contains(&byte) && byte != b'%');
-    headers.entry("grpc-status").or_insert_with(|| HeaderValue::from(u16::from(code)));
-    if let Ok(message) = HeaderValue::try_from(message) {
-        headers.entry("grpc-message").or_insert(message);
+    for (name, value) in [("grpc-status", code.to_string()), ("grpc-message", message)] {
+        if !headers.contains(name) {
+            headers.append(name, value);
+        }
     }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE_GRPC));
+    headers.insert("Content-Type", CONTENT_TYPE_GRPC);
 }
 
 /// The text for `grpc-message` in a body that was meant for HTTP: itself, or the member `message`.
@@ -100,15 +101,12 @@ mod tests {
             (502, "13", "Internal"),
             (504, "4", "DeadlineExceeded"),
         ] {
-            let mut headers = HeaderMap::new();
+            let mut headers = Headers::new();
             describe(&mut headers, status, None);
-            assert_eq!(
-                (&headers["grpc-status"], &headers["grpc-message"]),
-                (&code.parse().unwrap(), &name.parse().unwrap())
-            );
+            assert_eq!((headers.text("grpc-status"), headers.text("grpc-message")), (Some(code), Some(name)));
         }
-        let mut headers = HeaderMap::new();
+        let mut headers = Headers::new();
         describe(&mut headers, 500, Some("50% ü\n"));
-        assert_eq!(headers["grpc-message"], "50%25 %C3%BC%0A");
+        assert_eq!(headers.text("grpc-message"), Some("50%25 %C3%BC%0A"));
     }
 }

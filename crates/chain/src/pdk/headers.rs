@@ -8,8 +8,7 @@
 //! shows the value.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use polygate_http1::{Headers, is_name, is_value, items};
 
 use crate::pdk::{PdkError, PdkResult, args};
 use crate::{Key, Value};
@@ -22,42 +21,45 @@ const OF_ONE_CONNECTION: [&str; 5] =
     ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
 
 /// The first value of `name`, nil if there is none.
-pub fn first(headers: &HeaderMap, name: &[u8]) -> Value {
-    headers.iter().find(|(key, _)| is_same(key, name)).map_or(Value::Nil, |(_, value)| to_value(value))
+pub fn first(headers: &Headers, name: &[u8]) -> Value {
+    lines(headers, name).next().map(Value::str).into()
+}
+
+/// The values of all lines of `name`.
+pub fn lines<'h>(headers: &'h Headers, name: &[u8]) -> impl Iterator<Item = &'h [u8]> {
+    headers.iter().filter(move |(key, _)| is_same(key, name)).map(|(_, value)| value)
 }
 
 /// Lower-case name to string, or to a list where the header is repeated; at most `limit` lines.
-pub fn all(headers: &HeaderMap, limit: usize) -> Value {
-    let mut left = limit;
-    let mut members = Vec::with_capacity(headers.keys_len().min(limit));
-    for name in headers.keys() {
-        let mut values: Vec<Value> = headers.get_all(name).iter().take(left).map(to_value).collect();
-        left -= values.len();
-        let value = match values.len() {
-            0 => break,
-            1 => values.remove(0),
-            _ => Value::List(values),
-        };
-        members.push((Key::from(name.as_str()), value));
+pub fn all(headers: &Headers, limit: usize) -> Value {
+    let mut members: Vec<(Key, Value)> = Vec::with_capacity(headers.len().min(limit));
+    for (name, value) in headers.iter().take(limit) {
+        let (name, value) = (Key::Str(name.to_ascii_lowercase().into()), Value::str(value));
+        match members.iter_mut().find(|(key, _)| *key == name) {
+            None => members.push((name, value)),
+            Some((_, Value::List(values))) => values.push(value),
+            Some((_, first)) => *first = Value::List(vec![std::mem::take(first), value]),
+        }
     }
     Value::Map(members)
 }
 
-/// The body of every `get_header`: one argument, the name.
-pub fn get(headers: &HeaderMap, args: &[Value]) -> PdkResult {
-    Ok(first(headers, args::string(args, 0, "header name")?))
+/// The body of every `get_header`: one argument, which errors call `what`.
+pub fn get(headers: &Headers, args: &[Value], what: &str) -> PdkResult {
+    Ok(first(headers, args::string(args, 0, what)?))
 }
 
 /// The body of every `get_headers`: one argument, the limit.
-pub fn get_all(headers: &HeaderMap, args: &[Value], default: usize) -> PdkResult {
+pub fn get_all(headers: &Headers, args: &[Value], default: usize) -> PdkResult {
     Ok(all(headers, args::limit(args, 0, "max_headers", default)?))
 }
 
 /// One header with its new values, as a setter was given it; without values it is to be removed.
 #[derive(Debug)]
 pub struct Change {
-    pub name: HeaderName,
-    pub values: Vec<HeaderValue>,
+    /// With the letters that the plugin wrote.
+    pub name: String,
+    pub values: Vec<Bytes>,
 }
 
 impl Change {
@@ -86,6 +88,7 @@ impl Change {
         let values = match value {
             Value::List(items) => items
                 .iter()
+                .filter(|item| !item.is_nil())
                 .map(|item| {
                     let bytes = item.as_bytes().ok_or_else(|| {
                         PdkError::thrown(format!(
@@ -93,11 +96,11 @@ impl Change {
                             item.type_name()
                         ))
                     })?;
-                    header_value(&shown, bytes)
+                    checked_value(&shown, bytes.clone())
                 })
                 .collect::<Result<_, _>>()?,
-            Value::Str(bytes) => vec![header_value(&shown, bytes)?],
-            Value::Bool(_) | Value::Int(_) | Value::Float(_) => vec![header_value(&shown, &plain(value))?],
+            Value::Str(bytes) => vec![checked_value(&shown, bytes.clone())?],
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) => vec![checked_value(&shown, plain(value))?],
             Value::Nil | Value::Map(_) => {
                 return Err(PdkError::thrown(format!(
                     "invalid header value for \"{shown}\": got {}, expected array of string, string, number \
@@ -106,61 +109,68 @@ impl Change {
                 )));
             }
         };
-        let change = Self { name: parse_name(name)?, values };
-        change.check_length(&shown)?;
+        let change = Self { name: checked_name(name)?.to_owned(), values };
+        change.check_length()?;
         Ok(change)
     }
 
     /// A `Content-Length` is one number (RFC 9110, section 8.6). The gateway sends that of the body; what is
     /// given here only counts where there is none, in the answer to a HEAD request. Responses, and many an
     /// upstream, take `_` in its name for `-`.
-    fn check_length(&self, shown: &str) -> Result<(), PdkError> {
-        let is_number = |value: &HeaderValue| {
-            let text = value.as_bytes();
-            (1..=19).contains(&text.len()) && text.iter().all(u8::is_ascii_digit)
-        };
+    fn check_length(&self) -> Result<(), PdkError> {
+        let is_number = |text: &[u8]| (1..=19).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
         match self.values.as_slice() {
-            _ if !is_same(&CONTENT_LENGTH, self.name.as_str().as_bytes()) => Ok(()),
+            _ if !is_same(&self.name, b"content-length") => Ok(()),
             [] => Ok(()),
             [value] if is_number(value) => Ok(()),
-            values => Err(PdkError::thrown(format!(
-                "invalid header value for \"{shown}\": {values:?} is no length, give one number"
-            ))),
+            values => {
+                let shown: Vec<_> = values.iter().map(|value| String::from_utf8_lossy(value)).collect();
+                Err(PdkError::thrown(format!(
+                    "invalid header value for \"{}\": {shown:?} is no length, give one number",
+                    self.name
+                )))
+            }
         }
+    }
+
+    pub fn is_named(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
     }
 
     /// Whether a response header is the gateway's business.
     pub fn is_of_one_connection(&self) -> bool {
-        OF_ONE_CONNECTION.contains(&self.name.as_str())
+        OF_ONE_CONNECTION.iter().any(|name| self.is_named(name))
     }
 
     /// Response header names never carry `_`.
     pub fn with_dashes(mut self) -> Self {
-        self.name = dashed(self.name);
+        self.name = dashed(&self.name);
         self
     }
 
-    pub fn replace_in(self, headers: &mut HeaderMap) -> Result<(), PdkError> {
-        let before = headers.get_all(&self.name).iter().count();
-        self.check_room(headers.len() - before)?;
-        headers.remove(&self.name);
-        self.append_to(headers);
-        Ok(())
+    /// With an error nothing is changed.
+    pub fn replace_in(&self, headers: &mut Headers) -> Result<(), PdkError> {
+        replace_all(std::slice::from_ref(self), headers)
     }
 
-    /// A head has one `Content-Length` only, so that one is replaced.
-    pub fn add_to(self, headers: &mut HeaderMap) -> Result<(), PdkError> {
-        if self.name == CONTENT_LENGTH {
-            return self.replace_in(headers);
+    /// Those that a head has one of only, `singles`, are replaced: the last value counts.
+    pub fn add_to(mut self, headers: &mut Headers, singles: &[&str]) -> Result<(), PdkError> {
+        if singles.iter().any(|name| self.is_named(name)) {
+            self.values.drain(..self.values.len().saturating_sub(1));
+            return if self.values.is_empty() { Ok(()) } else { self.replace_in(headers) };
         }
         self.check_room(headers.len())?;
-        self.append_to(headers);
+        headers.extend(self.values.iter().map(|value| (&self.name, value)));
         Ok(())
     }
 
-    fn append_to(self, headers: &mut HeaderMap) {
-        for value in self.values {
-            headers.append(self.name.clone(), value);
+    fn apply(&self, headers: &mut Headers) {
+        match self.values.split_first() {
+            None => drop(headers.remove(&self.name)),
+            Some((first, rest)) => {
+                headers.insert(&self.name, first);
+                headers.extend(rest.iter().map(|value| (&self.name, value)));
+            }
         }
     }
 
@@ -176,59 +186,69 @@ impl Change {
     }
 }
 
-/// Takes `name` off the lists of `Connection`. A client may list there what is to be removed before the request
-/// goes upstream; what a plugin has set is not the client's to remove.
-pub fn keep_end_to_end(headers: &mut HeaderMap, name: &HeaderName) {
-    let is_it = |item: &&[u8]| item.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes());
-    let items = |line: &HeaderValue| line.as_bytes().split(|&byte| byte == b',').any(|item| is_it(&item));
-    if !headers.get_all(CONNECTION).iter().any(items) {
-        return;
+/// Puts the new values in the place of those before, one change after the other; with an error nothing is changed.
+pub fn replace_all(changes: &[Change], headers: &mut Headers) -> Result<(), PdkError> {
+    if changes.len() > MOST_LINES {
+        let given = changes.len();
+        return Err(PdkError::thrown(format!(
+            "no room for {given} headers: a head has {MOST_LINES} lines at the most"
+        )));
     }
-    let lines = headers.get_all(CONNECTION).iter();
-    let left: Vec<Vec<u8>> = lines
-        .map(|line| {
-            line.as_bytes().split(|&byte| byte == b',').filter(|item| !is_it(item)).collect::<Vec<_>>()
-        })
-        .map(|items| items.join(&b','))
-        .collect();
-    headers.remove(CONNECTION);
-    for line in left {
-        headers.extend(HeaderValue::try_from(line).map(|line| (CONNECTION, line)));
+    let mut used = headers.len();
+    for (at, change) in changes.iter().enumerate() {
+        let before = match changes[..at].iter().rfind(|earlier| earlier.is_named(&change.name)) {
+            Some(earlier) => earlier.values.len(),
+            None => headers.get_all(&change.name).count(),
+        };
+        change.check_room(used - before)?;
+        used = used - before + change.values.len();
     }
+    changes.iter().for_each(|change| change.apply(headers));
+    Ok(())
 }
 
-/// The name that a `clear_header` was given.
-pub fn name_argument(args: &[Value]) -> Result<HeaderName, PdkError> {
-    parse_name(args::string(args, 0, "header")?)
+/// Takes `name` off the lists of `Connection`. A client may list there what is to be removed before the request
+/// goes upstream; what a plugin has set is not the client's to remove.
+pub fn keep_end_to_end(headers: &mut Headers, name: &str) {
+    const CONNECTION: &str = "Connection";
+    if !headers.lists(CONNECTION, name) {
+        return;
+    }
+    let is_other = |item: &&[u8]| !item.eq_ignore_ascii_case(name.as_bytes());
+    let others = |line| items(line).filter(is_other).collect::<Vec<_>>().join(b", ".as_slice());
+    let lines: Vec<_> = headers.get_all(CONNECTION).map(others).collect();
+    headers.remove(CONNECTION);
+    headers.extend(lines.iter().filter(|line| !line.is_empty()).map(|line| (CONNECTION, line)));
+}
+
+/// The name that a `clear_header` was given, which errors call `what`.
+pub fn name_argument<'a>(args: &'a [Value], what: &str) -> Result<&'a str, PdkError> {
+    checked_name(args::string(args, 0, what)?)
 }
 
 /// `name` with each `_` as `-`.
-pub fn dashed(name: HeaderName) -> HeaderName {
-    HeaderName::try_from(name.as_str().replace('_', "-")).unwrap_or(name)
+pub fn dashed(name: &str) -> String {
+    name.replace('_', "-")
 }
 
 /// The text of a scalar as headers and query strings have it: numbers as Lua prints them.
 pub fn plain(value: &Value) -> Bytes {
     match value {
         Value::Str(bytes) => bytes.clone(),
-        Value::Int(number) => number.to_string().into(),
+        Value::Int(number) => crate::pdk::log::number(*number as f64).into(),
         Value::Float(number) => crate::pdk::log::number(*number).into(),
         Value::Bool(flag) => flag.to_string().into(),
         Value::Nil | Value::List(_) | Value::Map(_) => Bytes::new(),
     }
 }
 
-fn is_same(key: &HeaderName, name: &[u8]) -> bool {
+fn is_same(key: &str, name: &[u8]) -> bool {
     let fold = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
-    key.as_str().len() == name.len() && key.as_str().bytes().zip(name).all(|(a, &b)| fold(a) == fold(b))
+    key.len() == name.len() && key.bytes().zip(name).all(|(a, &b)| fold(a) == fold(b))
 }
 
-fn to_value(value: &HeaderValue) -> Value {
-    Value::str(value.as_bytes())
-}
-
-fn parse_name(name: &[u8]) -> Result<HeaderName, PdkError> {
-    HeaderName::from_bytes(name).map_err(|_| {
+fn checked_name(name: &[u8]) -> Result<&str, PdkError> {
+    str::from_utf8(name).ok().filter(|name| is_name(name.as_bytes())).ok_or_else(|| {
         PdkError::thrown(format!(
             "invalid header name {:?}: use letters, digits and !#$%&'*+-.^_`|~",
             String::from_utf8_lossy(name)
@@ -237,27 +257,24 @@ fn parse_name(name: &[u8]) -> Result<HeaderName, PdkError> {
 }
 
 fn invalid_name(given: &Value) -> PdkError {
-    let shown = String::from_utf8_lossy(&plain(given)).into_owned();
+    let shown = super::log::text(given);
     PdkError::thrown(format!("invalid header name \"{shown}\": got {}, expected string", given.type_name()))
 }
 
-fn header_value(name: &str, value: &Bytes) -> Result<HeaderValue, PdkError> {
-    HeaderValue::from_maybe_shared(value.clone()).map_err(|_| {
-        let value = String::from_utf8_lossy(value);
-        PdkError::thrown(format!("invalid header value for \"{name}\": {value:?} holds a control character"))
-    })
+fn checked_value(name: &str, value: Bytes) -> Result<Bytes, PdkError> {
+    if is_value(&value) {
+        return Ok(value);
+    }
+    let value = String::from_utf8_lossy(&value);
+    Err(PdkError::thrown(format!("invalid header value for \"{name}\": {value:?} holds a control character")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sample() -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [("x-one", "1"), ("x-two", "a"), ("x-two", "b"), ("x_under", "u")] {
-            headers.append(name, HeaderValue::from_static(value));
-        }
-        headers
+    fn sample() -> Headers {
+        [("x-one", "1"), ("X-Two", "a"), ("x-two", "b"), ("x_under", "u")].into_iter().collect()
     }
 
     #[test]
@@ -287,9 +304,11 @@ mod tests {
             (Value::from("v"), Ok(vec!["v"])),
             (Value::from(""), Ok(vec![""])),
             (Value::Int(3), Ok(vec!["3"])),
+            (Value::Int(100_000_000_000_000_000), Ok(vec!["1e+17"])),
             (Value::Float(0.5), Ok(vec!["0.5"])),
             (Value::Bool(true), Ok(vec!["true"])),
             (Value::from_iter(["a", "b"]), Ok(vec!["a", "b"])),
+            (Value::List(vec![Value::Nil, "a".into()]), Ok(vec!["a"])),
             (
                 Value::from_iter([1]),
                 Err("invalid header value in array \"X-A\": got number, expected string"),
@@ -307,10 +326,10 @@ mod tests {
         ] {
             let change = Change::from_args(&[Value::from("X-A"), value.clone()]);
             let got = change.map(|change| {
-                assert_eq!(change.name, "x-a");
-                change.values.iter().map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+                assert_eq!(change.name, "X-A");
+                change.values
             });
-            let expected = expected.map(|lines| lines.into_iter().map(str::to_owned).collect());
+            let expected = expected.map(|lines| lines.into_iter().map(Bytes::from).collect());
             assert_eq!(got, expected.map_err(PdkError::thrown), "of {value:?}");
         }
     }
@@ -343,41 +362,79 @@ mod tests {
         }
         assert!(Change::from_args(&["content_length".into(), "x".into()]).is_err());
 
-        let mut headers = HeaderMap::new();
+        let mut headers = Headers::new();
         for length in 1..3 {
-            change(Value::Int(length)).unwrap().add_to(&mut headers).unwrap();
+            change(Value::Int(length)).unwrap().add_to(&mut headers, &["Content-Length"]).unwrap();
         }
-        assert_eq!(headers.get_all(CONTENT_LENGTH).iter().collect::<Vec<_>>(), ["2"]);
+        assert_eq!(headers.get_all("content-length").collect::<Vec<_>>(), [b"2"]);
+    }
+
+    #[test]
+    fn singles_are_replaced_and_the_others_added() {
+        let mut headers: Headers = [("x-a", "1"), ("x-s", "1")].into_iter().collect();
+        for (name, values) in [("X-A", vec!["2", "3"]), ("X-S", vec!["2", "3"]), ("X-S", vec![])] {
+            let change = Change::from_args(&[name.into(), Value::from_iter(values)]).unwrap();
+            change.add_to(&mut headers, &["x-s"]).unwrap();
+        }
+        assert_eq!(headers.get_all("x-a").collect::<Vec<_>>(), [b"1", b"2", b"3"]);
+        assert_eq!(headers.get_all("x-s").collect::<Vec<_>>(), [b"3"]);
     }
 
     #[test]
     fn heads_have_a_limit() {
-        let mut headers = HeaderMap::new();
+        let mut headers = Headers::new();
         let change = |name: &str, lines: usize| {
             Change::from_args(&[Value::from(name), Value::from_iter(vec!["v"; lines])]).unwrap()
         };
-        change("a", MOST_LINES).add_to(&mut headers).unwrap();
+        change("a", MOST_LINES).add_to(&mut headers, &[]).unwrap();
         change("a", MOST_LINES).replace_in(&mut headers).unwrap();
         let error = "no room for 1 lines of header \"b\": a head has 1000 lines at the most";
-        assert_eq!(change("b", 1).add_to(&mut headers), Err(PdkError::thrown(error)));
+        assert_eq!(change("b", 1).add_to(&mut headers, &[]), Err(PdkError::thrown(error)));
         assert_eq!(change("b", 1).replace_in(&mut headers), Err(PdkError::thrown(error)));
         assert_eq!(headers.len(), MOST_LINES);
+        let many =
+            (0..=MOST_LINES as i64).map(|number| change(&format!("x-{number}"), 0)).collect::<Vec<_>>();
+        let error = "no room for 1001 headers: a head has 1000 lines at the most";
+        assert_eq!(replace_all(&many, &mut headers), Err(PdkError::thrown(error)));
+    }
+
+    #[test]
+    fn letters_are_the_plugins_and_all_changes_count_or_none() {
+        let mut headers: Headers =
+            [("host", "h"), ("x-a", "1"), ("x-b", "2"), ("X-A", "3")].into_iter().collect();
+        let change = |name: &str, values: &[&str]| {
+            Change::from_args(&[name.into(), values.iter().copied().collect()]).unwrap()
+        };
+        let changes =
+            [change("X-a", &["4", "5"]), change("x-B", &[]), change("X_c", &["6"]), change("x-A", &["7"])];
+        replace_all(&changes, &mut headers).unwrap();
+        let lines: Vec<_> =
+            headers.iter().map(|(name, value)| (name, str::from_utf8(value).unwrap())).collect();
+        assert_eq!(lines, [("host", "h"), ("x-A", "7"), ("X_c", "6")]);
+        assert_eq!(change("X_c", &[]).with_dashes().name, "X-c");
+
+        let mut full = Headers::new();
+        change("a", &["v"; MOST_LINES - 1]).add_to(&mut full, &[]).unwrap();
+        let before = full.clone();
+        assert!(replace_all(&[change("b", &["1"]), change("b", &["1", "2"])], &mut full).is_err());
+        assert_eq!(full, before);
+        replace_all(&[change("b", &["1"]), change("B", &["2"])], &mut full).unwrap();
+        replace_all(&[change("a", &[]), change("c", &["1", "2"])], &mut full).unwrap();
+        assert_eq!(full.len(), 3);
     }
 
     #[test]
     fn what_is_kept_is_not_listed() {
         for (before, after) in [
             (vec!["close, X-Gate"], vec!["close"]),
-            (vec!["x-gate"], vec![""]),
-            (vec!["a,X-GATE ,b", "x-gate", "c"], vec!["a,b", "", "c"]),
+            (vec!["x-gate"], vec![]),
+            (vec!["a,X-GATE ,b", "x-gate", "c"], vec!["a, b", "c"]),
             (vec!["x-gates, gate"], vec!["x-gates, gate"]),
         ] {
-            let mut headers = HeaderMap::new();
-            for line in &before {
-                headers.append(CONNECTION, HeaderValue::from_static(line));
-            }
-            keep_end_to_end(&mut headers, &HeaderName::from_static("x-gate"));
-            let lines: Vec<_> = headers.get_all(CONNECTION).iter().map(|it| it.to_str().unwrap()).collect();
+            let mut headers: Headers = before.iter().map(|line| ("connection", line)).collect();
+            keep_end_to_end(&mut headers, "x-gate");
+            let lines: Vec<_> =
+                headers.get_all("connection").map(|line| str::from_utf8(line).unwrap()).collect();
             assert_eq!(lines, after, "of {before:?}");
         }
     }
@@ -386,6 +443,7 @@ mod tests {
     fn names_are_checked() {
         for (name, expected) in [
             (Value::Int(1), "invalid header name \"1\": got number, expected string"),
+            (Value::Nil, "invalid header name \"nil\": got nil, expected string"),
             (Value::from("a b"), "invalid header name \"a b\": use letters, digits and !#$%&'*+-.^_`|~"),
         ] {
             let error = Change::from_args(&[name, Value::from("v")]).unwrap_err();

@@ -5,19 +5,23 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use http::Version;
+use polygate_http1::Headers;
 use polygate_model::entities::DEFAULT_WORKSPACE;
 use polygate_telemetry::clock::{self, DateTime};
 
 use crate::pdk::{PdkResult, args, client, headers, query, request};
 use crate::timings::{Span, Timings};
-use crate::{Key, Phase, RequestContext, Source, Value, serialize};
+use crate::{HeldBody, Key, Phase, RequestContext, Source, Value, credentials, forwarded, serialize};
 
 /// A variable by its name in nginx; nil for unknown ones.
 pub fn get_var(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let name = args::text(args, 0, "name")?;
+    if matches!(args::at(args, 0), Value::Int(_) | Value::Float(_)) {
+        return Ok(Value::Nil);
+    }
+    let name = &args::text(args, 0, "name")?.to_ascii_lowercase();
     Ok(match request_variable(context, name) {
         Value::Nil => match connection_variable(context, name) {
-            Value::Nil => upstream_variable(context, name)?,
+            Value::Nil => upstream_variable(context, name),
             value => value,
         },
         value => value,
@@ -31,16 +35,16 @@ pub fn get_tls1_version_str(context: &mut RequestContext, _args: &[Value]) -> Pd
 
 /// What [`set_ctx`] stored, else one of the values that Kong keeps there.
 pub fn get_ctx(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let key = args::text(args, 0, "key")?;
-    Ok(match context.nginx_ctx.get(key) {
+    let Ok(key) = args::key(args, 0) else { return Ok(Value::Nil) };
+    Ok(match context.nginx_ctx.get(&*key) {
         Some(value) => value.clone(),
-        None => internal(context, key),
+        None => internal(context, &key),
     })
 }
 
 /// A nil value removes the key.
 pub fn set_ctx(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    super::store(&mut context.nginx_ctx, args::text(args, 0, "key")?, args::at(args, 1));
+    super::store(&mut context.nginx_ctx, &args::key(args, 0)?, args::at(args, 1));
     Ok(Value::Nil)
 }
 
@@ -77,28 +81,51 @@ fn request_variable(context: &RequestContext, name: &str) -> Value {
     let request = &context.request;
     let header = |name: &str| headers::first(&request.headers, name.as_bytes());
     match name {
-        "host" => request::host(context).into(),
-        "args" | "query_string" => request::raw_query(context).into(),
+        "host" => forwarded::host_name(context).into(),
+        "args" | "query_string" => request.query.clone().into(),
         "is_args" => if request.query.is_some() { "?" } else { "" }.into(),
-        "request" => format!("{} {} {}", request.method, request.target, protocol(request.version)).into(),
+        "request" => {
+            let (method, version) = (request.method.as_str(), protocol(request.version));
+            Value::str([method.as_bytes(), b" ", &request.target, b" ", version.as_bytes()].concat())
+        }
         "request_method" => request.method.as_str().into(),
-        "request_uri" => request.target.as_str().into(),
+        "request_uri" => request.target.clone().into(),
         "uri" | "document_uri" => query::unescape(request.path.as_bytes(), false).into(),
         "server_protocol" => protocol(request.version).into(),
         "request_length" => request.size.to_string().into(),
         "request_time" => seconds(context.timings.elapsed()),
         "request_id" | "kong_request_id" => context.request_id.as_str().into(),
-        "request_body" => context.request_body.bytes().cloned().into(),
-        "content_type" | "content_length" => header(name),
-        "status" => {
-            Some(context.response.status).filter(|&status| status > 0).map(|it| it.to_string()).into()
+        "request_body" => match context.request_body.held() {
+            Some(HeldBody::Memory(body)) if !body.is_empty() => body.clone().into(),
+            _ => Value::Nil,
+        },
+        "request_body_file" => match context.request_body.held() {
+            Some(HeldBody::File(file)) => file.path().to_string_lossy().as_ref().into(),
+            _ => Value::Nil,
+        },
+        "request_completion" => if context.phase == Phase::Log { "OK" } else { "" }.into(),
+        "remote_user" => credentials::basic_user(&request.headers).into(),
+        "http2" => match (request.version, &context.connection.tls) {
+            (Version::HTTP_2, Some(_)) => "h2",
+            (Version::HTTP_2, None) => "h2c",
+            _ => "",
         }
+        .into(),
+        "proxy_add_x_forwarded_for" => {
+            let client = context.client.ip().to_canonical().to_string();
+            match request.headers.joined(forwarded::FOR) {
+                Some(before) => Value::str([&before, b", ".as_slice(), client.as_bytes()].concat()),
+                None => client.into(),
+            }
+        }
+        "content_type" | "content_length" => header(name),
+        "status" => format!("{:03}", context.response.status).into(),
         "bytes_sent" => context.bytes_sent.to_string().into(),
         "body_bytes_sent" => context.body_bytes_sent.to_string().into(),
         "connection_requests" => request.serial.to_string().into(),
         _ => match split_family(name) {
-            Some(("http", header_name)) => header(header_name),
-            Some(("sent_http", name)) => headers::first(&context.response.headers, name.as_bytes()),
+            Some(("http", name)) => joined(&request.headers, name),
+            Some(("sent_http", name)) => joined(&context.response.headers, name),
             Some(("arg", name)) => argument(request::raw_query(context), name),
             Some(("cookie", name)) => cookie(context, name),
             _ => Value::Nil,
@@ -112,7 +139,10 @@ fn connection_variable(context: &RequestContext, name: &str) -> Value {
     let leaf = || serialize::leaf_certificate(tls?.client_chain.as_deref()?);
     match name {
         "remote_addr" => client::address(context.client.ip()),
-        "remote_port" => context.client.port().to_string().into(),
+        "remote_port" => match context.client.port() {
+            0 => "".into(),
+            port => port.to_string().into(),
+        },
         "realip_remote_addr" => client::address(connection.peer.ip()),
         "realip_remote_port" => connection.peer.port().to_string().into(),
         "binary_remote_addr" => match context.client.ip().to_canonical() {
@@ -121,11 +151,14 @@ fn connection_variable(context: &RequestContext, name: &str) -> Value {
         },
         "server_addr" => client::address(connection.local.ip()),
         "server_port" => connection.local.port().to_string().into(),
-        "server_name" => request::SERVER_NAME.into(),
+        "server_name" => forwarded::SERVER_NAME.into(),
         "scheme" => context.scheme().into(),
         "https" => if tls.is_some() { "on" } else { "" }.into(),
         "hostname" => context.environment.node.hostname.as_str().into(),
         "connection" => connection.serial.to_string().into(),
+        // Requests are never pipelined into one another, and no files are served.
+        "pipe" => ".".into(),
+        "document_root" => "".into(),
         "pid" => std::process::id().to_string().into(),
         "msec" => seconds(clock::unix_now()),
         "time_iso8601" => DateTime::now().iso8601().to_string().into(),
@@ -141,26 +174,18 @@ fn connection_variable(context: &RequestContext, name: &str) -> Value {
     }
 }
 
-fn upstream_variable(context: &mut RequestContext, name: &str) -> PdkResult {
-    match name {
-        "upstream_x_forwarded_proto" => return request::get_forwarded_scheme(context, &[]),
-        "upstream_x_forwarded_host" => return request::get_forwarded_host(context, &[]),
-        "upstream_x_forwarded_port" => {
-            return Ok(request::get_forwarded_port(context, &[])?
-                .as_int()
-                .map(|port| port.to_string())
-                .into());
-        }
-        "upstream_x_forwarded_path" => return request::get_forwarded_path(context, &[]),
-        "upstream_x_forwarded_prefix" => return request::get_forwarded_prefix(context, &[]),
-        _ => {}
-    }
+/// What the upstream is told is the empty text until the request is routed, as in the reference.
+fn upstream_variable(context: &RequestContext, name: &str) -> Value {
     let (upstream, timings) = (&context.upstream, &context.timings);
-    let sent = upstream.sent.as_ref();
+    let is_routed = context.forwarded.is_some();
+    let told = |name: &str| match &context.forwarded {
+        Some(lines) => lines.get(name).map(Value::str).into(),
+        None => "".into(),
+    };
     let response = context.service_response.as_ref();
     let tries = context.tries.iter().map(|attempt| attempt.address.to_string());
     let time = |span: Span| span.duration().map_or(Value::Nil, seconds);
-    Ok(match name {
+    match name {
         "upstream_addr" => Some(tries.collect::<Vec<_>>().join(", ")).filter(|it| !it.is_empty()).into(),
         "upstream_status" => Some(serialize::upstream_status(context)).filter(|it| !it.is_empty()).into(),
         "upstream_header_time" => time(timings.upstream),
@@ -171,21 +196,47 @@ fn upstream_variable(context: &mut RequestContext, name: &str) -> PdkResult {
         "upstream_response_length" => {
             response.and_then(|it| it.body.as_ref()).map(|body| body.len().to_string()).into()
         }
-        "upstream_host" => sent.map(|sent| sent.host.as_str()).or(upstream.host_header.as_deref()).into(),
-        "upstream_uri" => sent.map(|sent| sent.uri.as_str()).or(upstream.path.as_deref()).into(),
-        "upstream_scheme" => sent.map(|sent| sent.scheme).or(upstream.scheme.as_deref()).into(),
-        "upstream_x_forwarded_for" => forwarded_for(context),
-        "upstream_upgrade" => headers::first(&context.request.headers, b"upgrade"),
-        "upstream_connection" => {
-            let upgrades = context.request.headers.contains_key("upgrade");
-            if upgrades { "keep-alive, Upgrade" } else { "keep-alive" }.into()
+        "upstream_host" => upstream_host(context).into(),
+        "upstream_uri" => serialize::upstream_uri(context).into(),
+        "upstream_scheme" if !is_routed => "".into(),
+        "upstream_scheme" => upstream.scheme.as_deref().into(),
+        "upstream_x_forwarded_for" => told(forwarded::FOR),
+        "upstream_x_forwarded_proto" => told(forwarded::PROTO),
+        "upstream_x_forwarded_host" => told(forwarded::HOST),
+        "upstream_x_forwarded_port" => told(forwarded::PORT),
+        "upstream_x_forwarded_path" => told(forwarded::PATH),
+        "upstream_x_forwarded_prefix" => told(forwarded::PREFIX),
+        "upstream_via" => told(forwarded::VIA),
+        "upstream_upgrade" if is_routed && is_websocket(context) => "websocket".into(),
+        "upstream_te" if is_routed && context.request.headers.lists("te", "trailers") => "trailers".into(),
+        "upstream_upgrade" | "upstream_te" => "".into(),
+        "upstream_connection" => match is_routed {
+            true if is_websocket(context) => "keep-alive, Upgrade",
+            true => "keep-alive",
+            false => "",
         }
+        .into(),
         "kong_proxy_mode" => "http".into(),
         _ => match (name.strip_prefix("upstream_http_"), response) {
-            (Some(name), Some(response)) => headers::first(&response.headers, name.as_bytes()),
+            (Some(name), Some(response)) => joined(&response.headers, name),
             _ => Value::Nil,
         },
-    })
+    }
+}
+
+/// What was sent; before that only what plugin or route say, since the rest is known when a target is chosen.
+fn upstream_host(context: &RequestContext) -> &str {
+    let keeps_host = || context.route().is_some_and(|route| route.preserve_host);
+    match (&context.upstream.sent, &context.upstream.host_header) {
+        (Some(sent), _) => &sent.host,
+        (None, Some(host)) => host,
+        (None, None) if keeps_host() => context.request.headers.text("Host").unwrap_or_default(),
+        (None, None) => "",
+    }
+}
+
+fn is_websocket(context: &RequestContext) -> bool {
+    context.request.headers.text("upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
 }
 
 /// The values of Kong's internal request context that plugins are known to read: moments in Unix
@@ -202,8 +253,8 @@ fn internal(context: &RequestContext, key: &str) -> Value {
         "service" => context.service().map(super::entity).into(),
         "host_port" => Value::Int(facts.outside_port(context.connection.local.port()).into()),
         "scheme" => context.scheme().into(),
-        "host" => request::host(context).into(),
-        "request_uri" => context.request.target.as_str().into(),
+        "host" => forwarded::host_name(context).into(),
+        "request_uri" => context.request.target.clone().into(),
         "workspace" => DEFAULT_WORKSPACE.to_string().into(),
         "plugin_id" => context.plugin.as_ref().map(|plugin| plugin.id.to_string()).into(),
         "request_id" => context.request_id.as_str().into(),
@@ -257,25 +308,29 @@ fn split_family(name: &str) -> Option<(&'static str, &str)> {
     })
 }
 
+/// The values of all lines of a header as one text; nil without a line.
+fn joined(headers: &Headers, name: &str) -> Value {
+    let separator = if name == "cookie" { b"; ".as_slice() } else { b", " };
+    let lines: Vec<_> = headers::lines(headers, name.as_bytes()).collect();
+    if lines.is_empty() { Value::Nil } else { Value::str(lines.join(separator)) }
+}
+
 /// Not decoded, and names without regard to case: so nginx has it.
-fn argument(query: &str, name: &str) -> Value {
-    let is_named = |key: &str| key.eq_ignore_ascii_case(name);
-    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.find(|(key, _)| is_named(key)).map(|(_, value)| value).into()
+fn argument(query: &[u8], name: &str) -> Value {
+    value_of(query.split(|&byte| byte == b'&'), name)
 }
 
 fn cookie(context: &RequestContext, name: &str) -> Value {
-    let lines = context.request.headers.get_all("cookie").iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| value).into()
+    let lines = context.request.headers.get_all("cookie");
+    value_of(lines.flat_map(|line| line.split(|&byte| byte == b';')).map(<[u8]>::trim_ascii), name)
 }
 
-fn forwarded_for(context: &RequestContext) -> Value {
-    let peer = context.connection.peer.ip().to_canonical();
-    match headers::first(&context.request.headers, b"x-forwarded-for").as_str() {
-        Some(before) if !before.is_empty() => format!("{before}, {peer}").into(),
-        _ => peer.to_string().into(),
-    }
+fn value_of<'t>(mut pairs: impl Iterator<Item = &'t [u8]>, name: &str) -> Value {
+    let value = |pair: &'t [u8]| {
+        let (key, value) = pair.split_at_checked(name.len())?;
+        value.strip_prefix(b"=").filter(|_| key.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    pairs.find_map(value).map(Value::str).into()
 }
 
 fn protocol(version: Version) -> String {
@@ -289,6 +344,8 @@ fn seconds(duration: Duration) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RequestBody;
+    use crate::context::SentRequest;
     use crate::pdk::fixture::{self, thrown};
 
     #[test]
@@ -296,7 +353,17 @@ mod tests {
         let context = &mut fixture::context(
             "GET",
             "/a%20b?Q=1%202&q=3",
-            &[("host", "Client.test:8000"), ("x-a-b", "v"), ("cookie", "c=1; d=2")],
+            &[
+                ("host", "Client.test:8000"),
+                ("x-a-b", "v"),
+                ("cookie", "c=1; d=2"),
+                ("cookie", "e=3"),
+                ("X-Dup", "h1"),
+                ("x_dup", "h2"),
+                ("authorization", "Basic YWxpY2U6cw=="),
+                ("x-forwarded-for", "8.8.8.8"),
+                ("x-forwarded-for", "9.9.9.9"),
+            ],
         );
         context.response.headers = fixture::headers(&[("x-out", "o")]);
         for (name, expected) in [
@@ -310,16 +377,29 @@ mod tests {
             ("sent_http_x_out", Some("o")),
             ("arg_q", Some("1%202")),
             ("cookie_d", Some("2")),
-            ("cookie_e", None),
             ("is_args", Some("?")),
             ("request", Some("GET /a%20b?Q=1%202&q=3 HTTP/1.1")),
             ("uri", Some("/a b")),
-            ("status", None),
+            ("status", Some("000")),
             ("ssl_protocol", None),
             ("upstream_addr", None),
-            ("upstream_x_forwarded_port", Some("8000")),
-            ("upstream_x_forwarded_for", Some("127.0.0.1")),
             ("no_such_variable", None),
+            ("Http_Host", Some("Client.test:8000")),
+            ("REMOTE_ADDR", Some("203.0.113.9")),
+            ("cookie_C", Some("1")),
+            ("http_x_dup", Some("h1, h2")),
+            ("http_cookie", Some("c=1; d=2; e=3")),
+            ("cookie_e", Some("3")),
+            ("cookie_f", None),
+            ("request_body", None),
+            ("request_body_file", None),
+            ("request_completion", Some("")),
+            ("document_root", Some("")),
+            ("pipe", Some(".")),
+            ("http2", Some("")),
+            ("remote_user", Some("alice")),
+            ("proxy_add_x_forwarded_for", Some("8.8.8.8, 9.9.9.9, 203.0.113.9")),
+            ("http_x_forwarded_for", Some("8.8.8.8, 9.9.9.9")),
         ] {
             let got = get_var(context, &[name.into()]).unwrap();
             // Latin-1, since one of them is raw bytes.
@@ -327,6 +407,85 @@ mod tests {
             assert_eq!(got.as_deref(), expected, "of {name}");
         }
         assert_eq!(get_var(context, &[]), thrown("name must be a string"));
+        assert_eq!(get_var(context, &[Value::Int(5)]), Ok(Value::Nil));
+        assert_eq!(get_ctx(context, &[]), Ok(Value::Nil));
+        assert_eq!(set_ctx(context, &[]), thrown("key must be a string"));
+        set_ctx(context, &[Value::Int(5), "v".into()]).unwrap();
+        assert_eq!(get_ctx(context, &[Value::Int(5)]), Ok("v".into()));
+    }
+
+    fn variable(context: &mut RequestContext, name: &str) -> Value {
+        get_var(context, &[name.into()]).unwrap()
+    }
+
+    #[test]
+    fn what_is_absent_is_nil() {
+        for (target, args, is_args) in
+            [("/", Value::Nil, ""), ("/?", "".into(), "?"), ("/?a", "a".into(), "?")]
+        {
+            let context = &mut fixture::context("GET", target, &[]);
+            assert_eq!(variable(context, "args"), args, "of {target}");
+            assert_eq!(variable(context, "query_string"), args, "of {target}");
+            assert_eq!(variable(context, "is_args"), is_args.into(), "of {target}");
+        }
+    }
+
+    #[test]
+    fn the_upstream_is_told_nothing_before_routing() {
+        let context = &mut fixture::context("GET", "/", &[("via", "0.9 x")]);
+        for name in ["host", "uri", "scheme", "connection", "upgrade", "te", "via"] {
+            assert_eq!(variable(context, &format!("upstream_{name}")), "".into(), "of {name}");
+        }
+        for name in ["for", "proto", "host", "port", "path", "prefix"] {
+            assert_eq!(variable(context, &format!("upstream_x_forwarded_{name}")), "".into(), "of {name}");
+        }
+    }
+
+    #[test]
+    fn the_upstream_is_told_the_way_and_not_what_plugins_say() {
+        let context = &mut fixture::routed("/api/a%20b?x=1");
+        context.upstream.path = Some("/base/a%20b".into());
+        context.upstream.scheme = Some("http".into());
+        for name in ["Host", "X-Forwarded-For", "X-Forwarded-Proto", "Via"] {
+            fixture::call(context, "kong.service.request.set_header", &[name.into(), "plugin".into()])
+                .unwrap();
+        }
+        for (name, expected) in [
+            ("upstream_uri", "/base/a%20b"),
+            ("upstream_scheme", "http"),
+            ("upstream_host", "plugin"),
+            ("upstream_connection", "keep-alive"),
+            ("upstream_upgrade", ""),
+            ("upstream_te", ""),
+            ("upstream_via", "1.1 kong/3.10.0"),
+            ("upstream_x_forwarded_for", "203.0.113.9"),
+            ("upstream_x_forwarded_proto", "http"),
+            ("upstream_x_forwarded_host", "client.test"),
+            ("upstream_x_forwarded_port", "8000"),
+            ("upstream_x_forwarded_path", "/api/a%20b"),
+            ("upstream_x_forwarded_prefix", "/api"),
+        ] {
+            assert_eq!(variable(context, name), expected.into(), "of {name}");
+        }
+        fixture::call(context, "kong.service.request.set_header", &["Host".into(), "".into()]).unwrap();
+        assert_eq!(variable(context, "upstream_host"), "".into());
+        let sent = SentRequest { host: "service.test".into(), uri: "/base/a%20b?x=1".into() };
+        context.upstream.sent = Some(sent);
+        assert_eq!(variable(context, "upstream_uri"), "/base/a%20b?x=1".into());
+        assert_eq!(variable(context, "upstream_host"), "service.test".into());
+    }
+
+    #[test]
+    fn bodies_are_shown_where_they_are() {
+        let context = &mut fixture::routed("/");
+        context.request_body = RequestBody::new("abc");
+        assert_eq!(variable(context, "request_body"), "abc".into());
+        context.request_body = fixture::upload("abc", Ok(()));
+        assert_eq!(variable(context, "request_body_file"), Value::Nil, "nobody has read it");
+        fixture::call(context, "kong.request.get_raw_body", &[]).unwrap();
+        assert_eq!(variable(context, "request_body"), Value::Nil);
+        let path = variable(context, "request_body_file");
+        assert_eq!(std::fs::read(path.as_str().unwrap()).unwrap(), b"abc");
     }
 
     #[test]

@@ -37,13 +37,14 @@ pub fn encode(arguments: &Value) -> Result<String, PdkError> {
     let mut pieces = Vec::with_capacity(members.len());
     for (key, value) in members {
         let name = match &key {
-            Key::Str(name) => escape(name),
-            Key::Int(number) => number.to_string(),
+            Key::Str(name) => escape_argument(name),
+            Key::Int(_) => return Err(PdkError::thrown("arg keys must be strings")),
         };
         let items =
             if let Value::List(items) = value { items.as_slice() } else { std::slice::from_ref(value) };
         let piece: Vec<String> = items
             .iter()
+            .filter(|item| !item.is_nil())
             .map(|item| pair(&name, item))
             .collect::<Result<Vec<_>, _>>()?
             .into_iter()
@@ -58,9 +59,9 @@ pub fn encode(arguments: &Value) -> Result<String, PdkError> {
 }
 
 /// `text` without the arguments called `name`; the rest stays as it is.
-pub fn without(text: &str, name: &[u8]) -> String {
-    let is_other = |pair: &&str| split_pair(pair.as_bytes()).is_none_or(|(key, _)| key != name);
-    text.split('&').filter(is_other).collect::<Vec<_>>().join("&")
+pub fn without(text: &[u8], name: &[u8]) -> Vec<u8> {
+    let is_other = |pair: &&[u8]| split_pair(pair).is_none_or(|(key, _)| key != name);
+    text.split(|&byte| byte == b'&').filter(is_other).collect::<Vec<_>>().join(&b'&')
 }
 
 /// Undoes percent-encoding; what is no valid sequence stays.
@@ -85,6 +86,11 @@ pub fn unescape(text: &[u8], plus_is_blank: bool) -> Bytes {
 /// Letters, digits and `-._~` stay, all else is percent-encoded (RFC 3986, unreserved characters).
 pub fn escape(text: &[u8]) -> String {
     percent_encode(text, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+}
+
+/// As [`escape`], but the other marks of RFC 2396 stay, as nginx has it.
+fn escape_argument(text: &[u8]) -> String {
+    percent_encode(text, |byte| byte.is_ascii_alphanumeric() || b"-._~!'()*".contains(&byte))
 }
 
 /// Percent-encodes the bytes which `stays` refuses.
@@ -119,7 +125,7 @@ fn pair(name: &str, value: &Value) -> Result<Option<String>, PdkError> {
         Value::Bool(false) => Ok(None),
         Value::Bool(true) => Ok(Some(name.to_owned())),
         Value::Str(_) | Value::Int(_) | Value::Float(_) => {
-            Ok(Some(format!("{name}={}", escape(&headers::plain(value)))))
+            Ok(Some(format!("{name}={}", escape_argument(&headers::plain(value)))))
         }
         Value::Nil | Value::List(_) | Value::Map(_) => Err(PdkError::thrown(format!(
             "invalid value for query argument \"{name}\": got {}, expected string, number, boolean or array of these",
@@ -141,13 +147,18 @@ mod tests {
                 "a&aa=zzz&aa&aa&aa=aaa&foo=hello%20world",
             ),
             (json!({}), ""),
+            (json!({"a": null, "b": [null, "1"]}), "b=1"),
             (json!([]), ""),
             (json!({"b": "", "n": 1.5, "no": false, "i": 7}), "b=&i=7&n=1.5"),
-            (json!({"k&=": "ä-._~*"}), "k%26%3D=%C3%A4-._~%2A"),
+            (json!({"k&=": "ä-._~*"}), "k%26%3D=%C3%A4-._~*"),
+            (json!({"a'": "!*()+/"}), "a'=!*()%2B%2F"),
+            (json!({"n": 1_000_000_000_000_000_i64}), "n=1e%2B15"),
         ] {
             assert_eq!(encode(&Value::from(&map)).as_deref(), Ok(expected), "of {map}");
         }
         assert_eq!(encode(&Value::from("a=b")), Err(PdkError::thrown("args must be a table")));
+        let keys = PdkError::thrown("arg keys must be strings");
+        assert_eq!(encode(&Value::from(&json!(["a", "b"]))), Err(keys));
         let error = encode(&Value::from(&json!({"a": {}}))).unwrap_err().to_string();
         assert!(error.starts_with("invalid value for query argument \"a\": got table"), "{error}");
     }
@@ -169,7 +180,7 @@ mod tests {
 
     #[test]
     fn removes_arguments_in_place() {
-        assert_eq!(without("z=1&a%62=2&y&ab", b"ab"), "z=1&y");
-        assert_eq!(without("ab=1", b"ab"), "");
+        assert_eq!(without(b"z=1&a%62=2&y&ab", b"ab"), b"z=1&y");
+        assert_eq!(without(b"ab=1", b"ab"), b"");
     }
 }

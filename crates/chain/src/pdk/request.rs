@@ -1,13 +1,12 @@
 //! `kong.request`: what the client sent, as plugins have changed it since.
 
+use bytes::Bytes;
 use http::Version;
 
 use crate::context::Captures;
+use crate::forwarded;
 use crate::pdk::{PdkError, PdkResult, args, headers, payload, query};
-use crate::{Key, RequestContext, Value};
-
-/// What a request without any host is for.
-pub(crate) const SERVER_NAME: &str = "kong";
+use crate::{HeldBody, Key, RequestContext, Value};
 
 pub fn get_scheme(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
     Ok(context.scheme().into())
@@ -15,7 +14,7 @@ pub fn get_scheme(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
 
 /// Lower case, without port.
 pub fn get_host(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(host(context).into())
+    Ok(forwarded::host_name(context).into())
 }
 
 /// The listening port, whatever the `Host` header says.
@@ -24,34 +23,30 @@ pub fn get_port(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
 }
 
 pub fn get_forwarded_scheme(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    let scheme = forwarded(context, "x-forwarded-proto").map(str::to_ascii_lowercase);
-    Ok(scheme.unwrap_or_else(|| context.scheme().to_owned()).into())
+    Ok(forwarded::scheme(context).to_ascii_lowercase().into())
 }
 
 pub fn get_forwarded_host(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    let forwarded =
-        forwarded(context, "x-forwarded-host").map(|value| split_host(value).0.to_ascii_lowercase());
-    Ok(forwarded.filter(|host| !host.is_empty()).unwrap_or_else(|| host(context)).into())
+    Ok(forwarded::host(context).into())
 }
 
 pub fn get_forwarded_port(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    let valid = |text: &str| text.trim().parse::<u16>().ok().filter(|&port| port > 0);
-    let port = forwarded(context, "x-forwarded-port")
-        .and_then(valid)
-        .or_else(|| split_host(forwarded(context, "x-forwarded-host")?).1.and_then(valid))
-        .unwrap_or_else(|| context.environment.outside_port(context.connection.local.port()));
-    Ok(Value::Int(port.into()))
+    Ok(Value::Int(forwarded::port(context).into()))
 }
 
+/// A trusted `X-Forwarded-Path`, else the path in the form that routes match.
 pub fn get_forwarded_path(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(forwarded(context, "x-forwarded-path").unwrap_or(&context.request.path).into())
+    Ok(forwarded::path(context).map_or_else(|| context.request.path.as_str().into(), Value::str))
 }
 
-/// A trusted `X-Forwarded-Prefix`, else the part of the path which the route strips, else nil.
+/// A trusted `X-Forwarded-Prefix`, else the part of the path which the route strips, else nil. Before routing it is the
+/// empty text, as in the reference.
 pub fn get_forwarded_prefix(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    let stripped = context.matched.as_ref().map(|matched| matched.prefix.as_str());
-    let prefix = forwarded(context, "x-forwarded-prefix").or(stripped.filter(|prefix| !prefix.is_empty()));
-    Ok(prefix.into())
+    Ok(match forwarded::prefix(context) {
+        Some(prefix) => Value::str(prefix),
+        None if context.forwarded.is_none() => "".into(),
+        None => Value::Nil,
+    })
 }
 
 pub fn get_http_version(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
@@ -75,32 +70,31 @@ pub fn get_path(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
 
 /// As received.
 pub fn get_raw_path(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    let target = context.request.target.as_str();
-    Ok(target.split_once('?').map_or(target, |(path, _)| path).into())
+    Ok(Value::str(forwarded::path_of(&context.request.target)))
 }
 
 /// As received.
 pub fn get_path_with_query(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(context.request.target.as_str().into())
+    Ok(context.request.target.clone().into())
 }
 
 pub fn get_raw_query(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(raw_query(context).into())
+    Ok(raw_query(context).clone().into())
 }
 
 /// The first occurrence; true for a name without `=`.
 pub fn get_query_arg(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let name = args::string(args, 0, "query argument name")?;
-    Ok(query::first(raw_query(context).as_bytes(), name, context.environment.limits.uri_args))
+    Ok(query::first(raw_query(context), name, context.environment.limits.uri_args))
 }
 
 pub fn get_query(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let limit = args::limit(args, 0, "max_args", context.environment.limits.uri_args)?;
-    Ok(query::to_table(raw_query(context).as_bytes(), limit))
+    Ok(query::to_table(raw_query(context), limit))
 }
 
 pub fn get_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    headers::get(&context.request.headers, args)
+    headers::get(&context.request.headers, args, "header name")
 }
 
 pub fn get_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
@@ -113,7 +107,11 @@ pub fn get_raw_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 }
 
 pub fn get_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let content_type = args::optional_text(args, 0, "mimetype")?;
+    let content_type = match args::at(args, 0) {
+        number @ (Value::Int(_) | Value::Float(_)) => &Value::Str(headers::plain(number)),
+        other => other,
+    };
+    let content_type = args::optional_text(std::slice::from_ref(content_type), 0, "mimetype")?;
     let max_args = args::limit(args, 1, "max_args", context.environment.limits.post_args)?;
     let header = headers::first(&context.request.headers, b"content-type");
     payload::decode(&body(context, args, 2)?, content_type, header.as_str(), max_args)
@@ -138,48 +136,33 @@ pub fn get_uri_captures(context: &mut RequestContext, _args: &[Value]) -> PdkRes
     Ok(Value::Map(vec![(Key::from("unnamed"), unnamed), (Key::from("named"), Value::Map(named.collect()))]))
 }
 
-pub(crate) fn host(context: &RequestContext) -> String {
-    let header = context.request.headers.get(http::header::HOST).and_then(|value| value.to_str().ok());
-    match header.map(|value| split_host(value).0) {
-        Some(host) if !host.is_empty() => host.to_ascii_lowercase(),
-        _ => SERVER_NAME.to_owned(),
-    }
+/// Empty if there is none.
+pub(crate) fn raw_query(context: &RequestContext) -> &Bytes {
+    static NONE: Bytes = Bytes::new();
+    context.request.query.as_ref().unwrap_or(&NONE)
 }
 
-pub(crate) fn raw_query(context: &RequestContext) -> &str {
-    context.request.query.as_deref().unwrap_or_default()
+fn body(context: &RequestContext, args: &[Value], limit: usize) -> Result<Bytes, PdkError> {
+    let body = held_body(context, args, limit)?;
+    body.bytes().map_err(|error| PdkError::returned(format!("cannot read the request body: {error}")))
 }
 
-/// The first value of a forwarding header, if the peer may set it.
-fn forwarded<'a>(context: &'a RequestContext, name: &str) -> Option<&'a str> {
-    if !context.peer_is_trusted() {
-        return None;
-    }
-    context.request.headers.get(name)?.to_str().ok().filter(|value| !value.is_empty())
-}
-
-/// Host and port of `user@host:port`; an IPv6 address keeps its brackets.
-fn split_host(authority: &str) -> (&str, Option<&str>) {
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, rest)| rest);
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
-        _ => (authority, None),
-    }
-}
-
-fn body(context: &RequestContext, args: &[Value], limit: usize) -> Result<bytes::Bytes, PdkError> {
-    let limit = match args::at(args, limit) {
-        Value::Nil => 0,
-        _ => args::integer(args, limit, "max_allowed_file_size", 0, i64::MAX)? as usize,
-    };
+/// The body, unless it is a file that is larger than the argument at `limit` allows.
+pub(super) fn held_body<'c>(
+    context: &'c RequestContext,
+    args: &[Value],
+    limit: usize,
+) -> Result<&'c HeldBody, PdkError> {
+    // What is no size is no limit.
+    let limit = args::at(args, limit).as_int().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
     let body = context
         .request_body
-        .bytes()
+        .held()
         .ok_or_else(|| PdkError::returned("the request body is no longer there"))?;
-    if limit > 0 && body.len() > limit {
+    if limit > 0 && matches!(body, HeldBody::File(_)) && body.len() > limit {
         return Err(PdkError::returned(format!("request body file too big: {} > {limit}", body.len())));
     }
-    Ok(body.clone())
+    Ok(body)
 }
 
 #[cfg(test)]

@@ -1,13 +1,51 @@
 //! `kong.response`: the response to the client, and answering in the upstream's place.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use polygate_http1::Headers;
 use polygate_telemetry::log;
 
+use crate::error_page::Format;
 use crate::pdk::headers::{self, Change};
 use crate::pdk::{PdkError, PdkResult, args, grpc};
 use crate::{Answer, Phase, RequestContext, Source, Value};
+
+const CONTENT_LENGTH: &str = "Content-Length";
+const CONTENT_TYPE: &str = "Content-Type";
+
+/// What a response has one line of, as nginx has it.
+const SINGLES: [&str; 12] = [
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    "Accept-Ranges",
+    "Content-Encoding",
+    "Content-Range",
+    "Date",
+    "ETag",
+    "Expires",
+    "Last-Modified",
+    "Location",
+    "Refresh",
+    "Server",
+];
+
+/// What describes a body, and goes with it.
+const OF_BODIES: [&str; 10] = [
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    "Accept-Ranges",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-MD5",
+    "Content-Range",
+    "ETag",
+    "Last-Modified",
+];
+
+/// What makes a body unreadable that it was not made for.
+const OF_ENCODED_BODIES: [&str; 4] = ["Accept-Ranges", "Content-Encoding", "Content-MD5", "Content-Range"];
 
 const CONTENT_TYPE_JSON: &str = "application/json; charset=utf-8";
 
@@ -17,7 +55,7 @@ pub fn get_status(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
 }
 
 pub fn get_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    headers::get(&context.response.headers, args)
+    headers::get(&context.response.headers, args, "header name")
 }
 
 pub fn get_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
@@ -44,26 +82,22 @@ pub fn set_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 
 pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     if let Some(change) = end_to_end(context, Change::from_args(args)?) {
-        change.add_to(&mut undecided(context)?.response.headers)?;
+        change.add_to(&mut undecided(context)?.response.headers, &SINGLES)?;
     }
     Ok(Value::Nil)
 }
 
 pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let name = headers::dashed(headers::name_argument(args)?);
-    undecided(context)?.response.headers.remove(name);
+    let name = headers::dashed(headers::name_argument(args, "header name")?);
+    undecided(context)?.response.headers.remove(&name);
     Ok(Value::Nil)
 }
 
 /// [`set_header`] for each, an empty list clears; with an error in one of them none is set.
 pub fn set_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let mut headers = undecided(context)?.response.headers.clone();
-    for change in Change::all(args::at(args, 0))? {
-        if let Some(change) = end_to_end(context, change) {
-            change.replace_in(&mut headers)?;
-        }
-    }
-    context.response.headers = headers;
+    undecided(context)?;
+    let changes = end_to_end_changes(context, args::at(args, 0))?;
+    headers::replace_all(&changes, &mut context.response.headers)?;
     Ok(Value::Nil)
 }
 
@@ -89,11 +123,46 @@ pub fn exit(context: &mut RequestContext, args: &[Value]) -> PdkResult {
         answer(context, status, Bytes::new(), given);
         return Ok(Value::Nil);
     }
-    if is_json {
-        given.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(CONTENT_TYPE_JSON));
+    if args::at(args, 1).is_nil() {
+        return exit_without_body(context, status, given);
     }
+    if is_json && !given.contains(CONTENT_TYPE) {
+        given.append(CONTENT_TYPE, CONTENT_TYPE_JSON);
+    }
+    drop_upstreams(context, &OF_ENCODED_BODIES);
     answer(context, status, body, given);
     Ok(Value::Nil)
+}
+
+/// Some statuses have a page, whose type is the client's choice; the others have no body.
+fn exit_without_body(context: &mut RequestContext, status: u16, mut given: Headers) -> PdkResult {
+    drop_upstreams(context, &OF_BODIES);
+    if !has_page(status) {
+        answer(context, status, Bytes::new(), given);
+        return Ok(Value::Nil);
+    }
+    let headers = &context.request.headers;
+    let (accept, content_type) = (headers.joined("Accept"), headers.get(CONTENT_TYPE));
+    let pages = &context.environment.error_pages;
+    let (page, content_type) =
+        pages.render_proxy(status, &context.request_id, accept.as_deref(), content_type);
+    given.remove(CONTENT_LENGTH);
+    given.insert(CONTENT_TYPE, content_type);
+    // 494 is known inside only: it tells a head that is too large from other bad requests.
+    answer(context, if status == 494 { 400 } else { status }, page, given);
+    Ok(Value::Nil)
+}
+
+/// The statuses for which the reference sends a page when a plugin gives no body.
+fn has_page(status: u16) -> bool {
+    matches!(status, 400 | 404 | 405 | 411..=414 | 417 | 494 | 500 | 502..=504)
+}
+
+/// Takes away what the upstream said of its own body, in whose place another one goes.
+fn drop_upstreams(context: &mut RequestContext, names: &[&str]) {
+    if context.phase == Phase::Response {
+        context.response.headers.retain(|name, _| !names.iter().any(|it| it.eq_ignore_ascii_case(name)));
+    }
 }
 
 /// Answers with an error page: in the type that `headers` names, else in one the client accepts.
@@ -109,15 +178,20 @@ pub fn error(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let mut given = given_headers(context, args)?;
     given.remove(CONTENT_LENGTH);
     let mut body = Bytes::new();
-    if grpc::has_grpc_type(&given) || (grpc::is_request(context) && !given.contains_key(CONTENT_TYPE)) {
+    if grpc::has_grpc_type(&given) || (grpc::is_request(context) && !given.contains(CONTENT_TYPE)) {
         grpc::describe(&mut given, status, message.as_deref());
     } else {
-        let wanted = given.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let accept = context.request.headers.get(ACCEPT).map(HeaderValue::as_bytes);
+        let wanted = given.text(CONTENT_TYPE);
+        let accept = context.request.headers.joined("Accept");
         let pages = &context.environment.error_pages;
         let (page, content_type) =
-            pages.render(status, message.as_deref(), &context.request_id, accept, wanted);
-        given.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            pages.render(status, message.as_deref(), &context.request_id, accept.as_deref(), wanted);
+        let content_type = match wanted {
+            Some(wanted) if Format::is_known(wanted) => with_charset(wanted),
+            _ => content_type.into(),
+        };
+        let content_type = content_type.into_owned();
+        given.insert(CONTENT_TYPE, content_type);
         body = page;
     }
     answer(context, status, body, given);
@@ -141,35 +215,43 @@ fn exit_stream(context: &mut RequestContext, status: u16, mut body: Bytes) -> Pd
     Ok(Value::Nil)
 }
 
-fn answer(context: &mut RequestContext, status: u16, body: Bytes, given: HeaderMap) {
+fn answer(context: &mut RequestContext, status: u16, body: Bytes, given: Headers) {
     let headers = &mut context.response.headers;
-    for name in given.keys() {
+    for (name, _) in given.iter() {
         headers.remove(name);
     }
-    if !given.contains_key(CONTENT_LENGTH) {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if !given.contains(CONTENT_LENGTH) {
+        headers.insert(CONTENT_LENGTH, body.len().to_string());
     }
-    for (name, value) in &given {
-        headers.append(name.clone(), value.clone());
-    }
+    headers.extend(given.iter());
     context.response.status = status;
     context.answer = Some(Answer { source: Source::Exit, body });
 }
 
+/// A type as the plugin gave it. Text is in another charset if nothing is said.
+fn with_charset(content_type: &str) -> Cow<'_, str> {
+    match content_type.to_ascii_lowercase() {
+        text if text.starts_with("text/") && !text.contains("charset") => {
+            format!("{content_type}; charset=UTF-8").into()
+        }
+        _ => content_type.into(),
+    }
+}
+
 /// The third argument of `exit` and `error`.
-fn given_headers(context: &RequestContext, args: &[Value]) -> Result<HeaderMap, PdkError> {
-    let mut given = HeaderMap::new();
+fn given_headers(context: &RequestContext, args: &[Value]) -> Result<Headers, PdkError> {
+    let mut given = Headers::new();
     let argument = args::at(args, 2);
     if argument.is_nil() {
         return Ok(given);
     }
     args::table(argument).ok_or_else(|| args::wrong_type("headers", "a nil or table"))?;
-    for change in Change::all(argument)? {
-        if let Some(change) = end_to_end(context, change) {
-            change.replace_in(&mut given)?;
-        }
-    }
+    headers::replace_all(&end_to_end_changes(context, argument)?, &mut given)?;
     Ok(given)
+}
+
+fn end_to_end_changes(context: &RequestContext, headers: &Value) -> Result<Vec<Change>, PdkError> {
+    Ok(Change::all(headers)?.into_iter().filter_map(|change| end_to_end(context, change)).collect())
 }
 
 /// The change, unless it concerns the connection to the client, which is the gateway's.
@@ -185,6 +267,9 @@ fn end_to_end(context: &RequestContext, change: Change) -> Option<Change> {
 
 /// An informational status is refused: the client would go on waiting for the response.
 fn status(args: &[Value], low: u16) -> Result<u16, PdkError> {
+    if !matches!(args::at(args, 0), Value::Int(_) | Value::Float(_)) {
+        return Err(args::wrong_type("code", "a number"));
+    }
     let status = args::at(args, 0).as_int().and_then(|status| u16::try_from(status).ok());
     match status.filter(|status| (low..=599).contains(status)) {
         Some(status @ 100..200) => {

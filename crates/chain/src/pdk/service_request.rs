@@ -1,7 +1,8 @@
 //! `kong.service.request`: changes to the request before it goes upstream.
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
-use http::{HeaderName, HeaderValue, Method};
+use bytes::Bytes;
+use http::Method;
+use polygate_http1::is_value;
 
 use crate::pdk::headers::{self, Change};
 use crate::pdk::{PdkError, PdkResult, args, payload, query, request, service};
@@ -9,6 +10,26 @@ use crate::{RequestBody, RequestContext, Value};
 
 /// Bytes of a path or a query that leave room for the other: servers take 64 KiB in all at the most.
 const LONGEST_PART: usize = 32 * 1024 - 2;
+
+const HOST: &str = "Host";
+
+/// What a request has one line of, as nginx has it.
+const SINGLES: [&str; 14] = [
+    "Accept-Encoding",
+    "Authorization",
+    "Content-Length",
+    "Content-Range",
+    "Content-Type",
+    "Expect",
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Range",
+    "If-Unmodified-Since",
+    "Range",
+    "Referer",
+    "User-Agent",
+];
 
 const METHODS: [&str; 15] = [
     "GET",
@@ -34,7 +55,7 @@ pub fn set_scheme(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     if !matches!(scheme, "http" | "https") {
         return Err(PdkError::thrown(format!("invalid scheme: {scheme}")));
     }
-    context.upstream.scheme = Some(scheme.to_owned());
+    context.upstream.scheme = Some(scheme.to_owned().into());
     Ok(Value::Nil)
 }
 
@@ -77,26 +98,26 @@ pub fn clear_query_arg(context: &mut RequestContext, args: &[Value]) -> PdkResul
 }
 
 pub fn set_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    replace(context, Change::from_args(args)?)?;
+    replace(context, vec![Change::from_args(args)?])?;
     Ok(Value::Nil)
 }
 
 /// Appends, in order. A request has one `Host` only, so that one is replaced.
 pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let change = Change::from_args(args)?;
-    if change.name == HOST {
-        replace(context, change)?;
+    if change.is_named(HOST) {
+        replace(context, vec![change])?;
     } else {
         let name = change.name.clone();
-        change.add_to(&mut context.request.headers)?;
+        change.add_to(&mut context.request.headers, &SINGLES)?;
         headers::keep_end_to_end(&mut context.request.headers, &name);
     }
     Ok(Value::Nil)
 }
 
 pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let name = headers::name_argument(args)?;
-    if name == HOST {
+    let name = headers::name_argument(args, "header")?;
+    if name.eq_ignore_ascii_case(HOST) {
         context.upstream.host_header = None;
     }
     context.request.headers.remove(name);
@@ -105,20 +126,15 @@ pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 
 /// [`set_header`] for each; with an error in one of them none is set.
 pub fn set_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let changes = Change::all(args::at(args, 0))?;
-    let before = (context.request.headers.clone(), context.upstream.host_header.clone());
-    if let Err(error) = changes.into_iter().try_for_each(|change| replace(context, change)) {
-        (context.request.headers, context.upstream.host_header) = before;
-        return Err(error);
-    }
+    replace(context, Change::all(args::at(args, 0))?)?;
     Ok(Value::Nil)
 }
 
 pub fn set_raw_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let body = args::string(args, 0, "body")?;
-    set_single(context, CONTENT_LENGTH, HeaderValue::from(body.len()));
-    context.request.headers.remove(TRANSFER_ENCODING);
-    context.request_body = RequestBody::Bytes(body.clone());
+    context.request.headers.insert("Content-Length", body.len().to_string());
+    context.request.headers.remove("Transfer-Encoding");
+    context.request_body = RequestBody::new(body.clone());
     Ok(Value::Nil)
 }
 
@@ -129,11 +145,12 @@ pub fn set_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let content_type = given.or(header.as_str()).ok_or_else(|| {
         PdkError::returned("content type was neither explicitly given as an argument or received as a header")
     })?;
-    let (body, content_type) = payload::encode(args::at(args, 0), content_type)?;
-    let content_type = HeaderValue::try_from(content_type)
-        .map_err(|error| PdkError::thrown(format!("mime is no header value: {error}")))?;
+    let (body, content_type) = payload::encode(args::at(args, 0), content_type, &context.request_id)?;
+    if !is_value(content_type.as_bytes()) {
+        return Err(PdkError::thrown(format!("mime is no header value: {content_type:?}")));
+    }
     set_raw_body(context, &[Value::Str(body)])?;
-    set_single(context, CONTENT_TYPE, content_type);
+    context.request.headers.insert("Content-Type", content_type);
     Ok(Value::Bool(true))
 }
 
@@ -145,24 +162,24 @@ pub fn enable_buffering(context: &mut RequestContext, _args: &[Value]) -> PdkRes
 
 /// On a stream: a plain connection to the upstream.
 pub fn disable_tls(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    context.upstream.scheme = Some("tcp".to_owned());
+    context.upstream.scheme = Some("tcp".into());
     Ok(Value::Bool(true))
 }
 
 /// On a stream: TLS to the upstream.
 pub fn enable_tls(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    context.upstream.scheme = Some("tls".to_owned());
+    context.upstream.scheme = Some("tls".into());
     Ok(Value::Bool(true))
 }
 
-fn set_query_text(context: &mut RequestContext, text: String) -> PdkResult {
-    let text = checked_length("query", text)?;
+fn set_query_text(context: &mut RequestContext, text: impl Into<Bytes>) -> PdkResult {
+    let text = checked_length("query", text.into())?;
     context.request.query = Some(text).filter(|text| !text.is_empty());
     Ok(Value::Nil)
 }
 
-fn checked_length(what: &str, text: String) -> Result<String, PdkError> {
-    match text.len() {
+fn checked_length<T: AsRef<[u8]>>(what: &str, text: T) -> Result<T, PdkError> {
+    match text.as_ref().len() {
         ..=LONGEST_PART => Ok(text),
         length => Err(PdkError::thrown(format!(
             "{what} is {length} bytes long when encoded: {LONGEST_PART} is the most"
@@ -170,34 +187,25 @@ fn checked_length(what: &str, text: String) -> Result<String, PdkError> {
     }
 }
 
-/// With an error nothing is changed.
-fn replace(context: &mut RequestContext, mut change: Change) -> Result<(), PdkError> {
-    check_host(&change)?;
-    let name = change.name.clone();
-    if name == HOST {
+/// With an error nothing is changed. A request has one `Host`, which goes upstream as it is.
+fn replace(context: &mut RequestContext, mut changes: Vec<Change>) -> Result<(), PdkError> {
+    for change in changes.iter_mut().filter(|change| change.is_named(HOST)) {
+        if let Some(host) = change.values.iter().find(|host| !service::is_host(host)) {
+            let host = String::from_utf8_lossy(host);
+            return Err(PdkError::thrown(format!("invalid Host {host:?}: give a name or an address")));
+        }
         change.values.truncate(1);
     }
-    let first = change.values.first().cloned();
-    change.replace_in(&mut context.request.headers)?;
-    headers::keep_end_to_end(&mut context.request.headers, &name);
-    if name == HOST {
-        let host = first.as_ref().and_then(|value| value.to_str().ok());
-        context.upstream.host_header = host.map(str::to_owned);
+    headers::replace_all(&changes, &mut context.request.headers)?;
+    for change in &changes {
+        headers::keep_end_to_end(&mut context.request.headers, &change.name);
+        if change.is_named(HOST) {
+            let host = change.values.first().map(|host| String::from_utf8_lossy(host).into_owned());
+            // An empty one stands for the host that the request would have gone to anyway.
+            context.upstream.host_header = host.filter(|host| !host.is_empty());
+        }
     }
     Ok(())
-}
-
-/// A `Host` is a name or an address, with a port if need be.
-fn check_host(change: &Change) -> Result<(), PdkError> {
-    let wrong = change.values.iter().find(|host| change.name == HOST && !service::is_host(host.as_bytes()));
-    match wrong {
-        None => Ok(()),
-        Some(host) => Err(PdkError::thrown(format!("invalid Host {host:?}: give a name or an address"))),
-    }
-}
-
-fn set_single(context: &mut RequestContext, name: HeaderName, value: HeaderValue) {
-    context.request.headers.insert(name, value);
 }
 
 #[cfg(test)]
@@ -239,13 +247,13 @@ mod tests {
     fn queries_change_in_place() {
         let context = &mut fixture::context("GET", "/?a=1&b=2&a", &[]);
         clear_query_arg(context, &["a".into()]).unwrap();
-        assert_eq!(context.request.query.as_deref(), Some("b=2"));
+        assert_eq!(context.request.query, Some("b=2".into()));
         set_query(context, &[Value::from(&json!({"foo": "hello world", "a": true}))]).unwrap();
         assert_eq!(request::get_raw_query(context, &[]), Ok("a&foo=hello%20world".into()));
         set_raw_query(context, &["x=\r\n&y=%41".into()]).unwrap();
-        assert_eq!(context.request.query.as_deref(), Some("x=%0D%0A&y=%41"));
+        assert_eq!(context.request.query, Some("x=%0D%0A&y=%41".into()));
         set_raw_query(context, &["a=\"#<>{}|\\^`".into()]).unwrap();
-        assert_eq!(context.request.query.as_deref(), Some("a=%22%23%3C%3E{}|\\^`"));
+        assert_eq!(context.request.query, Some("a=%22%23%3C%3E{}|\\^`".into()));
         set_raw_query(context, &["".into()]).unwrap();
         assert_eq!(context.request.query, None);
         assert_eq!(context.request.target, "/?a=1&b=2&a");
@@ -259,8 +267,15 @@ mod tests {
         set_headers(context, &[Value::from(&json!({"x-b": [], "x-c": 5}))]).unwrap();
         let headers = headers::all(&context.request.headers, 100).to_json();
         assert_eq!(headers, json!({"x-a": ["1", "2", "3"], "x-c": "5"}));
+        for (name, value) in
+            [("Content-Type", "a/a"), ("content-type", "b/b"), ("Accept", "a"), ("Accept", "b")]
+        {
+            add_header(context, &[name.into(), value.into()]).unwrap();
+        }
+        assert_eq!(context.request.headers.get_all("content-type").collect::<Vec<_>>(), [b"b/b"]);
+        assert_eq!(context.request.headers.get_all("accept").collect::<Vec<_>>(), [b"a", b"b"]);
         clear_header(context, &["X-A".into()]).unwrap();
-        assert!(!context.request.headers.contains_key("x-a"));
+        assert!(!context.request.headers.contains("x-a"));
     }
 
     #[test]
@@ -283,7 +298,7 @@ mod tests {
         assert_eq!(context.upstream.host_header.as_deref(), Some("b.test:1"));
         assert_eq!(request::get_host(context, &[]), Ok("b.test".into()));
         add_header(context, &["HOST".into(), "c.test".into()]).unwrap();
-        assert_eq!(context.request.headers.get_all(HOST).iter().count(), 1);
+        assert_eq!(context.request.headers.get_all(HOST).count(), 1);
         clear_header(context, &["host".into()]).unwrap();
         assert_eq!(context.upstream.host_header, None);
     }
@@ -300,19 +315,22 @@ mod tests {
             assert!(error.starts_with("invalid Host \""), "{host}: {error}");
             assert!(set_headers(context, &[Value::from(&json!({"x-z": "1", "host": host}))]).is_err());
         }
-        assert!(!context.request.headers.contains_key("x-z"), "none is set");
+        assert!(!context.request.headers.contains("x-z"), "none is set");
         assert_eq!(context.upstream.host_header.as_deref(), Some("x%20y"));
     }
 
     #[test]
     fn every_target_can_be_sent() {
+        let target = |context: &RequestContext| {
+            let query = str::from_utf8(request::raw_query(context)).unwrap();
+            format!("{}?{query}", context.upstream.path.as_ref().unwrap())
+        };
         let context = &mut fixture::routed("/");
         let bytes: Vec<u8> = (0..=u8::MAX).collect();
         set_path(context, &[Value::str([b"/".as_slice(), &bytes].concat())]).unwrap();
         set_raw_query(context, &[Value::str(bytes)]).unwrap();
-        let target = format!("{}?{}", context.upstream.path.as_ref().unwrap(), request::raw_query(context));
-        let uri: http::Uri = target.parse().unwrap();
-        assert_eq!(uri.to_string(), target, "nothing is cut off");
+        let uri: http::Uri = target(context).parse().unwrap();
+        assert_eq!(uri.to_string(), target(context), "nothing is cut off");
 
         let long = "x".repeat(LONGEST_PART + 1);
         let error = thrown("query is 32767 bytes long when encoded: 32766 is the most");
@@ -321,8 +339,7 @@ mod tests {
         assert_eq!(set_path(context, &[long.replacen('x', "/", 1).as_str().into()]), error);
         set_raw_query(context, &[long[1..].into()]).unwrap();
         set_path(context, &[long[1..].replacen('x', "/", 1).as_str().into()]).unwrap();
-        let target = format!("{}?{}", context.upstream.path.as_ref().unwrap(), request::raw_query(context));
-        assert!(target.parse::<http::Uri>().is_ok(), "both together can be sent");
+        assert!(target(context).parse::<http::Uri>().is_ok(), "both together can be sent");
     }
 
     #[test]
@@ -330,7 +347,7 @@ mod tests {
         let context = &mut fixture::context("GET", "/", &[("connection", "close, X-Gate, X-More")]);
         set_header(context, &["x-gate".into(), "1".into()]).unwrap();
         add_header(context, &["x-more".into(), "1".into()]).unwrap();
-        assert_eq!(context.request.headers["connection"], "close");
+        assert_eq!(context.request.headers.text("connection"), Some("close"));
     }
 
     #[test]
@@ -343,8 +360,8 @@ mod tests {
         let error = "content type was neither explicitly given as an argument or received as a header";
         assert_eq!(set_body(context, std::slice::from_ref(&table)), Err(PdkError::returned(error)));
         set_body(context, &[table, "application/x-www-form-urlencoded".into()]).unwrap();
-        assert_eq!(context.request_body.bytes().unwrap(), "a=1&b=x%20y");
-        assert_eq!(context.request.headers[CONTENT_LENGTH], "11");
+        assert_eq!(context.request_body.held().unwrap().bytes().unwrap(), "a=1&b=x%20y");
+        assert_eq!(context.request.headers.text("content-length"), Some("11"));
         assert_eq!(set_body(context, &[Value::Nil]), thrown("args must be a table"));
         assert_eq!(set_raw_body(context, &[Value::Nil]), thrown("body must be a string"));
     }

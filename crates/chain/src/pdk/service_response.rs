@@ -1,7 +1,7 @@
 //! `kong.service.response`: what the upstream answered, before the gateway and plugins changed it.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use polygate_http1::Headers;
 
 use crate::pdk::{PdkError, PdkResult, args, headers, payload};
 use crate::{RequestContext, Value};
@@ -12,7 +12,7 @@ pub fn get_status(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
 }
 
 pub fn get_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    with_headers(context, |headers| headers::get(headers, args))
+    with_headers(context, |headers| headers::get(headers, args, "name"))
 }
 
 pub fn get_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
@@ -32,10 +32,10 @@ pub fn get_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     payload::decode(body(context)?, content_type, header.as_str(), max_args)
 }
 
-fn with_headers(context: &RequestContext, read: impl FnOnce(&HeaderMap) -> PdkResult) -> PdkResult {
+fn with_headers(context: &RequestContext, read: impl FnOnce(&Headers) -> PdkResult) -> PdkResult {
     match &context.service_response {
         Some(response) => read(&response.headers),
-        None => read(&HeaderMap::new()),
+        None => read(&Headers::new()),
     }
 }
 
@@ -60,6 +60,7 @@ mod tests {
         let context = &mut fixture::routed("/");
         assert_eq!(get_status(context, &[]), Ok(Value::Nil));
         assert_eq!(get_header(context, &["x".into()]), Ok(Value::Nil));
+        assert_eq!(get_header(context, &[]), thrown("name must be a string"));
         assert_eq!(get_headers(context, &[]), Ok(Value::Map(Vec::new())));
         let error = "service body is only available with buffered proxying (see: \
                      kong.service.request.enable_buffering function)";

@@ -47,8 +47,7 @@ fn record_of_a_proxied_request() {
     };
     context.tries = vec![attempt(Some(("next", 502))), attempt(None)];
     context.proxied = true;
-    context.upstream.sent =
-        Some(SentRequest { scheme: "http", host: "service.test".into(), uri: "/x?y=1".into() });
+    context.upstream.sent = Some(SentRequest { host: "service.test".into(), uri: "/x?y=1".into() });
     context.service_response =
         Some(ServiceResponse { status: 200, headers: fixture::headers(&[]), body: None });
     let before = record(&context);

@@ -5,32 +5,32 @@
 
 use std::str::FromStr;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+use polygate_http1::Headers;
 
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
 
 /// The caller's span; `None` when no header, or no valid one, names it.
-pub fn read(headers: &HeaderMap) -> Option<SpanContext> {
-    let mut lines = headers.get_all(TRACEPARENT).iter();
+pub fn read(headers: &Headers) -> Option<SpanContext> {
+    let mut lines = headers.get_all(TRACEPARENT);
     let (Some(line), None) = (lines.next(), lines.next()) else { return None };
-    let (trace_id, span_id, flags) = parse(line.to_str().ok()?.trim())?;
+    let (trace_id, span_id, flags) = parse(str::from_utf8(line).ok()?.trim())?;
     Some(SpanContext::new(trace_id, span_id, flags, true, state(headers)))
 }
 
 /// Replaces what the caller sent by `span`.
-pub fn write(span: &SpanContext, headers: &mut HeaderMap) {
+pub fn write(span: &SpanContext, headers: &mut Headers) {
     if !span.is_valid() {
         return;
     }
     let (trace_id, span_id) = (span.trace_id(), span.span_id());
     let line = format!("00-{trace_id}-{span_id}-{:02x}", span.trace_flags() & TraceFlags::SAMPLED);
-    headers.insert(TRACEPARENT, HeaderValue::try_from(line).expect("digits and dashes"));
+    headers.insert(TRACEPARENT, line);
     let state = span.trace_state().header();
-    match HeaderValue::try_from(state) {
-        Ok(state) if !state.is_empty() => drop(headers.insert(TRACESTATE, state)),
-        _ => drop(headers.remove(TRACESTATE)),
+    headers.remove(TRACESTATE);
+    if !state.is_empty() {
+        headers.append(TRACESTATE, state);
     }
 }
 
@@ -54,9 +54,9 @@ fn hex(text: &str, length: usize) -> Option<u128> {
 }
 
 /// All lines as one list. A wrong one counts as none, and takes nothing from the trace.
-fn state(headers: &HeaderMap) -> TraceState {
-    let lines: Option<Vec<_>> = headers.get_all(TRACESTATE).iter().map(|it| it.to_str().ok()).collect();
-    lines.and_then(|lines| TraceState::from_str(&lines.join(",")).ok()).unwrap_or_default()
+fn state(headers: &Headers) -> TraceState {
+    let lines: Result<Vec<_>, _> = headers.get_all(TRACESTATE).map(str::from_utf8).collect();
+    lines.ok().and_then(|lines| TraceState::from_str(&lines.join(",")).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -66,12 +66,8 @@ mod tests {
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
     const PARENT: &str = "b7ad6b7169203331";
 
-    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines {
-            headers.append(*name, value.parse().unwrap());
-        }
-        headers
+    fn headers(lines: &[(&str, &str)]) -> Headers {
+        lines.iter().copied().collect()
     }
 
     fn read_one(traceparent: &str) -> Option<SpanContext> {
@@ -129,8 +125,8 @@ mod tests {
             read(&headers(&[("traceparent", &line), ("tracestate", "a=1,b=2"), ("tracestate", "c=3")]));
         let mut sent = headers(&[("tracestate", "old=1"), ("traceparent", "old")]);
         write(&caller.unwrap(), &mut sent);
-        assert_eq!(sent.get_all("traceparent").iter().collect::<Vec<_>>(), [line.as_str()]);
-        assert_eq!(sent.get_all("tracestate").iter().collect::<Vec<_>>(), ["a=1,b=2,c=3"]);
+        assert_eq!(sent.get_all("traceparent").collect::<Vec<_>>(), [line.as_bytes()]);
+        assert_eq!(sent.get_all("tracestate").collect::<Vec<_>>(), [b"a=1,b=2,c=3"]);
     }
 
     #[test]
@@ -140,6 +136,6 @@ mod tests {
         let mut sent = headers(&[("tracestate", "no pair")]);
         write(&caller, &mut sent);
         assert_eq!(sent.get("tracestate"), None);
-        assert_eq!(sent.get("traceparent").unwrap(), line.as_str());
+        assert_eq!(sent.text("traceparent"), Some(line.as_str()));
     }
 }
