@@ -6,7 +6,8 @@ use std::thread;
 
 use arc_swap::ArcSwap;
 use polygate_config::settings::Listen;
-use polygate_http::{Gateway, Stop, Worker};
+use polygate_http::{Gateway, Worker};
+use polygate_net::accept::Stop;
 use polygate_net::dns::Resolver;
 use polygate_net::listen::{ListenOptions, bind};
 use polygate_telemetry::trace::Tracer;

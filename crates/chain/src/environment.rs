@@ -74,7 +74,9 @@ impl TrustedIps {
         Self { ranges }
     }
 
+    /// IPv4 addresses count as such, also when they came in through an IPv6 socket.
     pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
         self.ranges.iter().any(|range| range.contains(&address))
     }
 

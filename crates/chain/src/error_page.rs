@@ -22,6 +22,11 @@ impl Format {
         }
     }
 
+    /// Whether there is a page for `content_type`.
+    pub fn is_known(content_type: &str) -> bool {
+        Self::of(content_type).is_some()
+    }
+
     /// By media type without parameters. Types we have no template for give `None`.
     fn of(media_type: &str) -> Option<Self> {
         let media_type = media_type.split(';').next().unwrap_or_default().trim();

@@ -104,12 +104,13 @@ pub fn outside_port(context: &RequestContext) -> u16 {
     context.environment.outside_port(context.connection.local.port())
 }
 
-/// `X-Forwarded-For` with the last hop: the peer, or the client if it is the first.
+/// `X-Forwarded-For` with the last hop: the peer, or the client if it is the first. Of several lines the first counts,
+/// as in the reference.
 fn hops(context: &RequestContext) -> Vec<u8> {
-    match context.request.headers.joined(FOR) {
+    match context.request.headers.get(FOR) {
         Some(before) => {
             let peer = context.connection.peer.ip().to_canonical().to_string();
-            [&before, b", ".as_slice(), peer.as_bytes()].concat()
+            [before, b", ", peer.as_bytes()].concat()
         }
         None => context.client.ip().to_canonical().to_string().into(),
     }
@@ -123,8 +124,8 @@ fn via(request: &Request) -> Vec<u8> {
         _ => "1.1",
     };
     let hop = format!("{version} {SERVER_TOKEN}");
-    match request.headers.joined(VIA) {
-        Some(before) => [&before, b", ".as_slice(), hop.as_bytes()].concat(),
+    match request.headers.get(VIA) {
+        Some(before) => [before, b", ", hop.as_bytes()].concat(),
         None => hop.into(),
     }
 }
@@ -146,3 +147,6 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
         _ => (authority, None),
     }
 }
+
+#[cfg(test)]
+mod tests;

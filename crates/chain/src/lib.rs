@@ -20,7 +20,7 @@ pub mod timings;
 pub mod value;
 
 pub use answer::{Answer, Source};
-pub use body::{BodyError, BodySource, HeldBody, RequestBody, SpoolSettings};
+pub use body::{BodyError, BodySource, HeldBody, RequestBody, SpoolSettings, SpooledFile};
 pub use context::{Connection, Head, RequestContext, Tls};
 pub use environment::{Environment, Limits, Node, Statistics, TrustedIps};
 pub use phase::{Phase, Phases};

@@ -34,7 +34,7 @@ pub use generated::Function;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use crate::{RequestContext, Value};
+use crate::{HeldBody, RequestContext, Value};
 
 /// What a function answers; `(nil, message)` and raised errors are the two kinds of [`PdkError`].
 pub type PdkResult = Result<Value, PdkError>;
@@ -62,6 +62,18 @@ impl PdkError {
 /// Calls `function` for a plugin, after checking the phase. The request's body is read first when
 /// the function looks at it.
 pub async fn dispatch(context: &mut RequestContext, function: Function, args: &[Value]) -> PdkResult {
+    prepare(context, function).await?;
+    function.call(context, args)
+}
+
+/// [`dispatch`] of `kong.request.get_raw_body` for those who can hand a file on: nothing is loaded.
+pub async fn raw_body(context: &mut RequestContext, args: &[Value]) -> Result<HeldBody, PdkError> {
+    prepare(context, Function::RequestGetRawBody).await?;
+    request::held_body(context, args, 0).cloned()
+}
+
+/// What has to be true before a function runs.
+async fn prepare(context: &mut RequestContext, function: Function) -> Result<(), PdkError> {
     if !function.phases().contains(context.phase) {
         return Err(PdkError::thrown(format!(
             "function cannot be called in {} phase (only in: {})",
@@ -72,7 +84,7 @@ pub async fn dispatch(context: &mut RequestContext, function: Function, args: &[
     if function.reads_body() {
         context.request_body.read().await.map_err(|error| PdkError::returned(error.to_string()))?;
     }
-    function.call(context, args)
+    Ok(())
 }
 
 /// An entity as plugins see it: unset members are left out.

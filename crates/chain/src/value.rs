@@ -28,6 +28,12 @@ impl Value {
         Self::Str(Bytes::copy_from_slice(text.as_ref()))
     }
 
+    /// A map of those members that are there: one that is nil does not exist, since the reference unpacks maps into
+    /// Lua's tables.
+    pub fn table(members: impl IntoIterator<Item = (Key, Value)>) -> Self {
+        Self::Map(members.into_iter().filter(|(_, value)| !value.is_nil()).collect())
+    }
+
     /// A number, as an integer when it is one.
     pub fn number(number: f64) -> Self {
         if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {

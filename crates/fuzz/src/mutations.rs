@@ -6,6 +6,7 @@
 
 mod script;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -13,16 +14,15 @@ use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST};
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Version};
+use http::{Method, Version};
 use polygate_chain::context::{Captures, Matched, Request};
 use polygate_chain::pdk::{self, Function, PdkResult};
 use polygate_chain::{
     Connection, Environment, Node, Phase, RequestBody, RequestContext, Statistics, TrustedIps, Value,
-    serialize,
+    forwarded, serialize,
 };
 use polygate_config::declarative::{self, Syntax};
+use polygate_http1::{Headers, is_name, is_value};
 use polygate_model::schema::Schema;
 use polygate_model::{Entities, Id};
 use polygate_telemetry::{Level, log};
@@ -45,7 +45,7 @@ pub fn mutations(data: &[u8]) {
     for step in script::steps(data) {
         match step {
             Step::Phase(phase) => context.phase = phase,
-            Step::Body(body) => context.request_body = RequestBody::Bytes(body),
+            Step::Body(body) => context.request_body = RequestBody::new(body),
             Step::Call(Function::LogEmerg, _) => {}
             Step::Call(function, args) => run(&mut context, function, &args),
         }
@@ -79,14 +79,14 @@ fn call(context: &mut RequestContext, function: Function, args: &[Value]) -> Pdk
 /// What goes to the upstream and to the client.
 #[derive(Debug, Clone, PartialEq)]
 struct Heads {
-    request: HeaderMap,
-    query: Option<String>,
+    request: Headers,
+    query: Option<Bytes>,
     path: Option<String>,
     host: Option<String>,
-    scheme: Option<String>,
+    scheme: Option<Cow<'static, str>>,
     target: Option<(String, u16)>,
     status: u16,
-    response: HeaderMap,
+    response: Headers,
     answer: Option<Bytes>,
 }
 
@@ -106,7 +106,7 @@ impl Heads {
         }
     }
 
-    fn answered(&self) -> (u16, &HeaderMap, &Option<Bytes>) {
+    fn answered(&self) -> (u16, &Headers, &Option<Bytes>) {
         (self.status, &self.response, &self.answer)
     }
 
@@ -114,18 +114,21 @@ impl Heads {
         for head in [&self.request, &self.response] {
             head_can_be_sent(head, say);
         }
-        let hosts = self.request.get_all(HOST).iter().count();
+        let hosts = self.request.get_all("host").count();
         assert!(hosts <= 1, "{hosts} Host headers {}", say());
         for name in ["connection", "transfer-encoding", "upgrade"] {
-            assert!(!self.response.contains_key(name), "{name} in the response {}", say());
+            assert!(!self.response.contains(name), "{name} in the response {}", say());
         }
         let is_status = self.status == 0 && self.answer.is_none() || (200..=599).contains(&self.status);
         assert!(is_status, "status {} {}", self.status, say());
 
         let path = self.path.as_deref().unwrap_or("/");
-        let target = [path, "?", self.query.as_deref().unwrap_or_default()].concat();
-        let read = PathAndQuery::try_from(target.as_str());
-        assert_eq!(read.as_ref().map(PathAndQuery::as_str).ok(), Some(&*target), "request target {}", say());
+        assert!(path.starts_with('/'), "path {path:?} {}", say());
+        for part in [path.as_bytes(), self.query.as_deref().unwrap_or_default()] {
+            let ends_target = |byte: u8| byte <= b' ' || byte == b'#' || byte == 0x7f;
+            assert!(!part.iter().any(|&byte| ends_target(byte)), "request target {}", say());
+            assert!(part.len() < 32 * 1024, "a long request target {}", say());
+        }
         for host in self.host.iter().chain(self.target.as_ref().map(|(host, _)| host)) {
             let ends_host = |byte: u8| !byte.is_ascii_graphic() || b"/?#@\\".contains(&byte);
             assert!(!host.bytes().any(ends_host), "host {host:?} {}", say());
@@ -138,32 +141,26 @@ impl Heads {
 
 /// Names are tokens (RFC 9110, section 5.6.2), values have no control characters but tabs (section 5.5), and
 /// nobody can read two lengths (section 8.6).
-fn head_can_be_sent(head: &HeaderMap, say: &dyn Fn() -> String) {
-    for (name, value) in head {
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        assert!(name.as_str().bytes().all(is_token), "header name {name:?} {}", say());
-        let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
-        assert!(!value.as_bytes().iter().any(is_control), "header value {value:?} {}", say());
+fn head_can_be_sent(head: &Headers, say: &dyn Fn() -> String) {
+    for (name, value) in head.iter() {
+        assert!(is_name(name.as_bytes()), "header name {name:?} {}", say());
+        assert!(is_value(value), "header value {value:?} {}", say());
     }
-    let lengths: Vec<_> = head.get_all(CONTENT_LENGTH).iter().map(HeaderValue::as_bytes).collect();
+    let lengths: Vec<_> = head.get_all("content-length").collect();
     let is_number = |length: &[u8]| !length.is_empty() && length.iter().all(u8::is_ascii_digit);
     assert!(lengths.len() <= 1 && lengths.iter().all(|length| is_number(length)), "{lengths:?} {}", say());
 }
 
 /// A request from a trusted peer that matched a route and its service.
 fn context() -> RequestContext {
-    let mut headers = HeaderMap::new();
-    for (name, value) in [("host", "client.test"), ("accept", "text/html"), ("x-forwarded-for", "192.0.2.1")]
-    {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
+    let lines = [("host", "client.test"), ("accept", "text/html"), ("x-forwarded-for", "192.0.2.1")];
     let request = Request {
         method: Method::POST,
-        target: "/api/x?a=1&b".to_owned(),
+        target: "/api/x?a=1&b".into(),
         path: "/api/x".to_owned(),
-        query: Some("a=1&b".to_owned()),
+        query: Some("a=1&b".into()),
         version: Version::HTTP_11,
-        headers,
+        headers: lines.into_iter().collect(),
         size: 100,
         serial: 1,
     };
@@ -178,7 +175,7 @@ fn context() -> RequestContext {
     environment.trusted_ips = TrustedIps::new(vec!["127.0.0.0/8".parse().expect("a network")]);
     let client = SocketAddr::from(([203, 0, 113, 9], 50_000));
     let id = "0123456789abcdef0123456789abcdef".to_owned();
-    let body = RequestBody::Bytes(Bytes::new());
+    let body = RequestBody::new("");
     let mut context =
         RequestContext::new(Arc::new(environment), Arc::new(connection), client, id, request, body);
     context.phase = Phase::Access;
@@ -186,5 +183,6 @@ fn context() -> RequestContext {
     let service = ENTITIES.services.values().next().cloned();
     context.matched =
         Some(Matched { route, service, prefix: "/api".to_owned(), captures: Captures::default() });
+    context.forwarded = Some(forwarded::lines(&context));
     context
 }

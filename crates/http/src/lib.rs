@@ -33,9 +33,8 @@ use polygate_balancer::Balancer;
 use polygate_chain::{Environment, Plan};
 use polygate_router::Router;
 
-pub use polygate_chain::forwarded::SERVER_TOKEN;
 pub use metrics::{METRICS, Metrics};
-pub use polygate_net::accept::Stop;
+pub use polygate_chain::forwarded::SERVER_TOKEN;
 pub use server::serve;
 pub use settings::{HttpSettings, NextUpstream, Tokens};
 pub use worker::Worker;

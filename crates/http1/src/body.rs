@@ -1,7 +1,7 @@
 //! The content of a message in the bytes that follow its head.
 
 use crate::head::{Fields, Names};
-use crate::headers::Headers;
+use crate::headers::{Headers, is_value};
 use crate::rules::Fault;
 
 /// How a body is delimited (RFC 9112, section 6.3).
@@ -45,10 +45,11 @@ enum State {
         size: u64,
         digits: u8,
     },
-    /// What may follow a size on its line. It is not looked at.
+    /// What may follow a size on its line. It is not looked at, but that it is behind a semicolon.
     Extension {
         size: u64,
         length: usize,
+        begun: bool,
     },
     /// The LF behind a size.
     SizeLf {
@@ -66,7 +67,9 @@ enum State {
     Done,
 }
 
+/// With the blanks and semicolons in front of it.
 const LONGEST_EXTENSION: usize = 4 * 1024;
+/// With the empty line behind them.
 const LONGEST_TRAILERS: usize = 8 * 1024;
 /// So that a size never passes what a length can say.
 const MOST_DIGITS: u8 = 15;
@@ -143,12 +146,18 @@ impl Decoder {
                     State::Size { size: *size << 4 | u64::from(digit), digits: *digits + 1 }
                 }
                 (None, b'\r') if *digits > 0 => State::SizeLf { size: *size },
-                (None, b';' | b' ' | b'\t') if *digits > 0 => State::Extension { size: *size, length: 0 },
+                (None, b';' | b' ' | b'\t') if *digits > 0 => {
+                    State::Extension { size: *size, length: 1, begun: byte == b';' }
+                }
                 _ => return Err(Fault::ChunkSize),
             },
             State::Extension { size, .. } if byte == b'\r' => State::SizeLf { size: *size },
-            State::Extension { size, length } if *length < LONGEST_EXTENSION && byte != b'\n' => {
-                State::Extension { size: *size, length: *length + 1 }
+            State::Extension { size, length, begun }
+                if *length < LONGEST_EXTENSION
+                    && (*begun || matches!(byte, b';' | b' ' | b'\t'))
+                    && is_value(&[byte]) =>
+            {
+                State::Extension { size: *size, length: *length + 1, begun: *begun || byte == b';' }
             }
             State::SizeLf { size: 0 } if byte == b'\n' => State::Trailer { line: Vec::new(), total: 0 },
             State::SizeLf { size } if byte == b'\n' => State::Chunk(*size),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::body::Framing;
-use crate::headers::{Headers, is_field_name, is_name, is_value, items};
+use crate::headers::{Headers, NameByte, is_value, items};
 use crate::rules::Fault;
 
 /// How large a head may be, in bytes with line ends.
@@ -11,7 +11,7 @@ use crate::rules::Fault;
 pub struct Limits {
     /// The first line, and each header line.
     pub line: usize,
-    /// All header lines together.
+    /// All header lines together, with the empty line behind them.
     pub head: usize,
 }
 
@@ -19,6 +19,13 @@ impl Default for Limits {
     /// nginx's `large_client_header_buffers 4 8k`.
     fn default() -> Self {
         Self { line: 8 * 1024, head: 32 * 1024 }
+    }
+}
+
+impl Limits {
+    /// How long the next header line may be behind so many bytes of them.
+    pub(crate) fn room(self, used: usize) -> usize {
+        self.line.min(self.head - used)
     }
 }
 
@@ -80,7 +87,9 @@ pub(crate) enum Names {
 }
 
 impl Fields {
-    pub fn with_capacity(bytes: usize) -> Self {
+    /// With room for what has come of the lines, and some more in case that more is to come.
+    pub fn for_rest(input: &[u8], limits: Limits) -> Self {
+        let bytes = (input.len() + 256).min(limits.head);
         Self { headers: Headers::with_capacity(bytes, 24), ..Self::default() }
     }
 
@@ -89,17 +98,23 @@ impl Fields {
         if matches!(line[0], b' ' | b'\t') {
             return Err(Fault::Fold);
         }
-        let colon = memchr::memchr(b':', line).ok_or(Fault::Colon)?;
+        // A name is looked at once, on the way to its end.
+        let mut worst = NameByte::Token;
+        let is_end = |&byte: &u8| {
+            worst = worst.max(NameByte::of(byte));
+            byte == b':'
+        };
+        let colon = line.iter().position(is_end).ok_or(Fault::Colon)?;
         let (name, value) = (&line[..colon], trim(&line[colon + 1..]));
-        if name.is_empty() || name.iter().any(|&byte| byte <= b' ' || byte == 0x7f) {
+        if name.is_empty() || worst == NameByte::Blank {
             return Err(Fault::Name);
         }
         if !is_value(value) {
             return Err(Fault::Value);
         }
         let is_taken = match names {
-            Names::Tokens => is_name(name),
-            Names::Visible => is_field_name(name),
+            Names::Tokens => worst == NameByte::Token,
+            Names::Visible => worst <= NameByte::Visible,
         };
         if !is_taken {
             self.dropped += 1;
@@ -181,17 +196,13 @@ fn trim(value: &[u8]) -> &[u8] {
     &value[start..end]
 }
 
-/// The minor version of `HTTP/1.x`: 0, or 1 for all later ones (RFC 9110, section 2.5).
+/// One digit, a dot, one digit (RFC 9112, section 2.3): HTTP/1.0, or HTTP/1.1 for all later minor versions (RFC 9110,
+/// section 2.5).
 pub(crate) fn version(text: &[u8], malformed: Fault) -> Result<http::Version, Fault> {
-    let is_number = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    let numbers = text.strip_prefix(b"HTTP/").ok_or(malformed)?;
-    let dot = memchr::memchr(b'.', numbers).ok_or(malformed)?;
-    let (major, minor) = (&numbers[..dot], &numbers[dot + 1..]);
-    match (major, minor) {
-        (b"1", b"0") => Ok(http::Version::HTTP_10),
-        (b"1", minor) if is_number(minor) => Ok(http::Version::HTTP_11),
-        (b"0", _) => Err(malformed),
-        (major, minor) if is_number(major) && is_number(minor) => Err(Fault::Version),
+    match text.strip_prefix(b"HTTP/") {
+        Some(b"1.0") => Ok(http::Version::HTTP_10),
+        Some([b'1', b'.', b'0'..=b'9']) => Ok(http::Version::HTTP_11),
+        Some([b'2'..=b'9', b'.', b'0'..=b'9']) => Err(Fault::Version),
         _ => Err(malformed),
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// The header lines of one message, in the order received or added.
 ///
-/// All text lies in one buffer; a line is a pair of ranges in it. Look-ups ignore case (RFC 9110, section 5.1). A
+/// All text lies in one buffer, each line as it goes over the wire: `Name: value` and a line end. Look-ups ignore case (RFC 9110, section 5.1). A
 /// name is ASCII without blanks and controls; a value holds no control character but the tab. What is neither is
 /// never stored, so nothing that is added here can become two lines: callers that take names and values from outside
 /// say what is wrong with them by [`is_name`] and [`is_value`] first.
@@ -19,8 +19,24 @@ pub struct Headers {
 #[derive(Clone)]
 struct Line {
     tag: Tag,
-    name: Range<u32>,
-    value: Range<u32>,
+    start: u32,
+    colon: u32,
+    /// Of the value; the line end is behind it.
+    end: u32,
+}
+
+impl Line {
+    fn name(&self) -> Range<usize> {
+        self.start as usize..self.colon as usize
+    }
+
+    fn value(&self) -> Range<usize> {
+        self.colon as usize + 2..self.end as usize
+    }
+
+    fn whole(&self) -> Range<usize> {
+        self.start as usize..self.end as usize + 2
+    }
 }
 
 /// Length, first and last letter of a name: what differs here needs no comparison.
@@ -58,7 +74,7 @@ impl Headers {
 
     /// Bytes of all lines on the wire, each with its `: ` and line end.
     pub fn wire_length(&self) -> usize {
-        self.lines.iter().map(|line| line.name.len() + line.value.len() + 4).sum()
+        self.lines.iter().map(|line| line.whole().len()).sum()
     }
 
     /// The value of the first line of that name.
@@ -73,7 +89,7 @@ impl Headers {
 
     /// The values of all lines of that name.
     pub fn get_all(&self, name: &str) -> impl DoubleEndedIterator<Item = &[u8]> {
-        self.positions(name.as_bytes()).map(|at| self.value(at))
+        self.positions(name.as_bytes()).map(|at| self.value(&self.lines[at]))
     }
 
     /// The values of all lines of that name as one list (RFC 9110, section 5.3).
@@ -99,15 +115,18 @@ impl Headers {
 
     /// Names, with their letters, and values.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> + DoubleEndedIterator {
-        (0..self.lines.len()).map(|at| (self.name(at), self.value(at)))
+        self.lines.iter().map(|line| (self.name(line), self.value(line)))
     }
 
     /// Adds a line behind the others.
     pub fn append(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         let (name, value) = (name.as_ref(), value.as_ref());
-        let is_line = is_field_name(name) && is_value(value);
-        if is_line && self.text.len() + name.len() + value.len() <= LONGEST_TEXT {
-            self.push(name, value);
+        if is_field_name(name) && is_value(value) {
+            let length = name.len() + value.len() + 4;
+            self.make_room(length);
+            if self.text.len() + length <= LONGEST_TEXT {
+                self.push(name, value);
+            }
         }
     }
 
@@ -142,9 +161,7 @@ impl Headers {
 
     /// Keeps the lines for which `keep` answers true.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &[u8]) -> bool) {
-        self.retain_lines(|headers, line| {
-            keep(headers.as_name(line.name.clone()), headers.slice(line.value.clone()))
-        });
+        self.retain_lines(|headers, line| keep(headers.name(line), headers.value(line)));
     }
 
     pub fn clear(&mut self) {
@@ -155,11 +172,21 @@ impl Headers {
     /// Writes all lines, each with its line end.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         out.reserve(self.wire_length());
-        for line in &self.lines {
-            out.extend_from_slice(self.slice(line.name.clone()));
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(self.slice(line.value.clone()));
-            out.extend_from_slice(b"\r\n");
+        self.lines.iter().for_each(|line| out.extend_from_slice(&self.text[line.whole()]));
+    }
+
+    /// Throws the text of lines that are gone away, before the buffer grows for the sake of it: whoever sets a header
+    /// again and again uses up no memory.
+    fn make_room(&mut self, more: usize) {
+        if self.text.capacity() - self.text.len() >= more {
+            return;
+        }
+        let used = self.wire_length();
+        if used <= self.text.len() / 2 {
+            let old = std::mem::replace(&mut self.text, Vec::with_capacity(2 * (used + more)));
+            for line in std::mem::take(&mut self.lines) {
+                self.push(&old[line.name()], &old[line.value()]);
+            }
         }
     }
 
@@ -167,22 +194,24 @@ impl Headers {
     pub(crate) fn push(&mut self, name: &[u8], value: &[u8]) {
         let start = self.text.len() as u32;
         self.text.extend_from_slice(name);
-        let middle = self.text.len() as u32;
+        let colon = self.text.len() as u32;
+        self.text.extend_from_slice(b": ");
         self.text.extend_from_slice(value);
         let end = self.text.len() as u32;
-        self.lines.push(Line { tag: Tag::of(name), name: start..middle, value: middle..end });
+        self.text.extend_from_slice(b"\r\n");
+        self.lines.push(Line { tag: Tag::of(name), start, colon, end });
     }
 
     fn positions(&self, name: &[u8]) -> impl DoubleEndedIterator<Item = usize> {
         let tag = Tag::of(name);
         (0..self.lines.len()).filter(move |&at| {
             let line = &self.lines[at];
-            line.tag == tag && self.slice(line.name.clone()).eq_ignore_ascii_case(name)
+            line.tag == tag && self.text[line.name()].eq_ignore_ascii_case(name)
         })
     }
 
     fn is_named(&self, line: &Line, name: &[u8]) -> bool {
-        line.tag == Tag::of(name) && self.slice(line.name.clone()).eq_ignore_ascii_case(name)
+        line.tag == Tag::of(name) && self.text[line.name()].eq_ignore_ascii_case(name)
     }
 
     fn retain_lines(&mut self, mut keep: impl FnMut(&Self, &Line) -> bool) {
@@ -191,20 +220,12 @@ impl Headers {
         self.lines = lines;
     }
 
-    fn name(&self, at: usize) -> &str {
-        self.as_name(self.lines[at].name.clone())
+    fn name(&self, line: &Line) -> &str {
+        str::from_utf8(&self.text[line.name()]).unwrap_or_default()
     }
 
-    fn as_name(&self, range: Range<u32>) -> &str {
-        str::from_utf8(self.slice(range)).unwrap_or_default()
-    }
-
-    fn value(&self, at: usize) -> &[u8] {
-        self.slice(self.lines[at].value.clone())
-    }
-
-    fn slice(&self, range: Range<u32>) -> &[u8] {
-        &self.text[range.start as usize..range.end as usize]
+    fn value(&self, line: &Line) -> &[u8] {
+        &self.text[line.value()]
     }
 }
 
@@ -219,10 +240,10 @@ impl fmt::Debug for Headers {
 /// Equal when the same lines stand in the same order, whatever the letters of their names.
 impl PartialEq for Headers {
     fn eq(&self, other: &Self) -> bool {
-        let is_same = |((name, value), (other_name, other_value)): ((&str, &[u8]), (&str, &[u8]))| {
-            name.eq_ignore_ascii_case(other_name) && value == other_value
+        let is_same = |(one, two)| {
+            self.name(one).eq_ignore_ascii_case(other.name(two)) && self.value(one) == other.value(two)
         };
-        self.len() == other.len() && self.iter().zip(other.iter()).all(is_same)
+        self.len() == other.len() && self.lines.iter().zip(&other.lines).all(is_same)
     }
 }
 
@@ -249,21 +270,56 @@ pub fn items(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Whether the bytes are a token, and so a header's name (RFC 9110, sections 5.1 and 5.6.2).
 pub fn is_name(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().all(|&byte| is_token_byte(byte))
-}
-
-pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    is_name_of(name, NameByte::Token)
 }
 
 /// What upstreams send as a name and the reference passes on: visible ASCII, token or not.
 pub(crate) fn is_field_name(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().all(|&byte| byte.is_ascii_graphic() && byte != b':')
+    is_name_of(name, NameByte::Visible)
+}
+
+fn is_name_of(name: &[u8], worst: NameByte) -> bool {
+    !name.is_empty() && name.iter().all(|&byte| byte != b':' && NameByte::of(byte) <= worst)
+}
+
+/// What a byte makes of a name that holds it, from good to bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum NameByte {
+    /// Or the colon at the end of the name.
+    Token,
+    /// ASCII that can be seen.
+    Visible,
+    Foreign,
+    /// Or a control character.
+    Blank,
+}
+
+impl NameByte {
+    const ALL: [Self; 256] = {
+        let mut all = [Self::Token; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            all[byte] = match byte as u8 {
+                0..=b' ' | 0x7f => Self::Blank,
+                0x80.. => Self::Foreign,
+                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b':' => Self::Token,
+                b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~' => Self::Token,
+                _ => Self::Visible,
+            };
+            byte += 1;
+        }
+        all
+    };
+
+    pub fn of(byte: u8) -> Self {
+        Self::ALL[usize::from(byte)]
+    }
 }
 
 /// Whether the bytes can be a header's value: no control character but the tab (RFC 9110, section 5.5).
 pub fn is_value(value: &[u8]) -> bool {
-    value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+    // Without a way out of the loop the compiler looks at many bytes at a time.
+    value.iter().fold(true, |is_value, &byte| is_value & (byte == b'\t' || (byte >= b' ' && byte != 0x7f)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The head of a request.
 
+use std::ops::Range;
+
 use http::{Method, Version};
 
 use crate::body::Framing;
@@ -23,7 +25,7 @@ pub struct RequestHead {
     pub keep_alive: bool,
     /// The client waits for `100 Continue` before it sends the body (RFC 9110, section 10.1.1).
     pub expects_continue: bool,
-    /// The client asks for another protocol (RFC 9110, section 7.8).
+    /// The client asks for another protocol, as HTTP/1.0 cannot (RFC 9110, section 7.8).
     pub upgrades: bool,
     /// Header lines that were left out since their name is no token.
     pub dropped: u32,
@@ -35,13 +37,13 @@ pub struct RequestHead {
 #[derive(Debug)]
 pub struct Refused {
     pub fault: Fault,
-    /// The request line as received.
+    /// The request line as received; the beginning of one that is too long.
     pub line: Vec<u8>,
     pub method: Option<Method>,
     pub target: Vec<u8>,
     pub version: Version,
     pub headers: Headers,
-    /// Bytes that were looked at.
+    /// Bytes of the lines that were looked at.
     pub length: usize,
 }
 
@@ -50,11 +52,9 @@ pub struct Refused {
 pub struct RequestParser {
     limits: Limits,
     lines: Lines,
-    /// Bytes of empty lines in front of the request line.
-    leading: usize,
     line: Option<RequestLine>,
-    /// The request line as received, for who wants to say what was refused.
-    raw_line: Vec<u8>,
+    /// Where the request line lies in the input, for who wants to say what was refused.
+    raw_line: Range<usize>,
     /// Bytes up to the end of the request line.
     line_end: usize,
     fields: Fields,
@@ -74,9 +74,8 @@ impl RequestParser {
         Self {
             limits,
             lines: Lines::default(),
-            leading: 0,
             line: None,
-            raw_line: Vec::new(),
+            raw_line: 0..0,
             line_end: 0,
             fields: Fields::default(),
         }
@@ -98,12 +97,8 @@ impl RequestParser {
             return Ok(None);
         }
         loop {
-            let Ok(line) = self.lines.next(input, self.limits.line) else { return Err(Fault::HeadTooLarge) };
-            let used = line.as_ref().map_or(input.len(), |_| self.lines.taken()) - self.line_end;
-            if used > self.limits.head {
-                return Err(Fault::HeadTooLarge);
-            }
-            match line {
+            let room = self.limits.room(self.lines.taken() - self.line_end);
+            match self.lines.next(input, room).map_err(|_| Fault::HeadTooLarge)? {
                 None => return Ok(None),
                 Some(line) if line.is_empty() => return self.finish().map(Some),
                 Some(line) => self.fields.add(&input[line], Names::Tokens)?,
@@ -114,28 +109,23 @@ impl RequestParser {
     /// Takes in the first line that is not empty (RFC 9112, section 2.2); answers whether it was there.
     fn request_line(&mut self, input: &[u8]) -> Result<bool, Fault> {
         let line = loop {
+            let start = self.lines.taken();
             let Ok(line) = self.lines.next(input, self.limits.line) else {
+                // Its beginning tells enough.
+                self.raw_line = start..start + self.limits.line.min(256);
                 return Err(Fault::RequestLineTooLong);
             };
             match line {
                 None => return Ok(false),
                 Some(line) if !line.is_empty() => break line,
-                Some(_) => self.leading = self.lines.taken(),
-            }
-            if self.leading > self.limits.line {
-                return Err(Fault::RequestLine);
+                Some(_) if self.lines.taken() > self.limits.line => return Err(Fault::RequestLine),
+                Some(_) => {}
             }
         };
         self.line_end = self.lines.taken();
-        let line = &input[line];
-        match RequestLine::parse(line) {
-            Ok(parsed) => self.line = Some(parsed),
-            Err(fault) => {
-                self.raw_line = line.to_vec();
-                return Err(fault);
-            }
-        }
-        self.fields = Fields::with_capacity(input.len() - self.line_end + 256);
+        self.raw_line = line.clone();
+        self.line = Some(RequestLine::parse(&input[line])?);
+        self.fields = Fields::for_rest(&input[self.line_end..], self.limits);
         Ok(true)
     }
 
@@ -155,7 +145,7 @@ impl RequestParser {
             framing,
             keep_alive,
             expects_continue,
-            upgrades: fields.upgrades && fields.connection_lists("upgrade"),
+            upgrades: fields.upgrades && !is_old && fields.connection_lists("upgrade"),
             dropped: fields.dropped,
             headers: std::mem::take(&mut fields.headers),
             length: self.lines.taken(),
@@ -167,14 +157,7 @@ impl RequestParser {
             Some(line) => (Some(line.method), line.target, line.version),
             None => (None, Vec::new(), Version::HTTP_11),
         };
-        let line = match (&method, self.raw_line.is_empty()) {
-            (Some(method), _) => {
-                [method.as_str().as_bytes(), b" ", &target, b" ", version_text(version)].concat()
-            }
-            (None, false) => std::mem::take(&mut self.raw_line),
-            // Too long to be looked at: its beginning tells enough.
-            (None, true) => input[self.leading..].iter().copied().take(256).collect(),
-        };
+        let line = input[self.raw_line.clone()].to_vec();
         let headers = std::mem::take(&mut self.fields.headers);
         Box::new(Refused { fault, line, method, target, version, headers, length: self.lines.taken() })
     }
@@ -252,8 +235,4 @@ fn framing(version: Version, fields: &Fields) -> Result<Framing, Fault> {
         return if fields.has_length() { Err(Fault::CodingWithLength) } else { Ok(Framing::Chunked) };
     }
     Ok(fields.length()?.unwrap_or(Framing::Length(0)))
-}
-
-fn version_text(version: Version) -> &'static [u8] {
-    if version == Version::HTTP_10 { b"HTTP/1.0" } else { b"HTTP/1.1" }
 }

@@ -19,7 +19,7 @@ pub struct ResponseHead {
     pub headers: Headers,
     /// As if the request was no HEAD: see [`ResponseHead::framing_for`].
     framing: Framing,
-    /// The peer means to serve more requests on the connection.
+    /// The peer means to serve more requests on the connection, and its framing leaves no doubt.
     pub keep_alive: bool,
     /// Bytes of the head.
     pub length: usize,
@@ -31,6 +31,8 @@ pub struct ResponseParser {
     limits: Limits,
     lines: Lines,
     line: Option<StatusLine>,
+    /// Bytes of the status line.
+    line_end: usize,
     fields: Fields,
 }
 
@@ -43,25 +45,26 @@ struct StatusLine {
 
 impl ResponseParser {
     pub fn new(limits: Limits) -> Self {
-        Self { limits, lines: Lines::default(), line: None, fields: Fields::default() }
+        Self { limits, lines: Lines::default(), line: None, line_end: 0, fields: Fields::default() }
     }
 
     /// Goes on reading; `input` is that of the last call with more at its end. `None` asks for more.
     pub fn parse(&mut self, input: &[u8]) -> Result<Option<ResponseHead>, Fault> {
         loop {
-            let Ok(line) = self.lines.next(input, self.limits.line) else { return Err(Fault::HeadTooLarge) };
-            let used = line.as_ref().map_or(input.len(), |_| self.lines.taken());
-            if used > self.limits.head {
-                return Err(Fault::HeadTooLarge);
-            }
+            let limit = match self.line {
+                None => self.limits.line,
+                Some(_) => self.limits.room(self.lines.taken() - self.line_end),
+            };
+            let line = self.lines.next(input, limit).map_err(|_| Fault::HeadTooLarge)?;
             let Some(line) = line else { return Ok(None) };
-            match &mut self.line {
-                None => {
-                    self.line = Some(StatusLine::parse(&input[line])?);
-                    self.fields = Fields::with_capacity(input.len() + 256);
-                }
-                Some(_) if line.is_empty() => return self.finish().map(Some),
-                Some(_) => self.fields.add(&input[line], Names::Visible)?,
+            if self.line.is_none() {
+                self.line = Some(StatusLine::parse(&input[line])?);
+                self.line_end = self.lines.taken();
+                self.fields = Fields::for_rest(&input[self.line_end..], self.limits);
+            } else if line.is_empty() {
+                return self.finish().map(Some);
+            } else {
+                self.fields.add(&input[line], Names::Visible)?;
             }
         }
     }
@@ -69,21 +72,24 @@ impl ResponseParser {
     fn finish(&mut self) -> Result<ResponseHead, Fault> {
         let line = self.line.take().ok_or(Fault::StatusLine)?;
         let fields = &mut self.fields;
-        let framing = if has_no_content(line.status) {
-            Framing::Length(0)
-        } else if fields.is_chunked()? {
+        let is_old = line.version == Version::HTTP_10;
+        // Two lengths, or a coding that the version does not know: what comes behind may be no response at all (RFC
+        // 9112, sections 6.1 and 6.3).
+        let is_doubtful = fields.has_coding() && (is_old || fields.has_length());
+        let announced = if fields.is_chunked()? {
             fields.headers.remove("content-length");
             Framing::Chunked
         } else {
             fields.length()?.unwrap_or(Framing::UntilClose)
         };
-        let is_old = line.version == Version::HTTP_10;
+        let framing = if has_no_content(line.status) { Framing::Length(0) } else { announced };
         Ok(ResponseHead {
             version: line.version,
             status: line.status,
             reason: line.reason,
             framing,
-            keep_alive: !fields.connection_lists("close")
+            keep_alive: !is_doubtful
+                && !fields.connection_lists("close")
                 && (!is_old || fields.connection_lists("keep-alive")),
             headers: std::mem::take(&mut fields.headers),
             length: self.lines.taken(),

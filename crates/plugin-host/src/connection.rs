@@ -8,11 +8,14 @@ mod msgpack;
 mod pool;
 mod protobuf;
 
-use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::{fs, io};
 
 use bytes::BytesMut;
+use polygate_chain::SpooledFile;
 use polygate_plugin_proto::{msgpack as messages, protobuf as frames};
+use rustix::process::{DumpableBehavior, dumpable_behavior, geteuid};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
@@ -25,6 +28,8 @@ pub(crate) struct Connection {
     socket: UnixStream,
     input: BytesMut,
     output: BytesMut,
+    /// A file whose content goes out after that.
+    tail: Option<Tail>,
     messages: messages::Decoder,
     frames: frames::Decoder,
     next_id: u32,
@@ -39,6 +44,19 @@ pub(crate) struct Connection {
     /// Whose process that is.
     user: u32,
 }
+
+/// What of a file is still to be sent.
+#[derive(Debug)]
+struct Tail {
+    file: Arc<SpooledFile>,
+    offset: u64,
+}
+
+/// Bytes of a file that are in memory at a time.
+const PIECE: usize = 64 * 1024;
+
+/// The largest content that a frame has room for: lengths have 32 bits, and the frame's own parts need a few bytes.
+pub(crate) const LARGEST_CONTENT: u64 = u32::MAX as u64 - 1024;
 
 /// A call that got no result.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +91,7 @@ impl Connection {
             socket,
             input: BytesMut::new(),
             output: BytesMut::new(),
+            tail: None,
             messages: messages::Decoder::default(),
             frames: frames::Decoder::default(),
             next_id: 0,
@@ -90,6 +109,19 @@ impl Connection {
 
     pub(crate) fn user(&self) -> u32 {
         self.user
+    }
+
+    /// Whether the server can open files of this process by their paths: it sees the same processes, is of the same
+    /// user or root, and this process hides nothing from its user, as those with capabilities of their own do.
+    pub(crate) fn shares_files(&self) -> bool {
+        let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/pid")).ok();
+        let is_ours = self.user == 0 || self.user == geteuid().as_raw();
+        is_ours
+            && dumpable_behavior().is_ok_and(|it| it == DumpableBehavior::Dumpable)
+            && self
+                .pid
+                .and_then(|pid| namespace(&pid.to_string()))
+                .is_some_and(|it| namespace("self") == Some(it))
     }
 
     /// Bytes of an answer that is not complete.
@@ -114,12 +146,39 @@ impl Connection {
     }
 
     async fn flush(&mut self) -> Result<(), CallError> {
-        while !self.output.is_empty() {
-            if let Err(error) = self.socket.write_buf(&mut self.output).await {
-                return Err(self.fail(error));
+        loop {
+            while !self.output.is_empty() {
+                if let Err(error) = self.socket.write_buf(&mut self.output).await {
+                    return Err(self.fail(error));
+                }
+            }
+            match self.load() {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                // The frame cannot be completed any more.
+                Err(error) => return Err(self.fail(error)),
             }
         }
-        Ok(())
+    }
+
+    /// Has the content of a file follow what was written.
+    fn send_file(&mut self, file: Arc<SpooledFile>) {
+        self.tail = Some(Tail { file, offset: 0 });
+    }
+
+    /// Puts the next piece of the file into the empty output; answers whether there was one.
+    fn load(&mut self) -> io::Result<bool> {
+        let Some(tail) = &mut self.tail else { return Ok(false) };
+        let left = tail.file.len() - tail.offset;
+        if left == 0 {
+            self.tail = None;
+            return Ok(false);
+        }
+        self.output.resize(PIECE.min(usize::try_from(left).unwrap_or(PIECE)), 0);
+        let count = tail.file.read_at(&mut self.output, tail.offset)?;
+        self.output.truncate(count);
+        tail.offset += count as u64;
+        if count == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(true) }
     }
 
     /// Reads more input.

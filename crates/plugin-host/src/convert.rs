@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use polygate_chain::pdk::Function;
-use polygate_chain::{Key, Value};
+use polygate_chain::{Key, SpooledFile, Value};
 use polygate_plugin_proto::msgpack::Value as Wire;
 
 use crate::generation::Flavor;
@@ -21,7 +21,7 @@ pub(crate) fn from_msgpack(wire: Wire) -> Value {
         Wire::Ext(_, bytes) => Value::Str(bytes),
         Wire::Array(items) => Value::List(items.into_iter().map(from_msgpack).collect()),
         Wire::Map(members) => {
-            Value::Map(members.into_iter().map(|(name, value)| (key(name), from_msgpack(value))).collect())
+            Value::table(members.into_iter().map(|(name, value)| (key(name), from_msgpack(value))))
         }
     }
 }
@@ -99,6 +99,26 @@ fn raw_body(bytes: Bytes, flavor: Flavor, mode: BodyMode) -> Wire {
         BodyMode::Auto => flavor == Flavor::JavaScript,
     };
     if as_text { text(bytes, flavor) } else { Wire::Bin(bytes) }
+}
+
+/// Whether all of a file is UTF-8; a character may lie across two pieces.
+pub(crate) fn is_text(file: &SpooledFile) -> bool {
+    let mut piece = vec![0; 64 * 1024];
+    let (mut offset, mut kept) = (0, 0);
+    loop {
+        let Ok(count) = file.read_at(&mut piece[kept..], offset) else { return false };
+        let filled = kept + count;
+        let valid = match str::from_utf8(&piece[..filled]) {
+            Ok(_) => filled,
+            Err(error) if error.error_len().is_none() && count > 0 => error.valid_up_to(),
+            Err(_) => return false,
+        };
+        if count == 0 {
+            return true;
+        }
+        piece.copy_within(valid..filled, 0);
+        (offset, kept) = (offset + count as u64, filled - valid);
+    }
 }
 
 fn is_raw_body(function: Function) -> bool {

@@ -235,8 +235,8 @@ impl TimeLeft {
     }
 
     /// Gives the server time for a body that it has to take in.
-    fn allow_for(&mut self, bytes: usize) {
-        self.allowance = Duration::from_millis(bytes as u64 * 1000 / BYTES_PER_SECOND);
+    fn allow_for(&mut self, bytes: u64) {
+        self.allowance = Duration::from_millis(bytes.saturating_mul(1000) / BYTES_PER_SECOND);
         self.deadline += self.allowance;
     }
 }

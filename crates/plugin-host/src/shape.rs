@@ -9,7 +9,7 @@ mod argument;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{answer, raw_body_error};
+pub use answer::{answer, raw_body_error, raw_body_path};
 pub use argument::arguments;
 
 /// The message that carries a function's arguments.

@@ -20,7 +20,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::msgpack::scan::Scanner;
 
-pub use encode::{write_notification, write_request, write_response};
+pub use encode::{write_notification, write_request, write_request_head, write_response};
 pub use step::{Step, StepData};
 pub use value::Value;
 

@@ -11,7 +11,7 @@ mod position;
 #[cfg(test)]
 mod tests;
 
-pub use frame::{Decoder, TooLarge, write_frame, write_message};
+pub use frame::{Decoder, TooLarge, write_bytes_head, write_frame, write_message};
 pub use position::{Argument, Name, NotAName, argument, name};
 /// Encoding and decoding of the messages.
 pub use prost::Message;

@@ -4,6 +4,8 @@
 //! existing log pipelines keep working. A line of the error log that was logged is in the file; logs that have a
 //! line with every request go through a [`LogWriter`], which a crash may cost the last moment.
 
+#[cfg(feature = "count-allocations")]
+pub mod allocations;
 pub mod clock;
 pub mod file;
 pub mod log;

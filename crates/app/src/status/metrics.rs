@@ -12,6 +12,13 @@ pub fn render(control: &Control) -> String {
     let scrape = Scrape::default();
     METRICS.show(&scrape);
     node(&scrape, control);
+    #[cfg(feature = "count-allocations")]
+    scrape.counted(
+        "polygate_allocations_total",
+        "Times that memory was allocated.",
+        &[],
+        polygate_telemetry::allocations::count() as f64,
+    );
     if let Some(tracer) = &control.tracer {
         traces(&scrape, tracer.counts());
     }

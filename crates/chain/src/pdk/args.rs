@@ -3,9 +3,12 @@
 //! An absent argument is nil. A table may arrive as a list when it is empty, since most languages
 //! pack both alike.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::pdk::PdkError;
+use crate::pdk::headers::plain;
 use crate::{Key, Value};
 
 /// The argument at `index`, counted from 0.
@@ -29,6 +32,22 @@ pub fn text<'a>(args: &'a [Value], index: usize, name: &str) -> Result<&'a str, 
 /// As [`text`], or nil.
 pub fn optional_text<'a>(args: &'a [Value], index: usize, name: &str) -> Result<Option<&'a str>, PdkError> {
     if at(args, index).is_nil() { Ok(None) } else { text(args, index, name).map(Some) }
+}
+
+/// The key of one of the tables that plugins share: a text, or a number as its text.
+pub fn key(args: &[Value], index: usize) -> Result<Cow<'_, str>, PdkError> {
+    match at(args, index) {
+        Value::Int(_) | Value::Float(_) => {
+            let text = plain(at(args, index));
+            Ok(String::from_utf8_lossy(&text).into_owned().into())
+        }
+        _ => text(args, index, "key").map(Cow::Borrowed),
+    }
+}
+
+/// What counts as true in Lua: all but false and nil.
+pub fn truth(value: &Value) -> bool {
+    !matches!(value, Value::Nil | Value::Bool(false))
 }
 
 /// `default` for nil; `name must be a boolean` for what is neither.

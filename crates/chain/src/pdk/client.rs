@@ -19,8 +19,9 @@ pub fn get_port(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
     Ok(Value::Int(context.connection.peer.port().into()))
 }
 
+/// Nil when the trusted peer named an address only.
 pub fn get_forwarded_port(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(Value::Int(context.client.port().into()))
+    Ok(Some(i64::from(context.client.port())).filter(|&port| port > 0).into())
 }
 
 pub fn get_credential(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
@@ -60,7 +61,7 @@ pub fn authenticate(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 
 /// The route's protocol if there is only one, else that of the connection.
 pub fn get_protocol(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let allow_terminated = args::flag(args, 0, "allow_terminated", false)?;
+    let allow_terminated = args::truth(args::at(args, 0));
     let route = context.route().ok_or_else(|| PdkError::returned("No active route found"))?;
     if let [protocol] = route.protocols.as_slice() {
         return Ok(protocol.as_str().into());
@@ -110,6 +111,8 @@ mod tests {
         assert_eq!(get_port(context, &[]), Ok(Value::Int(40_000)));
         assert_eq!(get_forwarded_ip(context, &[]), Ok("203.0.113.9".into()));
         assert_eq!(get_forwarded_port(context, &[]), Ok(Value::Int(50_000)));
+        context.client.set_port(0);
+        assert_eq!(get_forwarded_port(context, &[]), Ok(Value::Nil));
     }
 
     #[test]
@@ -151,7 +154,10 @@ mod tests {
         let context = &mut fixture::routed("/");
         assert_eq!(get_protocol(context, &[]), Ok("http".into()));
         context.request.headers.insert("x-forwarded-proto", "https");
-        assert_eq!(get_protocol(context, &[true.into()]), Ok("https".into()));
+        for allow_terminated in [true.into(), Value::Int(0), "x".into()] {
+            assert_eq!(get_protocol(context, &[allow_terminated]), Ok("https".into()));
+        }
+        assert_eq!(get_protocol(context, &[false.into()]), Ok("http".into()));
         context.request.headers.insert("x-forwarded-proto", "http,https");
         let error = Err(PdkError::returned("Only one X-Forwarded-Proto header allowed"));
         assert_eq!(get_protocol(context, &[true.into()]), error);

@@ -3,13 +3,15 @@
 use crate::pdk::{PdkResult, args};
 use crate::{RequestContext, Value};
 
+/// Nil also for what can be no key.
 pub fn get(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    Ok(context.shared.get(args::text(args, 0, "key")?).cloned().into())
+    let value = args::key(args, 0).ok().and_then(|key| context.shared.get(&*key));
+    Ok(value.cloned().into())
 }
 
 /// A nil value removes the key.
 pub fn set(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    super::store(&mut context.shared, args::text(args, 0, "key")?, args::at(args, 1));
+    super::store(&mut context.shared, &args::key(args, 0)?, args::at(args, 1));
     Ok(Value::Nil)
 }
 
@@ -26,6 +28,15 @@ mod tests {
         assert_eq!(get(context, &["k".into()]), Ok(Value::Bool(false)));
         set(context, &["k".into()]).unwrap();
         assert!(context.shared.is_empty());
-        assert_eq!(get(context, &[]), thrown("key must be a string"));
+        assert_eq!(get(context, &[]), Ok(Value::Nil));
+        assert_eq!(set(context, &[]), thrown("key must be a string"));
+    }
+
+    #[test]
+    fn keys_may_be_numbers() {
+        let context = &mut fixture::context("GET", "/", &[]);
+        set(context, &[Value::Int(5), "v".into()]).unwrap();
+        assert_eq!(get(context, &[Value::Float(5.0)]), Ok("v".into()));
+        assert_eq!(get(context, &[Value::Float(0.5)]), Ok(Value::Nil));
     }
 }

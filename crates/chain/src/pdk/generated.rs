@@ -624,7 +624,6 @@ impl Function {
             | Function::ClientLoadConsumer
             | Function::ClientGetConsumer
             | Function::ClientGetProtocol
-            | Function::RequestGetUriCaptures
             | Function::RouterGetRoute
             | Function::RouterGetService => ASL,
             Function::ClientAuthenticate
@@ -652,7 +651,8 @@ impl Function {
             | Function::RequestGetQuery
             | Function::RequestGetHeader
             | Function::RequestGetHeaders
-            | Function::RequestGetStartTime => RASL,
+            | Function::RequestGetStartTime
+            | Function::RequestGetUriCaptures => RASL,
             Function::ClientTlsSetClientVerify
             | Function::RequestGetRawBody
             | Function::RequestGetBody

@@ -44,9 +44,9 @@ pub fn all(headers: &Headers, limit: usize) -> Value {
     Value::Map(members)
 }
 
-/// The body of every `get_header`: one argument, the name.
-pub fn get(headers: &Headers, args: &[Value]) -> PdkResult {
-    Ok(first(headers, args::string(args, 0, "header name")?))
+/// The body of every `get_header`: one argument, which errors call `what`.
+pub fn get(headers: &Headers, args: &[Value], what: &str) -> PdkResult {
+    Ok(first(headers, args::string(args, 0, what)?))
 }
 
 /// The body of every `get_headers`: one argument, the limit.
@@ -88,6 +88,7 @@ impl Change {
         let values = match value {
             Value::List(items) => items
                 .iter()
+                .filter(|item| !item.is_nil())
                 .map(|item| {
                     let bytes = item.as_bytes().ok_or_else(|| {
                         PdkError::thrown(format!(
@@ -152,10 +153,11 @@ impl Change {
         replace_all(std::slice::from_ref(self), headers)
     }
 
-    /// A head has one `Content-Length` only, so that one is replaced.
-    pub fn add_to(&self, headers: &mut Headers) -> Result<(), PdkError> {
-        if self.is_named("content-length") {
-            return self.replace_in(headers);
+    /// Those that a head has one of only, `singles`, are replaced: the last value counts.
+    pub fn add_to(mut self, headers: &mut Headers, singles: &[&str]) -> Result<(), PdkError> {
+        if singles.iter().any(|name| self.is_named(name)) {
+            self.values.drain(..self.values.len().saturating_sub(1));
+            return if self.values.is_empty() { Ok(()) } else { self.replace_in(headers) };
         }
         self.check_room(headers.len())?;
         headers.extend(self.values.iter().map(|value| (&self.name, value)));
@@ -219,9 +221,9 @@ pub fn keep_end_to_end(headers: &mut Headers, name: &str) {
     headers.extend(lines.iter().filter(|line| !line.is_empty()).map(|line| (CONNECTION, line)));
 }
 
-/// The name that a `clear_header` was given.
-pub fn name_argument(args: &[Value]) -> Result<&str, PdkError> {
-    checked_name(args::string(args, 0, "header")?)
+/// The name that a `clear_header` was given, which errors call `what`.
+pub fn name_argument<'a>(args: &'a [Value], what: &str) -> Result<&'a str, PdkError> {
+    checked_name(args::string(args, 0, what)?)
 }
 
 /// `name` with each `_` as `-`.
@@ -233,7 +235,7 @@ pub fn dashed(name: &str) -> String {
 pub fn plain(value: &Value) -> Bytes {
     match value {
         Value::Str(bytes) => bytes.clone(),
-        Value::Int(number) => number.to_string().into(),
+        Value::Int(number) => crate::pdk::log::number(*number as f64).into(),
         Value::Float(number) => crate::pdk::log::number(*number).into(),
         Value::Bool(flag) => flag.to_string().into(),
         Value::Nil | Value::List(_) | Value::Map(_) => Bytes::new(),
@@ -255,7 +257,7 @@ fn checked_name(name: &[u8]) -> Result<&str, PdkError> {
 }
 
 fn invalid_name(given: &Value) -> PdkError {
-    let shown = String::from_utf8_lossy(&plain(given)).into_owned();
+    let shown = super::log::text(given);
     PdkError::thrown(format!("invalid header name \"{shown}\": got {}, expected string", given.type_name()))
 }
 
@@ -302,9 +304,11 @@ mod tests {
             (Value::from("v"), Ok(vec!["v"])),
             (Value::from(""), Ok(vec![""])),
             (Value::Int(3), Ok(vec!["3"])),
+            (Value::Int(100_000_000_000_000_000), Ok(vec!["1e+17"])),
             (Value::Float(0.5), Ok(vec!["0.5"])),
             (Value::Bool(true), Ok(vec!["true"])),
             (Value::from_iter(["a", "b"]), Ok(vec!["a", "b"])),
+            (Value::List(vec![Value::Nil, "a".into()]), Ok(vec!["a"])),
             (
                 Value::from_iter([1]),
                 Err("invalid header value in array \"X-A\": got number, expected string"),
@@ -360,9 +364,20 @@ mod tests {
 
         let mut headers = Headers::new();
         for length in 1..3 {
-            change(Value::Int(length)).unwrap().add_to(&mut headers).unwrap();
+            change(Value::Int(length)).unwrap().add_to(&mut headers, &["Content-Length"]).unwrap();
         }
         assert_eq!(headers.get_all("content-length").collect::<Vec<_>>(), [b"2"]);
+    }
+
+    #[test]
+    fn singles_are_replaced_and_the_others_added() {
+        let mut headers: Headers = [("x-a", "1"), ("x-s", "1")].into_iter().collect();
+        for (name, values) in [("X-A", vec!["2", "3"]), ("X-S", vec!["2", "3"]), ("X-S", vec![])] {
+            let change = Change::from_args(&[name.into(), Value::from_iter(values)]).unwrap();
+            change.add_to(&mut headers, &["x-s"]).unwrap();
+        }
+        assert_eq!(headers.get_all("x-a").collect::<Vec<_>>(), [b"1", b"2", b"3"]);
+        assert_eq!(headers.get_all("x-s").collect::<Vec<_>>(), [b"3"]);
     }
 
     #[test]
@@ -371,10 +386,10 @@ mod tests {
         let change = |name: &str, lines: usize| {
             Change::from_args(&[Value::from(name), Value::from_iter(vec!["v"; lines])]).unwrap()
         };
-        change("a", MOST_LINES).add_to(&mut headers).unwrap();
+        change("a", MOST_LINES).add_to(&mut headers, &[]).unwrap();
         change("a", MOST_LINES).replace_in(&mut headers).unwrap();
         let error = "no room for 1 lines of header \"b\": a head has 1000 lines at the most";
-        assert_eq!(change("b", 1).add_to(&mut headers), Err(PdkError::thrown(error)));
+        assert_eq!(change("b", 1).add_to(&mut headers, &[]), Err(PdkError::thrown(error)));
         assert_eq!(change("b", 1).replace_in(&mut headers), Err(PdkError::thrown(error)));
         assert_eq!(headers.len(), MOST_LINES);
         let many =
@@ -399,7 +414,7 @@ mod tests {
         assert_eq!(change("X_c", &[]).with_dashes().name, "X-c");
 
         let mut full = Headers::new();
-        change("a", &["v"; MOST_LINES - 1]).add_to(&mut full).unwrap();
+        change("a", &["v"; MOST_LINES - 1]).add_to(&mut full, &[]).unwrap();
         let before = full.clone();
         assert!(replace_all(&[change("b", &["1"]), change("b", &["1", "2"])], &mut full).is_err());
         assert_eq!(full, before);
@@ -428,6 +443,7 @@ mod tests {
     fn names_are_checked() {
         for (name, expected) in [
             (Value::Int(1), "invalid header name \"1\": got number, expected string"),
+            (Value::Nil, "invalid header name \"nil\": got nil, expected string"),
             (Value::from("a b"), "invalid header name \"a b\": use letters, digits and !#$%&'*+-.^_`|~"),
         ] {
             let error = Change::from_args(&[name, Value::from("v")]).unwrap_err();

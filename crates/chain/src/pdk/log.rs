@@ -124,7 +124,7 @@ fn without_zeros(text: &str) -> &str {
 }
 
 /// A value as log lines show it; tables as JSON.
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Nil => "nil".to_owned(),
         Value::Bool(flag) => flag.to_string(),

@@ -15,6 +15,9 @@ use crate::{HeldBody, Key, Phase, RequestContext, Source, Value, credentials, fo
 
 /// A variable by its name in nginx; nil for unknown ones.
 pub fn get_var(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    if matches!(args::at(args, 0), Value::Int(_) | Value::Float(_)) {
+        return Ok(Value::Nil);
+    }
     let name = &args::text(args, 0, "name")?.to_ascii_lowercase();
     Ok(match request_variable(context, name) {
         Value::Nil => match connection_variable(context, name) {
@@ -32,16 +35,16 @@ pub fn get_tls1_version_str(context: &mut RequestContext, _args: &[Value]) -> Pd
 
 /// What [`set_ctx`] stored, else one of the values that Kong keeps there.
 pub fn get_ctx(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let key = args::text(args, 0, "key")?;
-    Ok(match context.nginx_ctx.get(key) {
+    let Ok(key) = args::key(args, 0) else { return Ok(Value::Nil) };
+    Ok(match context.nginx_ctx.get(&*key) {
         Some(value) => value.clone(),
-        None => internal(context, key),
+        None => internal(context, &key),
     })
 }
 
 /// A nil value removes the key.
 pub fn set_ctx(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    super::store(&mut context.nginx_ctx, args::text(args, 0, "key")?, args::at(args, 1));
+    super::store(&mut context.nginx_ctx, &args::key(args, 0)?, args::at(args, 1));
     Ok(Value::Nil)
 }
 
@@ -136,7 +139,10 @@ fn connection_variable(context: &RequestContext, name: &str) -> Value {
     let leaf = || serialize::leaf_certificate(tls?.client_chain.as_deref()?);
     match name {
         "remote_addr" => client::address(context.client.ip()),
-        "remote_port" => context.client.port().to_string().into(),
+        "remote_port" => match context.client.port() {
+            0 => "".into(),
+            port => port.to_string().into(),
+        },
         "realip_remote_addr" => client::address(connection.peer.ip()),
         "realip_remote_port" => connection.peer.port().to_string().into(),
         "binary_remote_addr" => match context.client.ip().to_canonical() {
@@ -401,6 +407,11 @@ mod tests {
             assert_eq!(got.as_deref(), expected, "of {name}");
         }
         assert_eq!(get_var(context, &[]), thrown("name must be a string"));
+        assert_eq!(get_var(context, &[Value::Int(5)]), Ok(Value::Nil));
+        assert_eq!(get_ctx(context, &[]), Ok(Value::Nil));
+        assert_eq!(set_ctx(context, &[]), thrown("key must be a string"));
+        set_ctx(context, &[Value::Int(5), "v".into()]).unwrap();
+        assert_eq!(get_ctx(context, &[Value::Int(5)]), Ok("v".into()));
     }
 
     fn variable(context: &mut RequestContext, name: &str) -> Value {

@@ -1,6 +1,8 @@
 //! Bodies as tables: forms, JSON and multipart, for `get_body` and `set_body`.
 
 use bytes::Bytes;
+use indexmap::IndexMap;
+use polygate_http1::is_name;
 use serde_json::Value as Json;
 
 use crate::pdk::{PdkError, PdkResult, args, headers, query};
@@ -9,7 +11,6 @@ use crate::{Key, Value};
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 const MULTIPART: &str = "multipart/form-data";
-const DEFAULT_BOUNDARY: &str = "----polygate-form-boundary";
 
 /// The table in `body`. `content_type` is what the caller gave or the message's header says;
 /// `header` is looked at for the boundary. A body that cannot be read is `(nil, message)`.
@@ -33,8 +34,8 @@ pub fn decode(body: &[u8], content_type: Option<&str>, header: Option<&str>, max
     }
 }
 
-/// The body for `table`, and the Content-Type that goes with it.
-pub fn encode(table: &Value, content_type: &str) -> Result<(Bytes, String), PdkError> {
+/// The body for `table`, and the Content-Type that goes with it. `seed` is a text that nobody could foresee.
+pub fn encode(table: &Value, content_type: &str, seed: &str) -> Result<(Bytes, String), PdkError> {
     let members = args::table(table).ok_or_else(|| args::wrong_type("args", "a table"))?;
     let kind = content_type.to_ascii_lowercase();
     if kind.contains(FORM) {
@@ -42,9 +43,11 @@ pub fn encode(table: &Value, content_type: &str) -> Result<(Bytes, String), PdkE
     } else if kind.contains(JSON) {
         Ok((table.to_json().to_string().into(), content_type.to_owned()))
     } else if kind.contains(MULTIPART) {
-        let boundary = boundary(content_type).unwrap_or(DEFAULT_BOUNDARY);
-        let body = multipart(members, boundary)?;
-        Ok((body, format!("{MULTIPART}; boundary={boundary}")))
+        let parts =
+            members.iter().map(|(name, value)| part_of(name, value)).collect::<Result<Vec<_>, _>>()?;
+        let boundary = free_boundary(&parts, boundary(content_type), seed);
+        let quote = if is_name(boundary.as_bytes()) { "" } else { "\"" };
+        Ok((multipart(&parts, &boundary), format!("{MULTIPART}; boundary={quote}{boundary}{quote}")))
     } else {
         Err(PdkError::thrown(format!("unsupported content type {content_type}")))
     }
@@ -59,57 +62,130 @@ fn boundary(content_type: &str) -> Option<&str> {
     })
 }
 
-/// Name to content of each part; of several parts with one name the last counts.
+/// Name to content of each part, or to a list where the name is repeated. Lines may end without a carriage return.
 fn parts(body: &[u8], boundary: &str) -> Value {
-    let delimiter = [b"\r\n--", boundary.as_bytes()].concat();
-    // The first delimiter may stand at the very start; with a line break before it all look alike.
-    let body = [b"\r\n", body].concat();
-    let mut members: Vec<(Key, Value)> = Vec::new();
-    let mut rest = body.as_slice();
-    let Some(start) = find(rest, &delimiter) else { return Value::Map(members) };
-    rest = &rest[start + delimiter.len()..];
-    while !rest.starts_with(b"--") {
-        let Some(end) = find(rest, &delimiter) else { break };
-        if let Some((name, content)) = part(&rest[..end]) {
-            members.retain(|(key, _)| *key != name);
-            members.push((name, content));
+    let mut members: IndexMap<Key, Value> = IndexMap::new();
+    let mut delimiters = Delimiters { body, boundary: boundary.as_bytes(), at: 0 };
+    let Some(mut begin) = delimiters.next().filter(|it| !it.is_last).map(|it| it.end) else {
+        return Value::Map(Vec::new());
+    };
+    for delimiter in delimiters {
+        if let Some((name, content)) = part(&body[begin..delimiter.start]) {
+            match members.entry(name).or_default() {
+                none @ Value::Nil => *none = content,
+                Value::List(values) => values.push(content),
+                first => *first = Value::List(vec![std::mem::take(first), content]),
+            }
         }
-        rest = &rest[end + delimiter.len()..];
+        if delimiter.is_last {
+            break;
+        }
+        begin = delimiter.end;
     }
-    Value::Map(members)
+    Value::Map(members.into_iter().collect())
+}
+
+/// The lines `--boundary` and `--boundary--` of a body, with the line end in front.
+struct Delimiters<'b> {
+    body: &'b [u8],
+    boundary: &'b [u8],
+    at: usize,
+}
+
+struct Delimiter {
+    start: usize,
+    /// Where the next part begins.
+    end: usize,
+    is_last: bool,
+}
+
+impl Iterator for Delimiters<'_> {
+    type Item = Delimiter;
+
+    fn next(&mut self) -> Option<Delimiter> {
+        let dashed = [b"--", self.boundary].concat();
+        loop {
+            let found = self.at + find(&self.body[self.at..], &dashed)?;
+            self.at = found + dashed.len();
+            let (before, after) = (&self.body[..found], &self.body[self.at..]);
+            let start = match before {
+                [.., b'\r', b'\n'] => found - 2,
+                [.., b'\n'] => found - 1,
+                [] => 0,
+                _ => continue,
+            };
+            let is_last = after.starts_with(b"--");
+            // Blanks may follow (RFC 2046, section 5.1.1); a longer word is another boundary.
+            let line = after.split(|&byte| byte == b'\n').next().unwrap_or_default();
+            if is_last || line.trim_ascii().is_empty() {
+                let end = (self.at + line.len() + 1).min(self.body.len());
+                return Some(Delimiter { start, end, is_last });
+            }
+        }
+    }
 }
 
 fn part(text: &[u8]) -> Option<(Key, Value)> {
-    let blank_line = find(text, b"\r\n\r\n")?;
-    let head = String::from_utf8_lossy(&text[..blank_line]);
-    let disposition = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.trim().eq_ignore_ascii_case("content-disposition").then_some(value)
-    })?;
-    let name = disposition.split(';').find_map(|parameter| {
-        let (key, value) = parameter.split_once('=')?;
-        key.trim().eq_ignore_ascii_case("name").then(|| value.trim().trim_matches('"'))
-    })?;
-    Some((Key::from(name), Value::str(&text[blank_line + 4..])))
+    let mut rest = text;
+    let mut name = None;
+    loop {
+        let end = find(rest, b"\n")?;
+        let line = rest[..end].trim_ascii();
+        rest = &rest[end + 1..];
+        if line.is_empty() {
+            return Some((name?, Value::str(rest)));
+        }
+        name = name.or_else(|| name_in(&String::from_utf8_lossy(line)));
+    }
 }
 
-fn multipart(members: Vec<(Key, &Value)>, boundary: &str) -> Result<Bytes, PdkError> {
+/// The name that a line `Content-Disposition` gives to its part.
+fn name_in(line: &str) -> Option<Key> {
+    let (field, value) = line.split_once(':')?;
+    if !field.trim().eq_ignore_ascii_case("content-disposition") {
+        return None;
+    }
+    value.split(';').find_map(|parameter| {
+        let (key, value) = parameter.split_once('=')?;
+        let is_name = key.trim().eq_ignore_ascii_case("name");
+        is_name.then(|| Key::from(value.trim().trim_matches('"')))
+    })
+}
+
+/// Name and content of one part to be written.
+fn part_of(key: &Key, value: &Value) -> Result<(String, Bytes), PdkError> {
+    let name = key.to_text().replace('"', "%22").replace(['\r', '\n'], " ");
+    if matches!(value, Value::Nil | Value::List(_) | Value::Map(_)) {
+        return Err(PdkError::thrown(format!(
+            "invalid value for part \"{name}\": got {}, expected string, number or boolean",
+            value.type_name()
+        )));
+    }
+    Ok((name, headers::plain(value)))
+}
+
+/// A boundary that stands in no part, so that none becomes two: the one that is `wanted`, else one of our own.
+fn free_boundary(parts: &[(String, Bytes)], wanted: Option<&str>, seed: &str) -> String {
+    let is_free = |boundary: &String| {
+        let boundary = boundary.as_bytes();
+        parts.iter().all(|(name, content)| {
+            find(name.as_bytes(), boundary).is_none() && find(content, boundary).is_none()
+        })
+    };
+    let own = (0_u32..).map(|number| format!("----{seed}{number}"));
+    wanted.map(str::to_owned).into_iter().chain(own).find(is_free).unwrap_or_default()
+}
+
+fn multipart(parts: &[(String, Bytes)], boundary: &str) -> Bytes {
     let mut body = Vec::new();
-    for (key, value) in members {
-        let name = key.to_text().replace('"', "%22").replace(['\r', '\n'], " ");
-        if matches!(value, Value::Nil | Value::List(_) | Value::Map(_)) {
-            return Err(PdkError::thrown(format!(
-                "invalid value for part \"{name}\": got {}, expected string, number or boolean",
-                value.type_name()
-            )));
-        }
+    for (name, content) in parts {
         let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
         body.extend_from_slice(head.as_bytes());
-        body.extend_from_slice(&headers::plain(value));
+        body.extend_from_slice(content);
         body.extend_from_slice(b"\r\n");
     }
     body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-    Ok(body.into())
+    body.into()
 }
 
 fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
@@ -125,6 +201,11 @@ mod tests {
     fn decodes_by_type() {
         let form = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n2\r\n--b\r\n\
                     content-disposition: form-data; name=f; filename=x\r\nContent-Type: text/plain\r\n\r\n\r\n--b--";
+        let twice = "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b \r\n\
+                     Content-Disposition: form-data; name=a\r\n\r\n2\r\n--b\r\n\
+                     Content-Disposition: form-data; name=a\r\n\r\n3\r\n--b--\r\nepilogue\r\n--b\r\n";
+        let bare = "pre\n--b\nContent-Disposition: form-data; name=\"a\"\n\n1\n--bc\n x--b\n--b\n\
+                    content-disposition: form-data; name=\"\"\n\ne\n--b\n\nno name\n--b--\n";
         for (body, content_type, expected) in [
             ("a=1&b", "application/x-www-form-urlencoded; charset=utf-8", Ok(json!({"a": "1", "b": true}))),
             ("{\"a\":[1,2.5]}", "Application/JSON", Ok(json!({"a": [1, 2.5]}))),
@@ -132,6 +213,9 @@ mod tests {
             ("{", "application/json", Err("invalid json body")),
             (form, "multipart/form-data; boundary=\"b\"", Ok(json!({"a": "1\r\n2", "f": ""}))),
             ("--b", "multipart/form-data; boundary=b", Ok(json!({}))),
+            ("pre\r\n--b--\r\n", "multipart/form-data; boundary=b", Ok(json!({}))),
+            (twice, "multipart/form-data; boundary=b", Ok(json!({"a": ["1", "2", "3"]}))),
+            (bare, "multipart/form-data; boundary=b", Ok(json!({"a": "1\n--bc\n x--b", "": "e"}))),
             ("", "multipart/form-data", Err("no boundary in content type 'multipart/form-data'")),
             ("", "text/plain", Err("unsupported content type 'text/plain'")),
         ] {
@@ -145,12 +229,31 @@ mod tests {
     fn what_was_encoded_can_be_decoded() {
         let table = Value::from(&json!({"b": "x y", "a": "2"}));
         for content_type in [FORM, JSON, MULTIPART] {
-            let (body, content_type) = encode(&table, content_type).unwrap();
+            let (body, content_type) = encode(&table, content_type, "seed").unwrap();
             let mut decoded = decode(&body, None, Some(&content_type), 100).unwrap().to_json();
             decoded.sort_all_objects();
             assert_eq!(decoded, json!({"a": "2", "b": "x y"}), "of {content_type}");
         }
-        assert_eq!(encode(&table, "x/y"), Err(PdkError::thrown("unsupported content type x/y")));
-        assert_eq!(encode(&Value::Nil, JSON), Err(PdkError::thrown("args must be a table")));
+        assert_eq!(encode(&table, "x/y", ""), Err(PdkError::thrown("unsupported content type x/y")));
+        assert_eq!(encode(&Value::Nil, JSON, ""), Err(PdkError::thrown("args must be a table")));
+    }
+
+    #[test]
+    fn no_value_becomes_a_second_part() {
+        let evil = |boundary: &str| {
+            format!("x\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"admin\"\r\n\r\n1")
+        };
+        for (given, found) in [
+            (MULTIPART.to_owned(), "----seed1"),
+            (format!("{MULTIPART}; boundary=client"), "----seed1"),
+            (format!("{MULTIPART}; boundary=free"), "free"),
+            (format!("{MULTIPART}; boundary=\"a b\""), "\"a b\""),
+        ] {
+            let values = json!({"a": evil("client"), "b": evil("----seed0"), "c": 1});
+            let (body, content_type) = encode(&Value::from(&values), &given, "seed").unwrap();
+            assert_eq!(content_type, format!("multipart/form-data; boundary={found}"));
+            let decoded = decode(&body, None, Some(&content_type), 100).unwrap().to_json();
+            assert_eq!(decoded, json!({"a": evil("client"), "b": evil("----seed0"), "c": "1"}));
+        }
     }
 }

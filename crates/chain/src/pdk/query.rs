@@ -37,13 +37,14 @@ pub fn encode(arguments: &Value) -> Result<String, PdkError> {
     let mut pieces = Vec::with_capacity(members.len());
     for (key, value) in members {
         let name = match &key {
-            Key::Str(name) => escape(name),
-            Key::Int(number) => number.to_string(),
+            Key::Str(name) => escape_argument(name),
+            Key::Int(_) => return Err(PdkError::thrown("arg keys must be strings")),
         };
         let items =
             if let Value::List(items) = value { items.as_slice() } else { std::slice::from_ref(value) };
         let piece: Vec<String> = items
             .iter()
+            .filter(|item| !item.is_nil())
             .map(|item| pair(&name, item))
             .collect::<Result<Vec<_>, _>>()?
             .into_iter()
@@ -87,6 +88,11 @@ pub fn escape(text: &[u8]) -> String {
     percent_encode(text, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
 }
 
+/// As [`escape`], but the other marks of RFC 2396 stay, as nginx has it.
+fn escape_argument(text: &[u8]) -> String {
+    percent_encode(text, |byte| byte.is_ascii_alphanumeric() || b"-._~!'()*".contains(&byte))
+}
+
 /// Percent-encodes the bytes which `stays` refuses.
 pub fn percent_encode(text: &[u8], stays: impl Fn(u8) -> bool) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
@@ -119,7 +125,7 @@ fn pair(name: &str, value: &Value) -> Result<Option<String>, PdkError> {
         Value::Bool(false) => Ok(None),
         Value::Bool(true) => Ok(Some(name.to_owned())),
         Value::Str(_) | Value::Int(_) | Value::Float(_) => {
-            Ok(Some(format!("{name}={}", escape(&headers::plain(value)))))
+            Ok(Some(format!("{name}={}", escape_argument(&headers::plain(value)))))
         }
         Value::Nil | Value::List(_) | Value::Map(_) => Err(PdkError::thrown(format!(
             "invalid value for query argument \"{name}\": got {}, expected string, number, boolean or array of these",
@@ -141,13 +147,18 @@ mod tests {
                 "a&aa=zzz&aa&aa&aa=aaa&foo=hello%20world",
             ),
             (json!({}), ""),
+            (json!({"a": null, "b": [null, "1"]}), "b=1"),
             (json!([]), ""),
             (json!({"b": "", "n": 1.5, "no": false, "i": 7}), "b=&i=7&n=1.5"),
-            (json!({"k&=": "ä-._~*"}), "k%26%3D=%C3%A4-._~%2A"),
+            (json!({"k&=": "ä-._~*"}), "k%26%3D=%C3%A4-._~*"),
+            (json!({"a'": "!*()+/"}), "a'=!*()%2B%2F"),
+            (json!({"n": 1_000_000_000_000_000_i64}), "n=1e%2B15"),
         ] {
             assert_eq!(encode(&Value::from(&map)).as_deref(), Ok(expected), "of {map}");
         }
         assert_eq!(encode(&Value::from("a=b")), Err(PdkError::thrown("args must be a table")));
+        let keys = PdkError::thrown("arg keys must be strings");
+        assert_eq!(encode(&Value::from(&json!(["a", "b"]))), Err(keys));
         let error = encode(&Value::from(&json!({"a": {}}))).unwrap_err().to_string();
         assert!(error.starts_with("invalid value for query argument \"a\": got table"), "{error}");
     }

@@ -39,9 +39,14 @@ pub fn get_forwarded_path(context: &mut RequestContext, _args: &[Value]) -> PdkR
     Ok(forwarded::path(context).map_or_else(|| context.request.path.as_str().into(), Value::str))
 }
 
-/// A trusted `X-Forwarded-Prefix`, else the part of the path which the route strips, else nil.
+/// A trusted `X-Forwarded-Prefix`, else the part of the path which the route strips, else nil. Before routing it is the
+/// empty text, as in the reference.
 pub fn get_forwarded_prefix(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(forwarded::prefix(context).map(Value::str).into())
+    Ok(match forwarded::prefix(context) {
+        Some(prefix) => Value::str(prefix),
+        None if context.forwarded.is_none() => "".into(),
+        None => Value::Nil,
+    })
 }
 
 pub fn get_http_version(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
@@ -89,7 +94,7 @@ pub fn get_query(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 }
 
 pub fn get_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    headers::get(&context.request.headers, args)
+    headers::get(&context.request.headers, args, "header name")
 }
 
 pub fn get_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
@@ -102,7 +107,11 @@ pub fn get_raw_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 }
 
 pub fn get_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let content_type = args::optional_text(args, 0, "mimetype")?;
+    let content_type = match args::at(args, 0) {
+        number @ (Value::Int(_) | Value::Float(_)) => &Value::Str(headers::plain(number)),
+        other => other,
+    };
+    let content_type = args::optional_text(std::slice::from_ref(content_type), 0, "mimetype")?;
     let max_args = args::limit(args, 1, "max_args", context.environment.limits.post_args)?;
     let header = headers::first(&context.request.headers, b"content-type");
     payload::decode(&body(context, args, 2)?, content_type, header.as_str(), max_args)
@@ -134,10 +143,18 @@ pub(crate) fn raw_query(context: &RequestContext) -> &Bytes {
 }
 
 fn body(context: &RequestContext, args: &[Value], limit: usize) -> Result<Bytes, PdkError> {
-    let limit = match args::at(args, limit) {
-        Value::Nil => 0,
-        _ => args::integer(args, limit, "max_allowed_file_size", 0, i64::MAX)? as u64,
-    };
+    let body = held_body(context, args, limit)?;
+    body.bytes().map_err(|error| PdkError::returned(format!("cannot read the request body: {error}")))
+}
+
+/// The body, unless it is a file that is larger than the argument at `limit` allows.
+pub(super) fn held_body<'c>(
+    context: &'c RequestContext,
+    args: &[Value],
+    limit: usize,
+) -> Result<&'c HeldBody, PdkError> {
+    // What is no size is no limit.
+    let limit = args::at(args, limit).as_int().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
     let body = context
         .request_body
         .held()
@@ -145,7 +162,7 @@ fn body(context: &RequestContext, args: &[Value], limit: usize) -> Result<Bytes,
     if limit > 0 && matches!(body, HeldBody::File(_)) && body.len() > limit {
         return Err(PdkError::returned(format!("request body file too big: {} > {limit}", body.len())));
     }
-    body.bytes().map_err(|error| PdkError::returned(format!("cannot read the request body: {error}")))
+    Ok(body)
 }
 
 #[cfg(test)]

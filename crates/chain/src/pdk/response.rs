@@ -1,15 +1,51 @@
 //! `kong.response`: the response to the client, and answering in the upstream's place.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use polygate_http1::Headers;
 use polygate_telemetry::log;
 
+use crate::error_page::Format;
 use crate::pdk::headers::{self, Change};
 use crate::pdk::{PdkError, PdkResult, args, grpc};
 use crate::{Answer, Phase, RequestContext, Source, Value};
 
 const CONTENT_LENGTH: &str = "Content-Length";
 const CONTENT_TYPE: &str = "Content-Type";
+
+/// What a response has one line of, as nginx has it.
+const SINGLES: [&str; 12] = [
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    "Accept-Ranges",
+    "Content-Encoding",
+    "Content-Range",
+    "Date",
+    "ETag",
+    "Expires",
+    "Last-Modified",
+    "Location",
+    "Refresh",
+    "Server",
+];
+
+/// What describes a body, and goes with it.
+const OF_BODIES: [&str; 10] = [
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    "Accept-Ranges",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-MD5",
+    "Content-Range",
+    "ETag",
+    "Last-Modified",
+];
+
+/// What makes a body unreadable that it was not made for.
+const OF_ENCODED_BODIES: [&str; 4] = ["Accept-Ranges", "Content-Encoding", "Content-MD5", "Content-Range"];
 
 const CONTENT_TYPE_JSON: &str = "application/json; charset=utf-8";
 
@@ -19,7 +55,7 @@ pub fn get_status(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
 }
 
 pub fn get_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    headers::get(&context.response.headers, args)
+    headers::get(&context.response.headers, args, "header name")
 }
 
 pub fn get_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
@@ -46,13 +82,13 @@ pub fn set_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 
 pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     if let Some(change) = end_to_end(context, Change::from_args(args)?) {
-        change.add_to(&mut undecided(context)?.response.headers)?;
+        change.add_to(&mut undecided(context)?.response.headers, &SINGLES)?;
     }
     Ok(Value::Nil)
 }
 
 pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let name = headers::dashed(headers::name_argument(args)?);
+    let name = headers::dashed(headers::name_argument(args, "header name")?);
     undecided(context)?.response.headers.remove(&name);
     Ok(Value::Nil)
 }
@@ -87,13 +123,46 @@ pub fn exit(context: &mut RequestContext, args: &[Value]) -> PdkResult {
         answer(context, status, Bytes::new(), given);
         return Ok(Value::Nil);
     }
-    if is_json {
-        if !given.contains(CONTENT_TYPE) {
-            given.append(CONTENT_TYPE, CONTENT_TYPE_JSON);
-        }
+    if args::at(args, 1).is_nil() {
+        return exit_without_body(context, status, given);
     }
+    if is_json && !given.contains(CONTENT_TYPE) {
+        given.append(CONTENT_TYPE, CONTENT_TYPE_JSON);
+    }
+    drop_upstreams(context, &OF_ENCODED_BODIES);
     answer(context, status, body, given);
     Ok(Value::Nil)
+}
+
+/// Some statuses have a page, whose type is the client's choice; the others have no body.
+fn exit_without_body(context: &mut RequestContext, status: u16, mut given: Headers) -> PdkResult {
+    drop_upstreams(context, &OF_BODIES);
+    if !has_page(status) {
+        answer(context, status, Bytes::new(), given);
+        return Ok(Value::Nil);
+    }
+    let headers = &context.request.headers;
+    let (accept, content_type) = (headers.joined("Accept"), headers.get(CONTENT_TYPE));
+    let pages = &context.environment.error_pages;
+    let (page, content_type) =
+        pages.render_proxy(status, &context.request_id, accept.as_deref(), content_type);
+    given.remove(CONTENT_LENGTH);
+    given.insert(CONTENT_TYPE, content_type);
+    // 494 is known inside only: it tells a head that is too large from other bad requests.
+    answer(context, if status == 494 { 400 } else { status }, page, given);
+    Ok(Value::Nil)
+}
+
+/// The statuses for which the reference sends a page when a plugin gives no body.
+fn has_page(status: u16) -> bool {
+    matches!(status, 400 | 404 | 405 | 411..=414 | 417 | 494 | 500 | 502..=504)
+}
+
+/// Takes away what the upstream said of its own body, in whose place another one goes.
+fn drop_upstreams(context: &mut RequestContext, names: &[&str]) {
+    if context.phase == Phase::Response {
+        context.response.headers.retain(|name, _| !names.iter().any(|it| it.eq_ignore_ascii_case(name)));
+    }
 }
 
 /// Answers with an error page: in the type that `headers` names, else in one the client accepts.
@@ -113,10 +182,15 @@ pub fn error(context: &mut RequestContext, args: &[Value]) -> PdkResult {
         grpc::describe(&mut given, status, message.as_deref());
     } else {
         let wanted = given.text(CONTENT_TYPE);
-        let accept = context.request.headers.get("Accept");
+        let accept = context.request.headers.joined("Accept");
         let pages = &context.environment.error_pages;
         let (page, content_type) =
-            pages.render(status, message.as_deref(), &context.request_id, accept, wanted);
+            pages.render(status, message.as_deref(), &context.request_id, accept.as_deref(), wanted);
+        let content_type = match wanted {
+            Some(wanted) if Format::is_known(wanted) => with_charset(wanted),
+            _ => content_type.into(),
+        };
+        let content_type = content_type.into_owned();
         given.insert(CONTENT_TYPE, content_type);
         body = page;
     }
@@ -154,6 +228,16 @@ fn answer(context: &mut RequestContext, status: u16, body: Bytes, given: Headers
     context.answer = Some(Answer { source: Source::Exit, body });
 }
 
+/// A type as the plugin gave it. Text is in another charset if nothing is said.
+fn with_charset(content_type: &str) -> Cow<'_, str> {
+    match content_type.to_ascii_lowercase() {
+        text if text.starts_with("text/") && !text.contains("charset") => {
+            format!("{content_type}; charset=UTF-8").into()
+        }
+        _ => content_type.into(),
+    }
+}
+
 /// The third argument of `exit` and `error`.
 fn given_headers(context: &RequestContext, args: &[Value]) -> Result<Headers, PdkError> {
     let mut given = Headers::new();
@@ -183,6 +267,9 @@ fn end_to_end(context: &RequestContext, change: Change) -> Option<Change> {
 
 /// An informational status is refused: the client would go on waiting for the response.
 fn status(args: &[Value], low: u16) -> Result<u16, PdkError> {
+    if !matches!(args::at(args, 0), Value::Int(_) | Value::Float(_)) {
+        return Err(args::wrong_type("code", "a number"));
+    }
     let status = args::at(args, 0).as_int().and_then(|status| u16::try_from(status).ok());
     match status.filter(|status| (low..=599).contains(status)) {
         Some(status @ 100..200) => {

@@ -13,6 +13,24 @@ const LONGEST_PART: usize = 32 * 1024 - 2;
 
 const HOST: &str = "Host";
 
+/// What a request has one line of, as nginx has it.
+const SINGLES: [&str; 14] = [
+    "Accept-Encoding",
+    "Authorization",
+    "Content-Length",
+    "Content-Range",
+    "Content-Type",
+    "Expect",
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Range",
+    "If-Unmodified-Since",
+    "Range",
+    "Referer",
+    "User-Agent",
+];
+
 const METHODS: [&str; 15] = [
     "GET",
     "HEAD",
@@ -90,14 +108,15 @@ pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     if change.is_named(HOST) {
         replace(context, vec![change])?;
     } else {
-        change.add_to(&mut context.request.headers)?;
-        headers::keep_end_to_end(&mut context.request.headers, &change.name);
+        let name = change.name.clone();
+        change.add_to(&mut context.request.headers, &SINGLES)?;
+        headers::keep_end_to_end(&mut context.request.headers, &name);
     }
     Ok(Value::Nil)
 }
 
 pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let name = headers::name_argument(args)?;
+    let name = headers::name_argument(args, "header")?;
     if name.eq_ignore_ascii_case(HOST) {
         context.upstream.host_header = None;
     }
@@ -126,7 +145,7 @@ pub fn set_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let content_type = given.or(header.as_str()).ok_or_else(|| {
         PdkError::returned("content type was neither explicitly given as an argument or received as a header")
     })?;
-    let (body, content_type) = payload::encode(args::at(args, 0), content_type)?;
+    let (body, content_type) = payload::encode(args::at(args, 0), content_type, &context.request_id)?;
     if !is_value(content_type.as_bytes()) {
         return Err(PdkError::thrown(format!("mime is no header value: {content_type:?}")));
     }
@@ -248,6 +267,13 @@ mod tests {
         set_headers(context, &[Value::from(&json!({"x-b": [], "x-c": 5}))]).unwrap();
         let headers = headers::all(&context.request.headers, 100).to_json();
         assert_eq!(headers, json!({"x-a": ["1", "2", "3"], "x-c": "5"}));
+        for (name, value) in
+            [("Content-Type", "a/a"), ("content-type", "b/b"), ("Accept", "a"), ("Accept", "b")]
+        {
+            add_header(context, &[name.into(), value.into()]).unwrap();
+        }
+        assert_eq!(context.request.headers.get_all("content-type").collect::<Vec<_>>(), [b"b/b"]);
+        assert_eq!(context.request.headers.get_all("accept").collect::<Vec<_>>(), [b"a", b"b"]);
         clear_header(context, &["X-A".into()]).unwrap();
         assert!(!context.request.headers.contains("x-a"));
     }

@@ -12,7 +12,7 @@ pub fn get_status(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
 }
 
 pub fn get_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    with_headers(context, |headers| headers::get(headers, args))
+    with_headers(context, |headers| headers::get(headers, args, "name"))
 }
 
 pub fn get_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
@@ -60,6 +60,7 @@ mod tests {
         let context = &mut fixture::routed("/");
         assert_eq!(get_status(context, &[]), Ok(Value::Nil));
         assert_eq!(get_header(context, &["x".into()]), Ok(Value::Nil));
+        assert_eq!(get_header(context, &[]), thrown("name must be a string"));
         assert_eq!(get_headers(context, &[]), Ok(Value::Map(Vec::new())));
         let error = "service body is only available with buffered proxying (see: \
                      kong.service.request.enable_buffering function)";

@@ -9,7 +9,7 @@ use crate::pdk::{PdkError, PdkResult, args, query};
 use crate::{Key, RequestContext, Value};
 
 pub fn get(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let reference = args::text(args, 0, "reference")?;
+    let reference = reference(args)?;
     let secret = secret(reference, &context.environment.vault_env_prefix, |name| std::env::var(name).ok());
     secret.map(Value::from).map_err(PdkError::Returned)
 }
@@ -21,7 +21,7 @@ pub fn is_reference(_context: &mut RequestContext, args: &[Value]) -> PdkResult 
 
 /// `{name, resource, key?, config?, version?}`.
 pub fn parse_reference(_context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let reference = Reference::parse(args::text(args, 0, "reference")?).map_err(PdkError::Returned)?;
+    let reference = Reference::parse(reference(args)?).map_err(PdkError::Returned)?;
     let mut members =
         vec![(Key::from("name"), reference.vault.into()), (Key::from("resource"), reference.resource.into())];
     if let Some(key) = reference.key {
@@ -36,10 +36,17 @@ pub fn parse_reference(_context: &mut RequestContext, args: &[Value]) -> PdkResu
     Ok(Value::Map(members))
 }
 
+/// What is no text is no reference: that is answered like a text that is none.
+fn reference(args: &[Value]) -> Result<&str, PdkError> {
+    let given = args::at(args, 0);
+    given.as_str().ok_or_else(|| PdkError::returned(format!("not a reference, given {}", given.type_name())))
+}
+
 /// The table it was given, with fresh secrets in the members that `$refs` names.
 pub fn update(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let Value::Map(mut members) = args::at(args, 0).clone() else {
-        return Err(args::wrong_type("options", "a table"));
+    let mut members = match args::at(args, 0).clone() {
+        Value::Map(members) => members,
+        other => return Ok(other),
     };
     let Some(references) = args::table(args::at(args, 0).get("$refs")) else {
         return Ok(Value::Map(members));
@@ -126,6 +133,7 @@ fn secret(
 
 #[cfg(test)]
 mod tests {
+
     use super::*;
     use crate::pdk::fixture;
     use serde_json::json;
@@ -179,5 +187,14 @@ mod tests {
         let updated = update(context, &[Value::from(&options)]).unwrap().to_json();
         assert_eq!((&updated["a"], &updated["b"]), (&json!(path), &json!("kept")));
         assert_eq!(updated["c"], json!([path]));
+    }
+
+    #[test]
+    fn what_is_no_reference_is_told() {
+        let context = &mut crate::pdk::fixture::context("GET", "/", &[]);
+        let error = Err(PdkError::returned("not a reference, given nil"));
+        assert_eq!(get(context, &[]), error);
+        assert_eq!(parse_reference(context, &[]), error);
+        assert_eq!(update(context, &[Value::Int(5)]), Ok(Value::Int(5)));
     }
 }

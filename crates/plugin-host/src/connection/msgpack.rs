@@ -1,6 +1,9 @@
 //! Calls over MessagePack-RPC.
 
-use polygate_plugin_proto::msgpack::{Frame, StepData, Value, write_request};
+use std::sync::Arc;
+
+use polygate_chain::SpooledFile;
+use polygate_plugin_proto::msgpack::{Frame, StepData, Value, write_request, write_request_head};
 
 use crate::connection::{CallError, Connection};
 use crate::generation::Flavor;
@@ -14,6 +17,29 @@ impl Connection {
         debug_assert!(!self.busy, "two requests on one connection kill a JavaScript server");
         self.next_id = self.next_id.wrapping_add(1);
         write_request(&mut self.output, self.next_id, method, &[param]);
+        self.busy = true;
+        self.answer().await
+    }
+
+    /// [`Connection::request`] with a map to which the content of a file, as text or as bytes, is added as member `name`.
+    pub(crate) async fn request_with_file(
+        &mut self,
+        method: &str,
+        members: &[(&str, Value)],
+        name: &str,
+        is_text: bool,
+        file: Arc<SpooledFile>,
+    ) -> Result<Value, CallError> {
+        debug_assert!(!self.busy, "two requests on one connection kill a JavaScript server");
+        self.next_id = self.next_id.wrapping_add(1);
+        write_request_head(
+            &mut self.output,
+            self.next_id,
+            method,
+            members,
+            (name, is_text, file.len() as u32),
+        );
+        self.send_file(file);
         self.busy = true;
         self.answer().await
     }

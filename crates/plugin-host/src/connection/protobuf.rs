@@ -1,8 +1,11 @@
 //! Calls over `ProtoBuf:1`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use polygate_chain::SpooledFile;
 use polygate_plugin_proto::protobuf::message::{Call, InstanceStatus, Return, RpcCall, RpcReturn};
-use polygate_plugin_proto::protobuf::{write_frame, write_message};
+use polygate_plugin_proto::protobuf::{write_bytes_head, write_frame, write_message};
 use prost::Message;
 
 use crate::connection::{CallError, Connection};
@@ -20,6 +23,12 @@ impl Connection {
 
     pub(crate) fn send_frame(&mut self, frame: &[u8]) {
         write_frame(&mut self.output, frame);
+    }
+
+    /// A frame whose field `field` is the content of a file.
+    pub(crate) fn send_file_frame(&mut self, field: u32, file: Arc<SpooledFile>) {
+        write_bytes_head(&mut self.output, field, file.len() as u32);
+        self.send_file(file);
     }
 
     /// Sends what was written and reads the next frame.

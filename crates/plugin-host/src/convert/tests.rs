@@ -103,7 +103,15 @@ fn captures_keep_their_numbers() {
 fn arguments_are_taken_in_any_form() {
     assert_eq!(from_msgpack(Wire::Float(200.0)), Value::Int(200));
     assert_eq!(from_msgpack(Wire::Bin(Bytes::from_static(b"x"))), Value::str("x"));
-    let odd = Wire::Map(vec![(Wire::Float(1.0), Wire::Nil), (Wire::Bool(true), Wire::Nil)]);
-    let expected = Value::Map(vec![(Key::Int(1), Value::Nil), (Key::from("true"), Value::Nil)]);
+    let odd = Wire::Map(vec![(Wire::Float(1.0), Wire::Int(1)), (Wire::Bool(true), Wire::Int(2))]);
+    let expected = Value::Map(vec![(Key::Int(1), Value::Int(1)), (Key::from("true"), Value::Int(2))]);
     assert_eq!(from_msgpack(odd), expected);
+}
+
+#[test]
+fn nil_members_do_not_exist() {
+    let inner = Wire::map([("a", Wire::Nil), ("b", Wire::Int(1))]);
+    let outer = Wire::map([("nil", Wire::Nil), ("inner", inner), ("list", Wire::Array(vec![Wire::Nil]))]);
+    let expected = map([("inner", map([("b", Value::Int(1))])), ("list", Value::List(vec![Value::Nil]))]);
+    assert_eq!(from_msgpack(outer), expected);
 }

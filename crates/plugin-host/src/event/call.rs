@@ -1,12 +1,18 @@
 //! One PDK call: from a name and arguments to a value.
 
-use polygate_chain::pdk::{Function, PdkError, dispatch};
-use polygate_chain::{RequestContext, Value};
+use std::sync::Arc;
+
+use polygate_chain::pdk::{Function, PdkError, dispatch, raw_body};
+use polygate_chain::{HeldBody, RequestContext, SpooledFile, Value};
 use polygate_telemetry::log;
+
+use crate::connection::LARGEST_CONTENT;
 
 /// How a PDK call went.
 pub(super) enum Called {
     Value(Function, Value),
+    /// The request's body, which is too large for memory.
+    File(Arc<SpooledFile>),
     /// The function answered `nil, message`: something that plugins are expected to deal with.
     Failed(String),
     /// The function raised an error (a wrong argument, a wrong phase). Kong answers 500 then, whatever
@@ -27,10 +33,31 @@ pub(super) async fn call(context: &mut RequestContext, method: &str, args: Vec<V
 }
 
 pub(super) async fn invoke(context: &mut RequestContext, function: Function, args: Vec<Value>) -> Called {
-    match dispatch(context, function, &args).await {
+    let result = match function {
+        Function::RequestGetRawBody => match raw_body(context, &args).await {
+            Ok(HeldBody::File(file)) => return Called::File(file),
+            Ok(HeldBody::Memory(body)) => Ok(body.into()),
+            Err(error) => Err(error),
+        },
+        _ => dispatch(context, function, &args).await,
+    };
+    match result {
         Ok(value) => Called::Value(function, value),
         Err(PdkError::Returned(text)) => Called::Failed(text),
         Err(PdkError::Thrown(text)) => Called::Thrown(text),
+    }
+}
+
+impl Called {
+    /// A file that no frame has room for is a failure that the plugin sees.
+    pub(super) fn in_a_frame(self) -> Self {
+        match self {
+            Self::File(file) if file.len() > LARGEST_CONTENT => Self::Failed(format!(
+                "the request body of {} bytes is too large for a plugin: {LARGEST_CONTENT} is the most",
+                file.len()
+            )),
+            other => other,
+        }
     }
 }
 

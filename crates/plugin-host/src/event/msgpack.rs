@@ -1,6 +1,9 @@
 //! An event over MessagePack-RPC: `HandleEvent`, then a `Step` for each PDK call, until `"ret"`.
 
-use polygate_chain::RequestContext;
+use std::sync::Arc;
+
+use polygate_chain::pdk::Function;
+use polygate_chain::{RequestContext, SpooledFile};
 use polygate_plugin_proto::msgpack::{Step, StepData, Value};
 
 use crate::connection::{CallError, Lease};
@@ -10,6 +13,7 @@ use crate::event::{Failed, TimeLeft, Try};
 use crate::failure::{EventError, Reason};
 use crate::output::Output;
 use crate::replica::{Notice, Replica};
+use crate::settings::BodyMode;
 use crate::wire_table;
 
 pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Result<(), Failed> {
@@ -58,7 +62,7 @@ async fn steps(
         };
         let args = args.into_iter().map(convert::from_msgpack).collect();
         one_try.count_call();
-        let called = time.stopped(call::call(context, &method, args)).await;
+        let called = time.stopped(call::call(context, &method, args)).await.in_a_frame();
         let error = match &called {
             Called::Thrown(text) => Some(Reason::Plugin.error(text.clone())),
             _ => None,
@@ -68,25 +72,33 @@ async fn steps(
             return error.map_or(Ok(()), Err);
         }
         thrown = error.or(thrown);
-        let (step_method, data) = answer(one_try.replica, lease, time, called);
-        let members = [("EventId", Value::Int(event))].into_iter().chain(data.map(|data| ("Data", data)));
-        let param = Value::Map(members.map(|(name, value)| (Value::str(name), value)).collect());
-        let answer = time.wait(lease.request(step_method, param)).await;
+        let event_id = ("EventId", Value::Int(event));
+        let answer = match answer(one_try.replica, lease, time, called) {
+            (step_method, Data::Value(data)) => {
+                let members = [event_id].into_iter().chain(data.map(|data| ("Data", data)));
+                let param = Value::Map(members.map(|(name, value)| (Value::str(name), value)).collect());
+                time.wait(lease.request(step_method, param)).await
+            }
+            (step_method, Data::File { is_text, file }) => {
+                time.wait(lease.request_with_file(step_method, &[event_id], "Data", is_text, file)).await
+            }
+        };
         step = read(answer, one_try, lease)?;
     }
 }
 
+/// What answers a PDK call.
+enum Data {
+    Value(Option<Value>),
+    File { is_text: bool, file: Arc<SpooledFile> },
+}
+
 /// The method and the `Data` that answer a PDK call. Nil is told by leaving `Data` out: JavaScript
 /// plugins compare with `undefined`.
-fn answer(
-    replica: &Replica,
-    lease: &Lease,
-    time: &mut TimeLeft,
-    called: Called,
-) -> (&'static str, Option<Value>) {
+fn answer(replica: &Replica, lease: &Lease, time: &mut TimeLeft, called: Called) -> (&'static str, Data) {
     match called {
         Called::Value(function, value) => {
-            time.allow_for(value.as_bytes().map_or(0, bytes::Bytes::len));
+            time.allow_for(value.as_bytes().map_or(0, |bytes| bytes.len() as u64));
             let step_method = wire_table::step_method(function);
             let data = convert::to_msgpack(
                 function,
@@ -95,10 +107,17 @@ fn answer(
                 lease.generation.flavor,
                 replica.settings.body,
             );
-            (step_method, data)
+            (step_method, Data::Value(data))
         }
-        Called::Unknown => ("plugin.Step", None),
-        Called::Failed(text) | Called::Thrown(text) => ("plugin.StepError", Some(Value::str(&text))),
+        Called::File(file) => {
+            time.allow_for(file.len());
+            let is_text = replica.settings.body == BodyMode::Text && convert::is_text(&file);
+            (wire_table::step_method(Function::RequestGetRawBody), Data::File { is_text, file })
+        }
+        Called::Unknown => ("plugin.Step", Data::Value(None)),
+        Called::Failed(text) | Called::Thrown(text) => {
+            ("plugin.StepError", Data::Value(Some(Value::str(&text))))
+        }
     }
 }
 

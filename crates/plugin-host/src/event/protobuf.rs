@@ -3,10 +3,12 @@
 //! There is no way to tell the server of an error, so whatever goes wrong closes the connection: the
 //! handler's further calls fail at once, and the server survives.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use polygate_chain::pdk::Function;
-use polygate_chain::{RequestContext, Value};
-use polygate_plugin_proto::protobuf::message::{Call, HandleEvent};
+use polygate_chain::{RequestContext, SpooledFile, Value};
+use polygate_plugin_proto::protobuf::message::{Call, HandleEvent, RawBody};
 use polygate_plugin_proto::protobuf::{self as frames, Name};
 
 use crate::connection::{CallError, Lease};
@@ -48,7 +50,15 @@ pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Resu
         }
         answer => read(answer, one_try, &lease).map_err(Failed::never)?,
     };
-    let exchange = Exchange { one_try, context, lease: &mut lease, time: &mut time, sequence, latest: None };
+    let exchange = Exchange {
+        one_try,
+        context,
+        lease: &mut lease,
+        time: &mut time,
+        sequence,
+        latest: None,
+        files: vec![],
+    };
     let ended = exchange.run(first).await.map_err(Failed::never)?;
     if !matches!(ended, Ended::Cleanly) {
         lease.close();
@@ -63,6 +73,8 @@ struct Exchange<'a, 'b> {
     time: &'a mut TimeLeft,
     sequence: i64,
     latest: Option<Latest>,
+    /// Those that the server was told of: it may open them until the event ends.
+    files: Vec<Arc<SpooledFile>>,
 }
 
 impl Exchange<'_, '_> {
@@ -103,9 +115,13 @@ impl Exchange<'_, '_> {
         let args = shape::arguments(expected, argument)
             .map_err(|error| Reason::Protocol.error(format!("argument of {name}: {error}")))?;
         self.one_try.count_call();
-        let called = self.time.stopped(call::invoke(self.context, function, args)).await;
+        let called = self.time.stopped(call::invoke(self.context, function, args)).await.in_a_frame();
         let answer = match called {
             Called::Value(_, value) => value,
+            Called::File(file) => {
+                self.send_file(file);
+                return Ok(None);
+            }
             Called::Failed(text) if returned == Returned::RawBody => {
                 self.lease.send_frame(&shape::raw_body_error(text));
                 return Ok(None);
@@ -120,9 +136,20 @@ impl Exchange<'_, '_> {
             let _ = self.time.wait(self.lease.send_last()).await;
             return Ok(Some(Ended::Exit));
         }
-        self.time.allow_for(answer.as_bytes().map_or(0, Bytes::len));
+        self.time.allow_for(answer.as_bytes().map_or(0, |bytes| bytes.len() as u64));
         self.lease.send_frame(&shape::answer(returned, answer));
         Ok(None)
+    }
+
+    /// A server that shares this machine's files reads the body itself; the others get a copy.
+    fn send_file(&mut self, file: Arc<SpooledFile>) {
+        self.time.allow_for(file.len());
+        if self.one_try.settings().start_cmd.is_some() && self.lease.shares_files() {
+            self.lease.send_frame(&shape::raw_body_path(&file.path()));
+            self.files.push(file);
+        } else {
+            self.lease.send_file_frame(RawBody::CONTENT, file);
+        }
     }
 
     async fn frame(&mut self) -> Result<Bytes, EventError> {

@@ -1,5 +1,7 @@
 //! From values to result messages.
 
+use std::path::Path;
+
 use bytes::Bytes;
 use polygate_chain::{Key, Value};
 use polygate_plugin_proto::protobuf::message::{
@@ -41,6 +43,12 @@ pub fn answer(shape: Returned, value: Value) -> Vec<u8> {
 /// The one result that can tell a plugin of an error.
 pub fn raw_body_error(text: String) -> Vec<u8> {
     RawBodyResult { kind: Some(RawBody::Error(text)) }.encode_to_vec()
+}
+
+/// A body that the server reads itself.
+pub fn raw_body_path(path: &Path) -> Vec<u8> {
+    let path = path.to_string_lossy().into_owned();
+    RawBodyResult { kind: Some(RawBody::BodyFilepath(path)) }.encode_to_vec()
 }
 
 /// `true` is what `?flag` has for a value; Go knows it as the empty text.

@@ -56,7 +56,7 @@ fn value(wire: Wire) -> Value {
 }
 
 fn map(members: Struct) -> Value {
-    Value::Map(members.fields.into_iter().map(|(name, it)| (Key::Str(name.into()), value(it))).collect())
+    Value::table(members.fields.into_iter().map(|(name, it)| (Key::Str(name.into()), value(it))))
 }
 
 fn consumer(consumer: Consumer) -> Value {

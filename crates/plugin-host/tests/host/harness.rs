@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use polygate_chain::{
-    Connection, Environment, Failure, Handler, Node, Phase, Plugin as _, RequestBody, RequestContext, context,
+    BodyError, BodySource, Connection, Environment, Failure, Handler, Node, Phase, Plugin as _, RequestBody,
+    RequestContext, SpoolSettings, context,
 };
+use polygate_http1::Headers;
 use polygate_model::Plugin;
 use polygate_plugin_host::{BodyMode, OnError, PluginServers, Query, ServerSettings, ServerStatus};
 use polygate_telemetry::metrics::Scrape;
@@ -132,9 +136,7 @@ pub fn request() -> RequestContext {
     let environment = Environment::new(Arc::default(), Arc::new(node));
     let address = "127.0.0.1:8000".parse().expect("an address");
     let connection = Connection { peer: address, local: address, tls: None, serial: 1 };
-    let mut headers = http::HeaderMap::new();
-    headers.insert("x-test", http::HeaderValue::from_static("yes"));
-    headers.insert("x-binary", http::HeaderValue::from_bytes(b"\xff").expect("a value"));
+    let headers = Headers::from_iter([("x-test", b"yes".as_slice()), ("x-binary", b"\xff")]);
     let head = context::Request {
         method: http::Method::GET,
         target: "/the/path?a=1".into(),
@@ -145,11 +147,31 @@ pub fn request() -> RequestContext {
         size: 0,
         serial: 1,
     };
-    let body = RequestBody::Bytes("the body".into());
+    let body = RequestBody::new("the body");
     let mut request =
         RequestContext::new(Arc::new(environment), Arc::new(connection), address, "0".repeat(32), head, body);
     request.phase = Phase::Access;
     request
+}
+
+/// [`request`] with a body that does not stay in memory.
+pub fn upload(body: Bytes) -> RequestContext {
+    let settings = SpoolSettings { memory: 1024, ..SpoolSettings::default() };
+    let body = RequestBody::stream(Box::new(Upload(body)), Arc::new(settings));
+    RequestContext { request_body: body, ..request() }
+}
+
+struct Upload(Bytes);
+
+impl BodySource for Upload {
+    fn poll_data(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        let piece = self.0.split_to(self.0.len().min(16 * 1024));
+        Poll::Ready(Ok(Some(piece).filter(|piece| !piece.is_empty())))
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        Some(self.0.len() as u64)
+    }
 }
 
 /// Runs the access handler for a request.

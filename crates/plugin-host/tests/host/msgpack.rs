@@ -3,13 +3,14 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use bytes::Bytes;
 use polygate_chain::{Plugin as _, Source};
 use polygate_plugin_host::{BodyMode, OnError};
 use polygate_plugin_proto::msgpack::Value;
 use polygate_testkit::fake_server::{Answer, Ending, FakeServer, MsgPackEvent, Sdk};
 use serde_json::json;
 
-use crate::harness::{Host, access, configuration, failure, pass, request};
+use crate::harness::{Host, access, configuration, failure, pass, request, upload};
 
 const PROTOCOL: &str = "MsgPack:1";
 
@@ -89,6 +90,40 @@ async fn bodies_are_bytes_when_the_user_says_so() {
         Ending::Return
     });
     pass(&host.handler(json!({})).await).await;
+}
+
+#[tokio::test]
+async fn large_bodies_arrive_whole() {
+    let large = |unit: &str| Bytes::from(unit.repeat((5 << 20) / unit.len() + 1));
+    let broken = Bytes::from([large("ä").as_ref(), b"\xff"].concat());
+    for (mode, body, as_text) in [
+        (BodyMode::Auto, large("text"), false),
+        (BodyMode::Bytes, large("text"), false),
+        // Three bytes each, so that some lie across the pieces in which the file is looked at.
+        (BodyMode::Text, large("€"), true),
+        (BodyMode::Text, broken, false),
+    ] {
+        let host = Host::new(PROTOCOL, |settings| settings.body = mode).await;
+        let expected = body.clone();
+        let (send, receive) = mpsc::channel();
+        let _server = FakeServer::msgpack(host.socket(), Sdk::JavaScript, move |event| {
+            for _ in 0..2 {
+                let _ = send.send(event.call("kong.request.get_raw_body", []));
+            }
+            assert_eq!(set(event, "value"), step(None), "the connection goes on");
+            let limited = event.call("kong.request.get_raw_body", [Value::Int(9)]);
+            assert_eq!(limited.step, "plugin.StepError");
+            Ending::Return
+        });
+        let handler = host.handler(json!({})).await;
+        access(&handler, &mut upload(body)).await.expect("the event succeeds");
+        for _ in 0..2 {
+            let answer = receive.recv().expect("the script ran");
+            let whole = expected.clone();
+            let data = if as_text { Value::Str(whole) } else { Value::Bin(whole) };
+            assert!(answer == step(Some(data)), "{mode:?}: {:.100}", format!("{answer:?}"));
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,17 +1,19 @@
 //! Events over `ProtoBuf:1`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use polygate_chain::Source;
 use polygate_plugin_proto::protobuf::Message;
 use polygate_plugin_proto::protobuf::message::{
-    ByteString, Empty, ExitArgs, Kind, Kv, ListValue, Text, Value,
+    ByteString, Empty, ExitArgs, Kind, Kv, ListValue, RawBody, RawBodyResult, Text, Value,
 };
 use polygate_testkit::fake_server::{Ending, FakeServer, ProtoBufEvent};
 use serde_json::json;
 
-use crate::harness::{Host, access, failure, pass, request};
+use crate::harness::{Host, access, failure, pass, request, upload};
 
 const PROTOCOL: &str = "ProtoBuf:1";
 
@@ -48,6 +50,39 @@ async fn a_handler_calls_and_returns() {
     let sequence = &server.params("cmd_start_instance")[0]["__seq__"];
     assert_eq!(server.params("cmd_handle_event")[0]["instance_id"], *sequence);
     assert_eq!(host.status().protocol, Some(PROTOCOL));
+}
+
+/// Servers of others may run anywhere and get a copy; those that the gateway starts get the path of the file.
+#[tokio::test]
+async fn large_bodies_arrive_whole() {
+    let body = Bytes::from("body".repeat(5 << 18));
+    for is_started in [false, true] {
+        let host = Host::new(PROTOCOL, |settings| {
+            settings.start_cmd = is_started.then(|| "sleep 1000".to_owned());
+        })
+        .await;
+        // A process finds the socket of its predecessor removed.
+        host.until("the start", |status| !is_started || status.starts == 1).await;
+        let (send, receive) = mpsc::channel();
+        let _server = FakeServer::protobuf(host.socket(), move |event| {
+            let answer = event.call("kong.request.get_raw_body", &Empty {}).expect("is answered");
+            set(event, "value");
+            // What the plugin puts in its place does not take it away.
+            event.call("kong.service.request.set_raw_body", &ByteString { v: "new"[..].into() });
+            let (is_path, content) = match RawBodyResult::decode(answer).expect("decodes").kind {
+                Some(RawBody::BodyFilepath(path)) => (true, std::fs::read(path).expect("can be read").into()),
+                Some(RawBody::Content(content)) => (false, content),
+                other => panic!("{other:?}"),
+            };
+            let _ = send.send((is_path, content));
+            Ending::Return
+        });
+        let mut request = upload(body.clone());
+        access(&host.handler(json!({})).await, &mut request).await.expect("the event succeeds");
+        assert_eq!(request.shared["key"].as_str(), Some("value"));
+        let (is_path, content) = receive.recv().expect("the script ran");
+        assert!(is_path == is_started && content == body, "{is_path}: {} bytes", content.len());
+    }
 }
 
 #[tokio::test]
@@ -117,7 +152,7 @@ async fn a_call_without_its_argument_is_dropped() {
     });
     let request = pass(&host.handler(json!({})).await).await;
     assert_eq!(request.shared["key"].as_str(), Some("next"));
-    assert_eq!(request.request_body.bytes().map(|it| &it[..]), Some(&b"the body"[..]));
+    assert_eq!(request.request_body.held().unwrap().bytes().unwrap(), "the body");
 }
 
 #[tokio::test]

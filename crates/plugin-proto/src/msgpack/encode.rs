@@ -14,6 +14,28 @@ pub fn write_request(out: &mut BytesMut, id: u32, method: &str, params: &[Value]
     params.iter().for_each(|value| value.write(out));
 }
 
+/// Appends a request whose only parameter is a map, up to the content of the map's last member, a text or binary
+/// of `length` bytes. The content has to follow.
+pub fn write_request_head(
+    out: &mut BytesMut,
+    id: u32,
+    method: &str,
+    members: &[(&str, Value)],
+    (last, is_text, length): (&str, bool, u32),
+) {
+    out.put_slice(&[0x94, 0x00]);
+    write_uint(out, id.into());
+    write_str(out, method.as_bytes());
+    write_array_head(out, 1);
+    write_map_head(out, members.len() + 1);
+    for (name, value) in members {
+        write_str(out, name.as_bytes());
+        value.write(out);
+    }
+    write_str(out, last.as_bytes());
+    if is_text { write_str_head(out, length as usize) } else { write_bin_head(out, length as usize) }
+}
+
 /// Appends a response: `Ok` is the result, `Err` any value but nil.
 pub fn write_response(out: &mut BytesMut, id: u32, outcome: Result<&Value, &Value>) {
     out.put_slice(&[0x94, 0x01]);
@@ -47,7 +69,7 @@ impl Value {
             }
             Value::Str(bytes) => write_str(out, bytes),
             Value::Bin(bytes) => {
-                write_length(out, bytes.len(), Some(Marker::Bin8), Marker::Bin16, Marker::Bin32);
+                write_bin_head(out, bytes.len());
                 out.put_slice(bytes);
             }
             Value::Array(items) => {
@@ -55,10 +77,7 @@ impl Value {
                 items.iter().for_each(|value| value.write(out));
             }
             Value::Map(members) => {
-                match members.len() {
-                    n @ 0..16 => put(out, Marker::FixMap(n as u8)),
-                    n => write_length(out, n, None, Marker::Map16, Marker::Map32),
-                }
+                write_map_head(out, members.len());
                 for (key, value) in members {
                     key.write(out);
                     value.write(out);
@@ -119,11 +138,26 @@ fn write_negative(out: &mut BytesMut, n: i64) {
 }
 
 fn write_str(out: &mut BytesMut, bytes: &[u8]) {
-    match bytes.len() {
+    write_str_head(out, bytes.len());
+    out.put_slice(bytes);
+}
+
+fn write_str_head(out: &mut BytesMut, length: usize) {
+    match length {
         n @ 0..32 => put(out, Marker::FixStr(n as u8)),
         n => write_length(out, n, Some(Marker::Str8), Marker::Str16, Marker::Str32),
     }
-    out.put_slice(bytes);
+}
+
+fn write_bin_head(out: &mut BytesMut, length: usize) {
+    write_length(out, length, Some(Marker::Bin8), Marker::Bin16, Marker::Bin32);
+}
+
+fn write_map_head(out: &mut BytesMut, length: usize) {
+    match length {
+        n @ 0..16 => put(out, Marker::FixMap(n as u8)),
+        n => write_length(out, n, None, Marker::Map16, Marker::Map32),
+    }
 }
 
 fn write_array_head(out: &mut BytesMut, length: usize) {

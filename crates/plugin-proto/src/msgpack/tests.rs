@@ -27,6 +27,24 @@ fn the_smallest_event_start_is_these_bytes() {
 }
 
 #[test]
+fn a_request_whose_content_follows_is_an_ordinary_one() {
+    for length in [0, 31, 32, 255, 256, 70_000] {
+        for is_text in [false, true] {
+            let content = Bytes::from(vec![b'x'; length]);
+            let mut out = BytesMut::new();
+            let event = ("EventId", Value::Int(7));
+            let last = ("Data", is_text, length as u32);
+            write_request_head(&mut out, 3, "plugin.Step", std::slice::from_ref(&event), last);
+            out.extend_from_slice(&content);
+            let data = if is_text { Value::Str(content) } else { Value::Bin(content) };
+            let mut expected = BytesMut::new();
+            write_request(&mut expected, 3, "plugin.Step", &[Value::map([event, ("Data", data)])]);
+            assert_eq!(out, expected, "{length} {is_text}");
+        }
+    }
+}
+
+#[test]
 fn responses_and_notifications_decode() {
     let frames = decode_all(b"\x93\x02\xa9serverPid\xcd\x10\x00\x94\x01\x07\xc0\xa2ok\x94\x01\x08\xa0\xc0");
     let notification =

@@ -49,6 +49,14 @@ pub fn write_message(out: &mut BytesMut, message: &impl Message) {
     message.encode(out).expect("the buffer grows");
 }
 
+/// Appends a frame up to the content of its only field, which has to follow.
+pub fn write_bytes_head(out: &mut BytesMut, field: u32, length: u32) {
+    let head = prost::length_delimiter_len(length as usize) + prost::encoding::key_len(field);
+    out.put_u32_le(frame_length(head + length as usize));
+    prost::encoding::encode_key(field, prost::encoding::WireType::LengthDelimited, out);
+    prost::encoding::encode_varint(length.into(), out);
+}
+
 fn frame_length(length: usize) -> u32 {
     u32::try_from(length).expect("nothing of 4 GiB gets past the body limits")
 }

@@ -179,6 +179,11 @@ pub enum RawBody {
     Error(String),
 }
 
+impl RawBody {
+    /// The number of the field that holds the content.
+    pub const CONTENT: u32 = 1;
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub struct UriCapturesResult {
     /// Groups from 1 on; the whole match is left out.

@@ -20,6 +20,19 @@ fn an_event_starts_and_ends_with_these_bytes() {
 }
 
 #[test]
+fn a_frame_whose_content_follows_is_an_ordinary_one() {
+    for length in [0, 127, 128, 70_000] {
+        let content = Bytes::from(vec![b'x'; length]);
+        let mut out = BytesMut::new();
+        write_bytes_head(&mut out, RawBody::CONTENT, length as u32);
+        out.extend_from_slice(&content);
+        let mut expected = BytesMut::new();
+        write_message(&mut expected, &RawBodyResult { kind: Some(RawBody::Content(content)) });
+        assert_eq!(out, expected, "{length}");
+    }
+}
+
+#[test]
 fn frames_wait_for_their_last_byte_and_have_a_limit() {
     let decoder = Decoder { limit: 8 };
     let mut input = BytesMut::new();

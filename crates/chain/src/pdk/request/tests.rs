@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::*;
 use crate::pdk::fixture::{self, thrown};
-use crate::{BodyError, RequestBody};
+use crate::{BodyError, Phase, RequestBody};
 
 #[test]
 fn hosts() {
@@ -34,7 +36,7 @@ fn forwarding_headers_of_a_trusted_peer() {
             (get_forwarded_host, "kong".into()),
             (get_forwarded_port, Value::Int(8000)),
             (get_forwarded_path, "/".into()),
-            (get_forwarded_prefix, Value::Nil),
+            (get_forwarded_prefix, "".into()),
         ] {
             assert_eq!(getter(context, &[]), Ok(own), "without trust, with {name}");
         }
@@ -45,6 +47,8 @@ fn forwarding_headers_of_a_trusted_peer() {
 fn stripped_prefix_is_forwarded() {
     let context = &mut fixture::routed("/api/x");
     assert_eq!(get_forwarded_prefix(context, &[]), Ok("/api".into()));
+    Arc::make_mut(&mut context.matched.as_mut().unwrap().route).strip_path = false;
+    assert_eq!(get_forwarded_prefix(context, &[]), Ok(Value::Nil));
 }
 
 #[test]
@@ -79,6 +83,8 @@ fn bodies() {
     assert_eq!(get_raw_body(context, &[Value::Int(0)]), Ok("{\"a\":1}".into()));
     assert_eq!(get_raw_body(context, &[Value::Int(6)]), Ok("{\"a\":1}".into()), "the limit is one of files");
     assert_eq!(get_body(context, &[]).unwrap().to_json(), json!({"a": 1}));
+    let error = PdkError::returned("unsupported content type '5'");
+    assert_eq!(get_body(context, &[Value::Int(5)]), Err(error));
     let form = get_body(context, &["application/x-www-form-urlencoded".into()]).unwrap();
     assert_eq!(form.to_json(), json!({"{\"a\":1}": true}));
 }
@@ -92,7 +98,9 @@ fn bodies_in_files_have_a_limit() {
         fixture::call(context, "kong.request.get_raw_body", args).map(|body| body.to_json())
     };
     assert_eq!(raw(context, &[]), Ok(json!("a=1&b=2")));
-    assert_eq!(raw(context, &[Value::Int(7)]), Ok(json!("a=1&b=2")));
+    for limit in [Value::Int(7), Value::Int(0), Value::Int(-1), Value::Float(1.5), "x".into()] {
+        assert_eq!(raw(context, &[limit]), Ok(json!("a=1&b=2")));
+    }
     let too_big = PdkError::returned("request body file too big: 7 > 6");
     assert_eq!(raw(context, &[Value::Int(6)]), Err(too_big.clone()));
     let body = |context: &mut RequestContext, limit| {
@@ -119,8 +127,12 @@ fn bodies_that_cannot_be_had() {
 
 #[test]
 fn captures_count_from_the_whole_match() {
-    let context = &mut fixture::routed("/api/x");
     let empty = json!({"unnamed": [], "named": {}});
+    let context = &mut fixture::context("GET", "/", &[]);
+    context.phase = Phase::Rewrite;
+    let captures = fixture::call(context, "kong.request.get_uri_captures", &[]);
+    assert_eq!(captures.unwrap().to_json(), empty, "before routing");
+    let context = &mut fixture::routed("/api/x");
     assert_eq!(get_uri_captures(context, &[]).unwrap().to_json(), empty);
     context.matched.as_mut().unwrap().captures =
         Captures { unnamed: vec!["/api/x".into(), "x".into()], named: vec![("id".into(), "x".into())] };

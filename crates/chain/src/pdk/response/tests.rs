@@ -53,11 +53,13 @@ fn exit_makes_body_and_headers() {
 #[test]
 fn exit_checks_its_arguments() {
     let code = "code must be a number between 100 and 599";
+    let no_code = "code must be a number";
     for (args, error) in [
-        (vec![], code),
+        (vec![], no_code),
         (vec![Value::Int(99)], code),
         (vec![Value::Int(600)], code),
-        (vec!["200".into()], code),
+        (vec!["200".into()], no_code),
+        (vec![Value::Float(200.5)], code),
         (vec![Value::Int(200), Value::Int(1)], "body must be a nil, string or table"),
         (vec![Value::Int(200), Value::Nil, "x".into()], "headers must be a nil or table"),
         (
@@ -100,8 +102,20 @@ fn errors_are_pages() {
         (
             "text/plain",
             vec![Value::Int(500), "x".into(), json(json!({"Content-Type": "application/xml"}))],
-            "application/xml; charset=utf-8",
+            "application/xml",
             "<message>x</message>",
+        ),
+        (
+            "text/plain",
+            vec![Value::Int(500), "x".into(), json(json!({"Content-Type": "text/html"}))],
+            "text/html; charset=UTF-8",
+            "<p>x.</p>",
+        ),
+        (
+            "text/plain",
+            vec![Value::Int(500), "x".into(), json(json!({"Content-Type": "image/png"}))],
+            "text/plain; charset=utf-8",
+            "x\n",
         ),
     ] {
         let context = &mut fixture::context("GET", "/", &[("accept", accept)]);
@@ -115,6 +129,80 @@ fn errors_are_pages() {
     }
     let context = &mut fixture::routed("/");
     assert_eq!(error(context, &[Value::Int(399)]), thrown("code must be a number between 400 and 599"));
+}
+
+#[test]
+fn several_accept_lines_are_one_list() {
+    let accept = [("accept", "text/plain;q=0.3"), ("accept", "text/html;q=0.7")];
+    for call in [error, exit] {
+        let context = &mut fixture::context("GET", "/", &accept);
+        call(context, &[Value::Int(404)]).unwrap();
+        assert_eq!(answered(context).2["content-type"], "text/html; charset=utf-8");
+    }
+}
+
+#[test]
+fn an_exit_without_a_body_is_a_page_for_some_statuses() {
+    for (status, accept, body) in [
+        (400, "*/*", Some("{\n  \"message\":\"Bad request\",\n")),
+        (404, "text/plain", Some("Not found\n")),
+        (405, "*/*", Some("Method not allowed")),
+        (411, "*/*", Some("Length required")),
+        (414, "*/*", Some("URI too long")),
+        (417, "text/html", Some("<p>Expectation failed.</p>")),
+        (494, "*/*", Some("Request header or cookie too large")),
+        (500, "*/*", Some("An unexpected error occurred")),
+        (503, "application/xml", Some("<message>The upstream server is currently unavailable</message>")),
+        (401, "*/*", None),
+        (403, "*/*", None),
+        (418, "*/*", None),
+        (501, "*/*", None),
+        (200, "*/*", None),
+    ] {
+        let context = &mut fixture::context("GET", "/", &[("accept", accept)]);
+        context.response.headers = fixture::headers(&[("x-old", "1"), ("content-type", "text/pre")]);
+        let headers = json(json!({"X-New": "2", "Content-Length": 7}));
+        exit(context, &[Value::Int(status), Value::Nil, headers]).unwrap();
+        let (sent, got, headers) = answered(context);
+        assert_eq!(i64::from(sent), if status == 494 { 400 } else { status });
+        assert_eq!((&headers["x-old"], &headers["x-new"]), (&json!("1"), &json!("2")));
+        let Some(body) = body else {
+            assert_eq!((got, &headers["content-type"]), (b"".as_slice(), &json!("text/pre")), "{status}");
+            continue;
+        };
+        assert!(str::from_utf8(got).unwrap().contains(body), "{status}: {got:?}");
+        assert_eq!(headers["content-length"], got.len().to_string());
+        assert_ne!(headers["content-type"], "text/pre");
+    }
+    let context = &mut fixture::context("GET", "/", &[]);
+    exit(context, &[Value::Int(404), "".into()]).unwrap();
+    assert_eq!(answered(context), (404, b"".as_slice(), json!({"content-length": "0"})));
+}
+
+#[test]
+fn what_described_the_upstreams_body_goes_with_it() {
+    let upstreams = [
+        ("Content-Type", "image/png"),
+        ("ETag", "\"e\""),
+        ("Last-Modified", "yesterday"),
+        ("Content-Encoding", "gzip"),
+        ("Accept-Ranges", "bytes"),
+        ("Content-Length", "13"),
+        ("X-Up", "1"),
+    ];
+    let left = |args: &[Value]| {
+        let mut context = fixture::routed("/");
+        context.phase = Phase::Response;
+        context.response.headers = fixture::headers(&upstreams);
+        exit(&mut context, args).unwrap();
+        let names: Vec<_> = context.response.headers.iter().map(|(name, _)| name.to_owned()).collect();
+        names.join(" ")
+    };
+    assert_eq!(left(&[Value::Int(204)]), "X-Up Content-Length");
+    assert_eq!(left(&[Value::Int(403)]), "X-Up Content-Length");
+    assert_eq!(left(&[Value::Int(404)]), "X-Up Content-Length Content-Type");
+    // A plugin that gives a body takes over the type of the one before, as in the reference.
+    assert_eq!(left(&[Value::Int(200), "x".into()]), "Content-Type ETag Last-Modified Content-Length X-Up");
 }
 
 #[test]
@@ -174,5 +262,5 @@ fn setters_change_the_head() {
     assert_eq!(get_header(context, &["x_a".into()]), Ok("1".into()));
     assert_eq!(set_headers(context, &[json(json!({"x-c": []}))]), Ok(Value::Nil));
     assert_eq!(get_header(context, &["x-c".into()]), Ok(Value::Nil));
-    assert_eq!(clear_header(context, &[]), thrown("header must be a string"));
+    assert_eq!(clear_header(context, &[]), thrown("header name must be a string"));
 }
