@@ -166,6 +166,13 @@ impl RequestBody {
         }
     }
 
+    /// Puts another body in its place. A failure stays: what went wrong with the client's cannot be made good.
+    pub fn replace(&mut self, bytes: impl Into<Bytes>) {
+        if self.failure().is_none() {
+            *self = Self::new(bytes);
+        }
+    }
+
     /// Takes a body that was not read yet away, to send it on as it comes.
     pub fn take_stream(&mut self) -> Option<Box<dyn BodySource>> {
         match std::mem::replace(&mut self.state, State::Taken) {

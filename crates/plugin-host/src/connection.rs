@@ -111,19 +111,6 @@ impl Connection {
         self.user
     }
 
-    /// Whether the server can open files of this process by their paths: it sees the same processes, is of the same
-    /// user or root, and this process hides nothing from its user, as those with capabilities of their own do.
-    pub(crate) fn shares_files(&self) -> bool {
-        let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/pid")).ok();
-        let is_ours = self.user == 0 || self.user == geteuid().as_raw();
-        is_ours
-            && dumpable_behavior().is_ok_and(|it| it == DumpableBehavior::Dumpable)
-            && self
-                .pid
-                .and_then(|pid| namespace(&pid.to_string()))
-                .is_some_and(|it| namespace("self") == Some(it))
-    }
-
     /// Bytes of an answer that is not complete.
     pub(crate) fn incomplete(&self) -> usize {
         self.input.len()
@@ -143,6 +130,19 @@ impl Connection {
         let mut byte = [0];
         self.input.is_empty()
             && matches!(self.socket.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Whether the server can open files of this process by their paths: it sees the same processes, is of the same
+    /// user or root, and this process hides nothing from its user, as those with capabilities of their own do.
+    pub(crate) fn shares_files(&self) -> bool {
+        let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/pid")).ok();
+        let is_ours = |uid| uid == 0 || uid == geteuid().as_raw();
+        self.socket.peer_cred().is_ok_and(|peer| is_ours(peer.uid()))
+            && dumpable_behavior().is_ok_and(|it| it == DumpableBehavior::Dumpable)
+            && self
+                .pid
+                .and_then(|pid| namespace(&pid.to_string()))
+                .is_some_and(|it| namespace("self") == Some(it))
     }
 
     async fn flush(&mut self) -> Result<(), CallError> {

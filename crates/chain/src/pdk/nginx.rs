@@ -245,13 +245,12 @@ fn internal(context: &RequestContext, key: &str) -> Value {
     if let Some(name) = key.strip_prefix("KONG_") {
         return timing(context, name);
     }
-    let facts = &context.environment;
     match key {
         "authenticated_consumer" => context.consumer.consumer.clone().into(),
         "authenticated_credential" => context.consumer.credential.clone().into(),
         "route" => context.route().map(super::entity).into(),
         "service" => context.service().map(super::entity).into(),
-        "host_port" => Value::Int(facts.outside_port(context.connection.local.port()).into()),
+        "host_port" => Value::Int(forwarded::outside_port(context).into()),
         "scheme" => context.scheme().into(),
         "host" => forwarded::host_name(context).into(),
         "request_uri" => context.request.target.clone().into(),

@@ -1,7 +1,5 @@
 //! `kong.response`: the response to the client, and answering in the upstream's place.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use polygate_http1::Headers;
 use polygate_telemetry::log;
@@ -188,12 +186,12 @@ pub fn error(context: &mut RequestContext, args: &[Value]) -> PdkResult {
             pages.render(status, message.as_deref(), &context.request_id, accept.as_deref(), wanted);
         let content_type = match wanted {
             Some(wanted) if Format::is_known(wanted) => with_charset(wanted),
-            _ => content_type.into(),
+            _ => content_type.to_owned(),
         };
-        let content_type = content_type.into_owned();
         given.insert(CONTENT_TYPE, content_type);
         body = page;
     }
+    drop_upstreams(context, &OF_ENCODED_BODIES);
     answer(context, status, body, given);
     Ok(Value::Nil)
 }
@@ -229,13 +227,10 @@ fn answer(context: &mut RequestContext, status: u16, body: Bytes, given: Headers
 }
 
 /// A type as the plugin gave it. Text is in another charset if nothing is said.
-fn with_charset(content_type: &str) -> Cow<'_, str> {
-    match content_type.to_ascii_lowercase() {
-        text if text.starts_with("text/") && !text.contains("charset") => {
-            format!("{content_type}; charset=UTF-8").into()
-        }
-        _ => content_type.into(),
-    }
+fn with_charset(content_type: &str) -> String {
+    let lower = content_type.to_ascii_lowercase();
+    let is_complete = !lower.starts_with("text/") || lower.contains("charset");
+    if is_complete { content_type.to_owned() } else { format!("{content_type}; charset=UTF-8") }
 }
 
 /// The third argument of `exit` and `error`.

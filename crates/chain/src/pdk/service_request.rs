@@ -6,7 +6,7 @@ use polygate_http1::is_value;
 
 use crate::pdk::headers::{self, Change};
 use crate::pdk::{PdkError, PdkResult, args, payload, query, request, service};
-use crate::{RequestBody, RequestContext, Value};
+use crate::{RequestContext, Value};
 
 /// Bytes of a path or a query that leave room for the other: servers take 64 KiB in all at the most.
 const LONGEST_PART: usize = 32 * 1024 - 2;
@@ -134,7 +134,7 @@ pub fn set_raw_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let body = args::string(args, 0, "body")?;
     context.request.headers.insert("Content-Length", body.len().to_string());
     context.request.headers.remove("Transfer-Encoding");
-    context.request_body = RequestBody::new(body.clone());
+    context.request_body.replace(body.clone());
     Ok(Value::Nil)
 }
 
@@ -211,6 +211,7 @@ fn replace(context: &mut RequestContext, mut changes: Vec<Change>) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::BodyError;
     use crate::pdk::fixture::{self, thrown};
     use serde_json::json;
 
@@ -351,6 +352,15 @@ mod tests {
     }
 
     #[test]
+    fn a_failed_body_stays_failed() {
+        let context = &mut fixture::context("POST", "/", &[]);
+        context.request_body = fixture::upload("abc", Err(BodyError::Timeout));
+        assert!(fixture::call(context, "kong.request.get_raw_body", &[]).is_err());
+        set_raw_body(context, &["abc".into()]).unwrap();
+        assert_eq!(context.request_body.failure().unwrap().status(), 408);
+    }
+
+    #[test]
     fn bodies_bring_their_headers() {
         let context = &mut fixture::context("POST", "/", &[("transfer-encoding", "chunked")]);
         set_raw_body(context, &["abc".into()]).unwrap();
@@ -362,6 +372,7 @@ mod tests {
         set_body(context, &[table, "application/x-www-form-urlencoded".into()]).unwrap();
         assert_eq!(context.request_body.held().unwrap().bytes().unwrap(), "a=1&b=x%20y");
         assert_eq!(context.request.headers.text("content-length"), Some("11"));
+        assert_eq!(context.request.headers.text("content-type"), Some("application/x-www-form-urlencoded"));
         assert_eq!(set_body(context, &[Value::Nil]), thrown("args must be a table"));
         assert_eq!(set_raw_body(context, &[Value::Nil]), thrown("body must be a string"));
     }

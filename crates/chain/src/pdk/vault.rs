@@ -133,7 +133,6 @@ fn secret(
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
     use crate::pdk::fixture;
     use serde_json::json;

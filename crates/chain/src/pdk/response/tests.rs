@@ -190,19 +190,21 @@ fn what_described_the_upstreams_body_goes_with_it() {
         ("Content-Length", "13"),
         ("X-Up", "1"),
     ];
-    let left = |args: &[Value]| {
+    let left_by = |function: fn(&mut RequestContext, &[Value]) -> PdkResult, args: &[Value]| {
         let mut context = fixture::routed("/");
         context.phase = Phase::Response;
         context.response.headers = fixture::headers(&upstreams);
-        exit(&mut context, args).unwrap();
+        function(&mut context, args).unwrap();
         let names: Vec<_> = context.response.headers.iter().map(|(name, _)| name.to_owned()).collect();
         names.join(" ")
     };
+    let left = |args: &[Value]| left_by(exit, args);
     assert_eq!(left(&[Value::Int(204)]), "X-Up Content-Length");
     assert_eq!(left(&[Value::Int(403)]), "X-Up Content-Length");
     assert_eq!(left(&[Value::Int(404)]), "X-Up Content-Length Content-Type");
     // A plugin that gives a body takes over the type of the one before, as in the reference.
     assert_eq!(left(&[Value::Int(200), "x".into()]), "Content-Type ETag Last-Modified Content-Length X-Up");
+    assert_eq!(left_by(error, &[Value::Int(400)]), "ETag Last-Modified Content-Length X-Up Content-Type");
 }
 
 #[test]
