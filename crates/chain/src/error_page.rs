@@ -27,10 +27,11 @@ impl Format {
         Self::of(content_type).is_some()
     }
 
-    /// By media type without parameters. Types we have no template for give `None`.
+    /// By media type without parameters, with its letters as they are: so the reference compares. Types we have no
+    /// template for give `None`.
     fn of(media_type: &str) -> Option<Self> {
         let media_type = media_type.split(';').next().unwrap_or_default().trim();
-        match media_type.to_ascii_lowercase().as_str() {
+        match media_type {
             "application/json" | "application/*" | "*/*" => Some(Format::Json),
             "text/plain" | "text/*" => Some(Format::Plain),
             "text/html" => Some(Format::Html),

@@ -116,10 +116,11 @@ fn hops(context: &RequestContext) -> Vec<u8> {
     }
 }
 
-/// `Via` with this hop: the version in which the request came in, and who took it (RFC 9110, section 7.6.3).
+/// `Via` with this hop: the version in which the request came in, and who took it (RFC 9110, section 7.6.3). The
+/// reference writes 1 for HTTP/1.0.
 fn via(request: &Request) -> Vec<u8> {
     let version = match request.version {
-        Version::HTTP_10 => "1.0",
+        Version::HTTP_10 => "1",
         Version::HTTP_2 => "2",
         _ => "1.1",
     };

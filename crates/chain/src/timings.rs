@@ -55,9 +55,14 @@ impl Timings {
         }
     }
 
+    /// Calendar time of `moment`, since the Unix epoch.
+    pub fn unix(&self, moment: Instant) -> Duration {
+        self.started_at + moment.saturating_duration_since(self.start)
+    }
+
     /// Calendar time of `moment`, in milliseconds since the Unix epoch.
     pub fn unix_ms(&self, moment: Instant) -> i64 {
-        (self.started_at + moment.saturating_duration_since(self.start)).as_millis() as i64
+        self.unix(moment).as_millis() as i64
     }
 
     pub fn elapsed(&self) -> Duration {

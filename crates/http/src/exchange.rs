@@ -28,8 +28,8 @@ pub struct Way<'d> {
     pub keep_alive: bool,
     /// Bytes that the connection had carried before, in and out.
     pub traffic_before: (u64, u64),
-    /// The upstream's status and reason phrase.
-    pub reason: (u16, Vec<u8>),
+    /// The upstream's reason phrase, and the status that it belongs to.
+    pub reason: Option<(u16, Vec<u8>)>,
     /// The line of a request whose head was refused, as received.
     pub refused_line: Option<Vec<u8>>,
 }
@@ -66,8 +66,9 @@ impl Way<'_> {
         self.rewrite().await?;
         routing::route(self)?;
         self.access().await?;
+        let picked = upstream::pick(self).await.map_err(|failure| self.failed(failure))?;
         self.body_ahead().await?;
-        let exchanged = upstream::send(self).await.map_err(|failure| self.failed(failure))?;
+        let exchanged = upstream::send(self, picked).await.map_err(|failure| self.failed(failure))?;
         let is_buffered = self.context.buffering || self.collected.wants_response();
         let exchanged = response::take_head(self, exchanged, is_buffered);
         if !is_buffered {
@@ -173,7 +174,7 @@ impl Way<'_> {
     /// An error of HTTP or of the proxy as the response.
     pub fn refuse(&mut self, status: u16) -> Early {
         // After these the reference takes the connection for unusable.
-        self.keep_alive &= !matches!(status, 400 | 408 | 413 | 414 | 494 | 500 | 501 | 505);
+        self.keep_alive &= !matches!(status, 400 | 405 | 408 | 413 | 414 | 494 | 500 | 501 | 505);
         respond::proxy_error(&mut self.context, status);
         Early::Answered
     }

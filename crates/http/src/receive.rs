@@ -80,7 +80,7 @@ pub fn begin(
         gateway,
         keep_alive,
         traffic_before,
-        reason: Default::default(),
+        reason: None,
         refused_line: None,
     }
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use polygate_chain::{Answer, Failure, RequestContext, Source};
+use polygate_http1::write;
 
 /// Names the kind of a plugin's failure for machines.
 pub const REASON: &str = "X-Polygate-Reason";
@@ -17,12 +18,28 @@ pub fn decide(context: &mut RequestContext, source: Source, status: u16, message
 /// An error of the proxy itself (bad request, upstream unreachable): formatted by `Accept`, else by the
 /// request's content type, else by `error_default_type`. 494 is an inner status and goes out as 400.
 pub fn proxy_error(context: &mut RequestContext, status: u16) {
+    if matches!(status, 501 | 505) {
+        return plain_page(context, Source::Error, status, "text/html; charset=UTF-8");
+    }
     let headers = &context.request.headers;
     let accept = headers.get("Accept");
     let content_type = headers.get("Content-Type");
     let page =
         context.environment.error_pages.render_proxy(status, &context.request_id, accept, content_type);
     set(context, Source::Error, if status == 494 { 400 } else { status }, page);
+}
+
+/// The response in the server's own words, for statuses that the reference has no page for.
+pub fn plain_page(context: &mut RequestContext, source: Source, status: u16, content_type: &'static str) {
+    let title = match status {
+        302 => "Found",
+        _ => write::reason(status),
+    };
+    let body = format!(
+        "<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<center><h1>{status} {title}</h1></center>\r\n\
+         </body>\r\n</html>\r\n"
+    );
+    set(context, source, status, (body.into(), content_type));
 }
 
 /// A plugin that could not do its work.

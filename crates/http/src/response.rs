@@ -27,7 +27,7 @@ const SINGLE: [&str; 8] = [
 /// What an upstream says of its own connection, and what nginx takes as its instructions. Trailers are not sent on, so
 /// nothing announces them.
 const OF_UPSTREAM: [&str; 7] =
-    ["Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade", "Trailer", "X-Accel-"];
+    ["Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade", "Trailer", "X-Pad"];
 
 /// Types that nginx, and so the reference, gives a charset.
 const CHARSET_TYPES: [&str; 6] = [
@@ -61,7 +61,7 @@ pub fn take_head(way: &mut Way<'_>, reply: Reply, is_buffered: bool) -> Box<Exch
     clean(&mut headers);
     let preset = std::mem::replace(&mut context.response, Head { status: head.status, headers });
     merge_preset(&mut context.response.headers, &preset.headers, is_buffered);
-    way.reason = (head.status, head.reason);
+    way.reason = Some((head.status, head.reason));
     Box::new(reply.exchanged)
 }
 
@@ -116,11 +116,16 @@ pub fn finish_head(way: &mut Way<'_>, content: &Content) -> (BodyFraming, u64) {
     let framing = frame(way, content);
     own_lines(way);
     let response = &way.context.response;
-    let reason: &[u8] = if way.reason.0 == response.status { &way.reason.1 } else { b"" };
+    let reason = way.reason.as_ref().filter(|(status, _)| *status == response.status);
     let mut length = 0;
     way.downstream.client.queue(|out| {
         let start = out.len();
-        write::status_line(out, Version::HTTP_11, response.status, reason);
+        write::status_line(
+            out,
+            Version::HTTP_11,
+            response.status,
+            reason.map(|(_, reason)| reason.as_slice()),
+        );
         response.headers.write_to(out);
         out.extend_from_slice(b"\r\n");
         length = out.len() - start;
@@ -145,7 +150,12 @@ fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
             headers.remove("Content-Length");
             BodyFraming::None
         }
-        Some(0) if is_told => BodyFraming::None,
+        Some(0) if is_told => {
+            if let Some(length) = headers.get("Content-Length").map(<[u8]>::to_vec) {
+                headers.insert("Content-Length", length);
+            }
+            BodyFraming::None
+        }
         Some(length) => {
             headers.insert("Content-Length", length.to_string());
             if is_told { BodyFraming::None } else { BodyFraming::Plain }
@@ -196,8 +206,8 @@ fn own_lines(way: &mut Way<'_>) {
         (false, false) => drop(headers.remove("Server")),
     }
     if context.proxied {
-        if let Some(latency) = timings.upstream.duration().filter(|_| tokens.upstream_latency) {
-            headers.insert("X-Kong-Upstream-Latency", ms(latency));
+        if tokens.upstream_latency {
+            headers.insert("X-Kong-Upstream-Latency", ms(timings.upstream.duration().unwrap_or_default()));
         }
         if let Some(latency) = timings.until_proxied().filter(|_| tokens.proxy_latency) {
             headers.insert("X-Kong-Proxy-Latency", ms(latency));

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use bytes::Bytes;
 use polygate_chain::context::{Captures, Matched};
-use polygate_chain::{Answer, RequestContext, Source, forwarded};
+use polygate_chain::{RequestContext, Source, forwarded};
 use polygate_model::Protocol;
 use polygate_router::{Query, path};
 
@@ -99,9 +98,8 @@ fn require_https(context: &mut RequestContext) -> Result<(), Early> {
         let location =
             [b"https://", forwarded::host_and_port(context).as_bytes(), &context.request.target].concat();
         context.response.headers.insert("Location", location);
-        context.response.headers.insert("Content-Length", "0");
-        context.response.status = status;
-        context.answer = Some(Answer { source: Source::Exit, body: Bytes::new() });
+        let content_type = if status < 303 { "text/html" } else { "text/html; charset=UTF-8" };
+        respond::plain_page(context, Source::Exit, status, content_type);
     }
     Err(Early::Answered)
 }

@@ -17,7 +17,7 @@ use crate::Worker;
 
 pub use connection::AnswerBody;
 pub use pool::Pool;
-pub use tries::{Reply, log_failure, send};
+pub use tries::{Reply, log_failure, pick, send};
 
 use pool::{PoolLimits, Target, give_back};
 

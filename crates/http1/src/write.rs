@@ -9,12 +9,12 @@ pub fn request_line(out: &mut Vec<u8>, method: &Method, target: &[u8]) {
     }
 }
 
-/// `version status reason`. The reason is the status's own if none is given.
-pub fn status_line(out: &mut Vec<u8>, version: Version, status: u16, reason: &[u8]) {
+/// `version status reason`. The reason is the status's own if none is given; it may be empty.
+pub fn status_line(out: &mut Vec<u8>, version: Version, status: u16, reason: Option<&[u8]>) {
     out.extend_from_slice(if version == Version::HTTP_10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
     number(out, status.into());
     out.push(b' ');
-    out.extend_from_slice(if reason.is_empty() { self::reason(status).as_bytes() } else { reason });
+    out.extend_from_slice(reason.unwrap_or(self::reason(status).as_bytes()));
     out.extend_from_slice(b"\r\n");
 }
 
@@ -146,12 +146,12 @@ mod tests {
     fn first_lines() {
         let mut out = Vec::new();
         request_line(&mut out, &Method::GET, b"/a?b");
-        status_line(&mut out, Version::HTTP_11, 404, b"");
-        status_line(&mut out, Version::HTTP_10, 299, b"Odd");
-        status_line(&mut out, Version::HTTP_11, 599, b"");
+        status_line(&mut out, Version::HTTP_11, 404, None);
+        status_line(&mut out, Version::HTTP_10, 299, Some(b"Odd"));
+        status_line(&mut out, Version::HTTP_11, 599, None);
+        status_line(&mut out, Version::HTTP_11, 200, Some(b""));
         line(&mut out, "X-A", b"1");
-        let expected =
-            "GET /a?b HTTP/1.1\r\nHTTP/1.1 404 Not Found\r\nHTTP/1.0 299 Odd\r\nHTTP/1.1 599 \r\nX-A: 1\r\n";
+        let expected = "GET /a?b HTTP/1.1\r\nHTTP/1.1 404 Not Found\r\nHTTP/1.0 299 Odd\r\nHTTP/1.1 599 \r\nHTTP/1.1 200 \r\nX-A: 1\r\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

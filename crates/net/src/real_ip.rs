@@ -169,7 +169,15 @@ fn parse_address(word: &[u8]) -> Option<ClientAddress> {
         return Some(address.into());
     }
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    Some(ClientAddress { ip: bare.parse::<IpAddr>().ok()?.to_canonical(), port: None })
+    let ip = bare.parse::<IpAddr>().ok().or_else(|| without_zeros(bare)?.parse().ok())?;
+    Some(ClientAddress { ip: ip.to_canonical(), port: None })
+}
+
+/// An IPv4 address whose numbers have zeros in front, as nginx reads them: in decimal.
+fn without_zeros(text: &str) -> Option<String> {
+    let numbers: Option<Vec<String>> =
+        text.split('.').map(|it| Some(it.parse::<u8>().ok()?.to_string())).collect();
+    Some(numbers?.join("."))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use polygate_balancer::{Balancer, Outcome, Pick, hash_key};
 use polygate_chain::RequestContext;
@@ -23,6 +23,9 @@ pub struct Peer {
     /// The name it goes by, if that is not the service's host.
     pub name: Option<Arc<str>>,
     pub pick: Option<Pick>,
+    /// When choosing it began, and how long that took.
+    pub begun: Instant,
+    pub took: Duration,
 }
 
 impl Peers {
@@ -48,33 +51,34 @@ impl Peers {
         })
     }
 
-    pub fn choose(&self, tried: &[SocketAddr], attempt: usize) -> Result<Peer, Failure> {
-        match self {
+    /// The peer of the next try.
+    pub fn choose(&self, tried: &[SocketAddr]) -> Result<Peer, Failure> {
+        let begun = Instant::now();
+        let (address, name, pick) = match self {
             Peers::Balanced { balancer, key } => {
                 let pick = balancer
-                    .pick(key, tried, Instant::now())
+                    .pick(key, tried, begun)
                     .map_err(|no_peer| Failure::NoPeer(503, no_peer.to_string()))?;
                 let name = match &balancer.upstream().host_header {
                     Some(header) => Arc::from(header.as_str()),
                     None => pick.host().clone(),
                 };
-                Ok(Peer { address: pick.addr(), name: Some(name), pick: Some(pick) })
+                (pick.addr(), Some(name), Some(pick))
             }
-            Peers::Resolved(addresses) => {
-                let address = addresses[attempt % addresses.len()].addr;
-                Ok(Peer { address, name: None, pick: None })
-            }
-        }
+            Peers::Resolved(addresses) => (addresses[tried.len() % addresses.len()].addr, None, None),
+        };
+        Ok(Peer { address, name, pick, begun, took: begun.elapsed() })
     }
 
-    /// Tells the balancer what became of a try; `outcome` is `None` when that was not the peer's doing.
-    pub fn report(&self, pick: Option<&Pick>, outcome: Option<Outcome>, began: Instant) {
-        let (Peers::Balanced { balancer, .. }, Some(pick), Some(outcome)) = (self, pick, outcome) else {
+    /// Tells the balancer what became of a try and how long the peer took; `outcome` is `None` when what happened was
+    /// not the peer's doing.
+    pub fn report(&self, peer: &Peer, outcome: Option<Outcome>, took: Duration) {
+        let (Peers::Balanced { balancer, .. }, Some(pick), Some(outcome)) = (self, &peer.pick, outcome)
+        else {
             return;
         };
         if let Outcome::Status(_) = outcome {
-            let now = Instant::now();
-            balancer.observe(pick, now.duration_since(began), now);
+            balancer.observe(pick, took, Instant::now());
         }
         balancer.report(pick, outcome);
     }

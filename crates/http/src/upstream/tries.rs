@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use polygate_balancer::Outcome;
 use polygate_chain::RequestContext;
 use polygate_chain::context::{SentRequest, Try};
 use polygate_http1::{Headers, ResponseHead, write};
-use polygate_telemetry::{clock, log};
+use polygate_telemetry::log;
 
 use crate::client::Client;
 use crate::exchange::Way;
@@ -28,13 +28,28 @@ pub struct Reply {
     pub exchanged: Exchanged,
 }
 
-/// Sends the request, trying other peers as often as the service says.
-pub async fn send(way: &mut Way<'_>) -> Result<Reply, Failure> {
+/// Where a request goes first, and where it can go then.
+pub struct Picked {
+    peers: Peers,
+    first: Peer,
+}
+
+/// Chooses the first peer. From here on the request counts as proxied, whatever becomes of it.
+pub async fn pick(way: &mut Way<'_>) -> Result<Picked, Failure> {
     let context = &mut *way.context;
-    let settings = &way.gateway.settings;
     refuse_tls(context)?;
     context.timings.balancer.begin();
     let peers = Peers::find(context, way.worker, &way.gateway).await?;
+    let first = peers.choose(&[])?;
+    context.timings.balancer.finish();
+    context.proxied = true;
+    Ok(Picked { peers, first })
+}
+
+/// Sends the request, trying other peers as often as the service says.
+pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
+    let context = &mut *way.context;
+    let settings = &way.gateway.settings;
     let retries = context.upstream.retries.or(context.service().map(|service| service.retries)).unwrap_or(5);
     let mut tries = Tries {
         target: head::target(context).ok_or(Failure::TargetTooLong)?,
@@ -47,19 +62,15 @@ pub async fn send(way: &mut Way<'_>) -> Result<Reply, Failure> {
         settings,
         client: &way.downstream.client,
     };
+    let Picked { peers, first: mut peer } = picked;
     loop {
-        let begun = Instant::now();
-        let peer = peers.choose(&tries.tried, tries.tried.len())?;
-        tries.note(context, &peer, begun);
+        tries.note(context, &peer);
         let outcome = tries.run(context, &peer).await;
-        peers.report(
-            peer.pick.as_ref(),
-            match &outcome {
-                Ok(answer) => Some(Outcome::Status(answer.head.status)),
-                Err(broken) => broken.failure.outcome(),
-            },
-            begun,
-        );
+        let told = match &outcome {
+            Ok(answer) => Some(Outcome::Status(answer.head.status)),
+            Err(broken) => broken.failure.outcome(),
+        };
+        peers.report(&peer, told, context.timings.upstream.duration().unwrap_or_default());
         let again = tries.again(context, &outcome);
         if let Some(last) = context.tries.last_mut() {
             last.failure = match &outcome {
@@ -75,6 +86,7 @@ pub async fn send(way: &mut Way<'_>) -> Result<Reply, Failure> {
             Ok(answer) => return Ok(tries.reply(answer, peer)),
             Err(broken) => return Err(broken.failure),
         }
+        peer = peers.choose(&tries.tried)?;
     }
 }
 
@@ -94,13 +106,11 @@ struct Tries<'w> {
 
 impl Tries<'_> {
     /// Tells the context of a try that begins.
-    fn note(&mut self, context: &mut RequestContext, peer: &Peer, begun: Instant) {
-        context.timings.balancer.finish();
-        context.proxied = true;
+    fn note(&mut self, context: &mut RequestContext, peer: &Peer) {
         context.tries.push(Try {
             address: peer.address,
-            balancer_start_ns: clock::unix_now().as_nanos() as u64,
-            balancer_latency_ns: begun.elapsed().as_nanos() as u64,
+            balancer_start_ns: context.timings.unix(peer.begun).as_nanos() as u64,
+            balancer_latency_ns: peer.took.as_nanos() as u64,
             failure: None,
         });
         self.tried.push(peer.address);
@@ -171,7 +181,7 @@ impl Tries<'_> {
             return;
         }
         self.client.queue(|out| {
-            write::status_line(out, http::Version::HTTP_11, head.status, &head.reason);
+            write::status_line(out, http::Version::HTTP_11, head.status, Some(&head.reason));
             head.headers.write_to(out);
             out.extend_from_slice(b"\r\n");
         });
