@@ -5,33 +5,48 @@
 //! does leaves a request in a state that cannot be sent. `fuzz_targets/` makes a fuzzer of each
 //! function; `tests/` replays the corpus, and some mutations of it, in every test run.
 
+mod chunked;
 mod dump;
 mod kong_conf;
 mod kong_yml;
 mod msgpack;
 mod mutations;
 mod protobuf;
+mod proxy_header;
+mod request_head;
+mod response_head;
+mod target;
 
 use std::process::ExitCode;
 
+pub use chunked::chunked;
 pub use dump::dump;
 pub use kong_conf::kong_conf;
 pub use kong_yml::kong_yml;
 pub use msgpack::msgpack;
 pub use mutations::mutations;
 pub use protobuf::protobuf;
+pub use proxy_header::proxy_header;
+pub use request_head::request_head;
+pub use response_head::response_head;
+pub use target::target;
 
 /// Panics when a property does not hold for the input.
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their binaries and corpora.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("msgpack", msgpack),
     ("protobuf", protobuf),
     ("dump", dump),
     ("kong_conf", kong_conf),
     ("kong_yml", kong_yml),
     ("mutations", mutations),
+    ("request_head", request_head),
+    ("response_head", response_head),
+    ("chunked", chunked),
+    ("target", target),
+    ("proxy_header", proxy_header),
 ];
 
 /// The body of a fuzzer's file. Built by cargo-fuzz it is a fuzzer; built as usual it runs the target

@@ -130,7 +130,8 @@ fn v1_addresses(line: &str) -> Option<Option<Addresses>> {
     }
     let mut ip = || words.next()?.parse::<IpAddr>().ok();
     let (source, destination) = (ip()?, ip()?);
-    let mut port = || words.next()?.parse::<u16>().ok();
+    let is_number = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let mut port = || words.next().filter(is_number)?.parse::<u16>().ok();
     let (source_port, destination_port) = (port()?, port()?);
     let fits = match family {
         "TCP4" => source.is_ipv4() && destination.is_ipv4(),

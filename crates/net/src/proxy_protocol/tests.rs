@@ -54,6 +54,10 @@ fn other_bytes_are_refused() {
         "PROXY TCP4 10.0.0.1 10.0.0.2 1234 80 x\r\n",
         "PROXY TCP4 ::1 ::2 1 2\r\n",
         "PROXY TCP4 10.0.0.1 10.0.0.2 1 65536\r\n",
+        "PROXY TCP4 10.0.0.1 10.0.0.2 +1 2\r\n",
+        "PROXY TCP4 10.0.0.1 10.0.0.2 1 \r\n",
+        "PROXY  TCP4 10.0.0.1 10.0.0.2 1 2\r\n",
+        "PROXY tcp4 10.0.0.1 10.0.0.2 1 2\r\n",
         "PROXY UDP4 10.0.0.1 10.0.0.2 1 2\r\n",
     ] {
         assert!(parse(line.as_bytes()).is_err(), "{line}");
