@@ -12,7 +12,7 @@ use polygate_model::{Consumer, Id, Plugin, Route, Service};
 use polygate_telemetry::trace::Trace;
 
 use crate::timings::Timings;
-use crate::{Answer, Environment, Phase, RequestBody, Source, Value};
+use crate::{Answer, Environment, Phase, RequestBody, Source, Value, forwarded};
 
 /// Everything about one request. The PDK's functions are methods in [`crate::pdk`].
 pub struct RequestContext {
@@ -35,6 +35,8 @@ pub struct RequestContext {
     /// The request as it stands: plugins change it in place, the gateway's own headers are added
     /// when it goes upstream.
     pub request: Request,
+    /// What the client said of the way so far.
+    pub arrival: Arrival,
     /// The client sent HEAD: whatever a plugin makes of the method, the response has no body.
     pub head_only: bool,
     pub request_body: RequestBody,
@@ -114,6 +116,21 @@ pub struct Request {
     pub size: u64,
     /// How many requests the connection has carried, this one included.
     pub serial: u64,
+}
+
+/// Of the request's headers as the client sent them: plugins that run before routing may have changed those, but the
+/// upstream is told the client's way and not theirs.
+#[derive(Debug, Default)]
+pub struct Arrival {
+    pub forwarded_for: Option<Bytes>,
+    pub via: Option<Bytes>,
+}
+
+impl Arrival {
+    fn of(headers: &Headers) -> Self {
+        let first = |name| headers.get(name).map(Bytes::copy_from_slice);
+        Self { forwarded_for: first(forwarded::FOR), via: first(forwarded::VIA) }
+    }
 }
 
 /// What routing found.
@@ -236,6 +253,7 @@ impl RequestContext {
             trace: None,
             phase: Phase::Rewrite,
             plugin: None,
+            arrival: Arrival::of(&request.headers),
             head_only: request.method == Method::HEAD,
             request,
             request_body,

@@ -1,7 +1,8 @@
 //! What the upstream is told of the way that a request took: `X-Forwarded-*`, `X-Real-IP` and `Via`.
 //!
 //! The lines are made once, after routing and before any plugin's `access` (gateway.md, sections 2.1 and 5.2), so
-//! that a plugin's `Host` is not taken for the client's. The upstream gets them, and `kong.nginx` shows them. The
+//! that a plugin's `Host` is not taken for the client's; of what the client says of the way before, no plugin's word
+//! counts at all. The upstream gets them, and `kong.nginx` shows them. The
 //! functions are also what `kong.request.get_forwarded_*` answer. A trusted peer's values count, those of others
 //! are replaced; only `X-Forwarded-For` is continued whoever sent it.
 
@@ -11,7 +12,6 @@ use http::Version;
 use polygate_http1::Headers;
 
 use crate::RequestContext;
-use crate::context::Request;
 
 pub const FOR: &str = "X-Forwarded-For";
 pub const PROTO: &str = "X-Forwarded-Proto";
@@ -43,7 +43,7 @@ pub fn lines(context: &RequestContext) -> Headers {
         lines.append(PREFIX, prefix);
     }
     lines.append(REAL_IP, context.client.ip().to_canonical().to_string());
-    lines.append(VIA, via(&context.request));
+    lines.append(VIA, via(context));
     lines.retain(|_, value| !value.is_empty());
     lines
 }
@@ -107,10 +107,10 @@ pub fn outside_port(context: &RequestContext) -> u16 {
 /// `X-Forwarded-For` with the last hop: the peer, or the client if it is the first. Of several lines the first counts,
 /// as in the reference.
 fn hops(context: &RequestContext) -> Vec<u8> {
-    match context.request.headers.get(FOR) {
+    match &context.arrival.forwarded_for {
         Some(before) => {
             let peer = context.connection.peer.ip().to_canonical().to_string();
-            [before, b", ", peer.as_bytes()].concat()
+            [before, b", ".as_slice(), peer.as_bytes()].concat()
         }
         None => context.client.ip().to_canonical().to_string().into(),
     }
@@ -118,15 +118,15 @@ fn hops(context: &RequestContext) -> Vec<u8> {
 
 /// `Via` with this hop: the version in which the request came in, and who took it (RFC 9110, section 7.6.3). The
 /// reference writes 1 for HTTP/1.0.
-fn via(request: &Request) -> Vec<u8> {
-    let version = match request.version {
+fn via(context: &RequestContext) -> Vec<u8> {
+    let version = match context.request.version {
         Version::HTTP_10 => "1",
         Version::HTTP_2 => "2",
         _ => "1.1",
     };
     let hop = format!("{version} {SERVER_TOKEN}");
-    match request.headers.get(VIA) {
-        Some(before) => [before, b", ", hop.as_bytes()].concat(),
+    match &context.arrival.via {
+        Some(before) => [before, b", ".as_slice(), hop.as_bytes()].concat(),
         None => hop.into(),
     }
 }

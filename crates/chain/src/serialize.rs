@@ -37,13 +37,15 @@ pub(crate) fn upstream_status(context: &RequestContext) -> String {
     failed.chain(answered).map(|status| status.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Path and query as sent upstream. Before that the path alone, as in the reference, which adds the query only when
-/// the access phase has ended; empty before routing.
+/// Path and query as sent upstream, or as they were to be sent; empty before routing. The query is added when the access
+/// phase has ended, as in the reference.
 pub(crate) fn upstream_uri(context: &RequestContext) -> Bytes {
-    match (&context.upstream.sent, &context.upstream.path) {
-        (Some(sent), _) => sent.uri.clone(),
-        (None, Some(path)) => path.clone().into(),
-        (None, None) => Bytes::new(),
+    let query = context.request.query.as_ref().filter(|_| context.phase > Phase::Access);
+    match (&context.upstream.sent, &context.upstream.path, query) {
+        (Some(sent), ..) => sent.uri.clone(),
+        (None, Some(path), Some(query)) => [path.as_bytes(), b"?", query].concat().into(),
+        (None, Some(path), None) => path.clone().into(),
+        (None, None, _) => Bytes::new(),
     }
 }
 
@@ -144,7 +146,10 @@ fn stream_record(context: &RequestContext) -> Map<String, Json> {
 
 fn add_common(context: &RequestContext, record: &mut Map<String, Json>) {
     let mut add = |name: &str, value: Json| drop(record.insert(name.to_owned(), value));
-    add("tries", context.tries.iter().map(try_record).collect());
+    // Without a route there was nothing to try.
+    if context.matched.is_some() {
+        add("tries", context.tries.iter().map(try_record).collect());
+    }
     if let Some(credential) = &context.consumer.credential {
         let members = ["id", "consumer_id"].map(|name| (name.to_owned(), credential.get(name).to_json()));
         add("authenticated_entity", members.into_iter().filter(|(_, value)| !value.is_null()).collect());

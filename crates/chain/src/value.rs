@@ -34,6 +34,13 @@ impl Value {
         Self::Map(members.into_iter().filter(|(_, value)| !value.is_nil()).collect())
     }
 
+    /// A list without the nils at its end, for the same reason.
+    pub fn list(items: impl IntoIterator<Item = Value>) -> Self {
+        let mut items: Vec<_> = items.into_iter().collect();
+        items.truncate(items.iter().rposition(|item| !item.is_nil()).map_or(0, |last| last + 1));
+        Self::List(items)
+    }
+
     /// A number, as an integer when it is one.
     pub fn number(number: f64) -> Self {
         if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {

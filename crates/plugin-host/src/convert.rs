@@ -19,7 +19,7 @@ pub(crate) fn from_msgpack(wire: Wire) -> Value {
         Wire::Str(bytes) | Wire::Bin(bytes) => Value::Str(bytes),
         // A JavaScript Date and the like: no PDK function takes one.
         Wire::Ext(_, bytes) => Value::Str(bytes),
-        Wire::Array(items) => Value::List(items.into_iter().map(from_msgpack).collect()),
+        Wire::Array(items) => Value::list(items.into_iter().map(from_msgpack)),
         Wire::Map(members) => {
             Value::table(members.into_iter().map(|(name, value)| (key(name), from_msgpack(value))))
         }

@@ -62,6 +62,16 @@ fn a_trusted_peer_is_believed() {
 }
 
 #[test]
+fn what_plugins_say_of_the_way_before_does_not_count() {
+    let mut context = fixture::context("GET", "/", &[("Via", "1.0 fred")]);
+    for (name, value) in [("X-Forwarded-For", "8.8.8.8"), ("Via", "1.1 plugin")] {
+        context.request.headers.insert(name, value);
+    }
+    let lines = lines(&context);
+    assert_eq!((lines.text(FOR), lines.text(VIA)), (Some("203.0.113.9"), Some("1.0 fred, 1.1 kong/3.10.0")));
+}
+
+#[test]
 fn others_only_add_to_the_way() {
     let mut context = fixture::context("GET", "/x", &SENT);
     fixture::distrust(&mut context);

@@ -159,6 +159,7 @@ fn connection_variable(context: &RequestContext, name: &str) -> Value {
         // Requests are never pipelined into one another, and no files are served.
         "pipe" => ".".into(),
         "document_root" => "".into(),
+        "limit_rate" => "0".into(),
         "pid" => std::process::id().to_string().into(),
         "msec" => seconds(clock::unix_now()),
         "time_iso8601" => DateTime::now().iso8601().to_string().into(),
@@ -468,6 +469,8 @@ mod tests {
         }
         fixture::call(context, "kong.service.request.set_header", &["Host".into(), "".into()]).unwrap();
         assert_eq!(variable(context, "upstream_host"), "".into());
+        context.phase = Phase::Log;
+        assert_eq!(variable(context, "upstream_uri"), "/base/a%20b?x=1".into());
         let sent = SentRequest { host: "service.test".into(), uri: "/base/a%20b?x=1".into() };
         context.upstream.sent = Some(sent);
         assert_eq!(variable(context, "upstream_uri"), "/base/a%20b?x=1".into());

@@ -111,7 +111,9 @@ fn arguments_are_taken_in_any_form() {
 #[test]
 fn nil_members_do_not_exist() {
     let inner = Wire::map([("a", Wire::Nil), ("b", Wire::Int(1))]);
-    let outer = Wire::map([("nil", Wire::Nil), ("inner", inner), ("list", Wire::Array(vec![Wire::Nil]))]);
-    let expected = map([("inner", map([("b", Value::Int(1))])), ("list", Value::List(vec![Value::Nil]))]);
+    let list = Wire::Array(vec![Wire::Nil, Wire::Int(1), Wire::Nil, Wire::Nil]);
+    let outer = Wire::map([("nil", Wire::Nil), ("inner", inner), ("list", list)]);
+    let list = Value::List(vec![Value::Nil, Value::Int(1)]);
+    let expected = map([("inner", map([("b", Value::Int(1))])), ("list", list)]);
     assert_eq!(from_msgpack(outer), expected);
 }

@@ -51,7 +51,7 @@ fn value(wire: Wire) -> Value {
         Some(Kind::Text(text)) => text.into(),
         Some(Kind::Bool(b)) => Value::Bool(b),
         Some(Kind::Struct(members)) => map(members),
-        Some(Kind::List(list)) => list.values.into_iter().map(value).collect(),
+        Some(Kind::List(list)) => Value::list(list.values.into_iter().map(value)),
     }
 }
 
