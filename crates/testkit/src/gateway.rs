@@ -32,6 +32,7 @@ pub struct GatewayBuilder {
     conf: String,
     declarative: String,
     environment: Vec<(String, String)>,
+    proxy: Option<SocketAddr>,
     first_process: bool,
 }
 
@@ -53,6 +54,7 @@ impl Gateway {
             conf: String::new(),
             declarative: "_format_version: \"3.0\"\n".to_owned(),
             environment: Vec::new(),
+            proxy: None,
             first_process: false,
         }
     }
@@ -240,6 +242,12 @@ impl GatewayBuilder {
         self
     }
 
+    /// Where it listens, for configurations that name the port. Otherwise a free port is found.
+    pub fn proxy(mut self, address: SocketAddr) -> Self {
+        self.proxy = Some(address);
+        self
+    }
+
     /// Runs it as the first process of a PID namespace, as a container does.
     pub fn first_process(mut self) -> Self {
         self.first_process = true;
@@ -274,7 +282,7 @@ impl GatewayBuilder {
 
     fn spawn(&self) -> Gateway {
         let prefix = tempfile::Builder::new().prefix("polygate-").tempdir().expect("a temporary directory");
-        let (proxy, status) = (free_address(), free_address());
+        let (proxy, status) = (self.proxy.unwrap_or_else(free_address), free_address());
         let conf = self.conf_text(prefix.path(), proxy, status);
         fs::write(prefix.path().join("kong.conf"), conf).expect("the prefix is writable");
         fs::write(prefix.path().join("kong.yml"), fill(&self.declarative, prefix.path()))
