@@ -19,6 +19,7 @@ mod pdk;
 mod pid1;
 mod program;
 mod python;
+mod reference;
 mod reload;
 mod robustness;
 mod seed;
