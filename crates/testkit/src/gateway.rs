@@ -83,6 +83,12 @@ impl Gateway {
         read_log(self.prefix())
     }
 
+    /// The lines of the access log.
+    pub fn access_log(&self) -> Vec<String> {
+        let bytes = fs::read(self.prefix().join("logs/access.log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
+    }
+
     /// The first match of a pattern in the error log, waiting for it for a while; the text of its first group, or of
     /// the whole match.
     #[track_caller]
@@ -113,6 +119,11 @@ impl Gateway {
     pub fn stop(&mut self) -> ExitStatus {
         signal(self.pid(), Signal::TERM);
         self.ended()
+    }
+
+    /// Asks the process to end when what it does is done, as `polygate quit` does.
+    pub fn quit(&self) {
+        signal(self.pid(), Signal::QUIT);
     }
 
     /// Ends the process as a crash does: nothing is cleaned up.
@@ -224,7 +235,7 @@ impl Drop for Gateway {
 
 impl GatewayBuilder {
     /// Appends lines to kong.conf. Listeners, database and declarative file are set already; `{prefix}` stands for
-    /// the prefix directory.
+    /// the prefix directory, `{proxy}` for the address where requests go.
     pub fn conf(mut self, lines: &str) -> Self {
         self.conf.push_str(lines);
         self.conf.push('\n');
@@ -310,7 +321,7 @@ impl GatewayBuilder {
     }
 
     fn conf_text(&self, prefix: &Path, proxy: SocketAddr, status: SocketAddr) -> String {
-        let own = fill(&self.conf, prefix);
+        let own = fill(&self.conf, prefix).replace("{proxy}", &proxy.to_string());
         format!(
             "nginx_daemon = off\ndatabase = off\ndeclarative_config = {prefix}/kong.yml\n\
              proxy_listen = {proxy}\nstatus_listen = {status}\nadmin_listen = off\nstream_listen = off\n\
