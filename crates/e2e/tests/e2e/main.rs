@@ -11,6 +11,7 @@ mod faults;
 mod fleet;
 mod go;
 mod headers;
+mod http_faults;
 mod javascript;
 mod killed;
 mod kong;

@@ -22,7 +22,7 @@ mod recorded;
 mod replay;
 mod symbols;
 mod upstreams;
-mod wire;
+pub mod wire;
 
 use std::collections::BTreeSet;
 use std::fs;
