@@ -2,7 +2,7 @@
 //! came: duplicates, order, letter case and bytes that are not UTF-8. hyper would tidy all of these.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -177,6 +177,31 @@ impl Connection {
     /// Sends bytes that need not be a request at all.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.get_mut().write_all(bytes)
+    }
+
+    /// Fails a read or write that nothing comes of for this long.
+    pub fn patience(&self, time: Duration) -> io::Result<()> {
+        self.stream.get_ref().set_read_timeout(Some(time))?;
+        self.stream.get_ref().set_write_timeout(Some(time))
+    }
+
+    /// Says that nothing more will be sent, while answers are still read.
+    pub fn finish(&self) -> io::Result<()> {
+        self.stream.get_ref().shutdown(Shutdown::Write)
+    }
+
+    /// Reads some of what comes; 0 at the connection's end.
+    pub fn read_some(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+
+    /// Reads until the other side ends the connection, be it rudely.
+    pub fn rest(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match self.stream.read_to_end(&mut bytes) {
+            Err(error) if error.kind() != io::ErrorKind::ConnectionReset => Err(error),
+            _ => Ok(bytes),
+        }
     }
 
     /// Reads one answer to a request of the given method, skipping 1xx ones.

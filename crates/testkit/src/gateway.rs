@@ -32,6 +32,7 @@ pub struct GatewayBuilder {
     conf: String,
     declarative: String,
     environment: Vec<(String, String)>,
+    proxy: Option<SocketAddr>,
     first_process: bool,
 }
 
@@ -53,6 +54,7 @@ impl Gateway {
             conf: String::new(),
             declarative: "_format_version: \"3.0\"\n".to_owned(),
             environment: Vec::new(),
+            proxy: None,
             first_process: false,
         }
     }
@@ -79,6 +81,12 @@ impl Gateway {
 
     pub fn error_log(&self) -> String {
         read_log(self.prefix())
+    }
+
+    /// The lines of the access log.
+    pub fn access_log(&self) -> Vec<String> {
+        let bytes = fs::read(self.prefix().join("logs/access.log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
     }
 
     /// The first match of a pattern in the error log, waiting for it for a while; the text of its first group, or of
@@ -111,6 +119,11 @@ impl Gateway {
     pub fn stop(&mut self) -> ExitStatus {
         signal(self.pid(), Signal::TERM);
         self.ended()
+    }
+
+    /// Asks the process to end when what it does is done, as `polygate quit` does.
+    pub fn quit(&self) {
+        signal(self.pid(), Signal::QUIT);
     }
 
     /// Ends the process as a crash does: nothing is cleaned up.
@@ -222,7 +235,7 @@ impl Drop for Gateway {
 
 impl GatewayBuilder {
     /// Appends lines to kong.conf. Listeners, database and declarative file are set already; `{prefix}` stands for
-    /// the prefix directory.
+    /// the prefix directory, `{proxy}` for the address where requests go.
     pub fn conf(mut self, lines: &str) -> Self {
         self.conf.push_str(lines);
         self.conf.push('\n');
@@ -237,6 +250,12 @@ impl GatewayBuilder {
 
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Where it listens, for configurations that name the port. Otherwise a free port is found.
+    pub fn proxy(mut self, address: SocketAddr) -> Self {
+        self.proxy = Some(address);
         self
     }
 
@@ -274,7 +293,7 @@ impl GatewayBuilder {
 
     fn spawn(&self) -> Gateway {
         let prefix = tempfile::Builder::new().prefix("polygate-").tempdir().expect("a temporary directory");
-        let (proxy, status) = (free_address(), free_address());
+        let (proxy, status) = (self.proxy.unwrap_or_else(free_address), free_address());
         let conf = self.conf_text(prefix.path(), proxy, status);
         fs::write(prefix.path().join("kong.conf"), conf).expect("the prefix is writable");
         fs::write(prefix.path().join("kong.yml"), fill(&self.declarative, prefix.path()))
@@ -302,7 +321,7 @@ impl GatewayBuilder {
     }
 
     fn conf_text(&self, prefix: &Path, proxy: SocketAddr, status: SocketAddr) -> String {
-        let own = fill(&self.conf, prefix);
+        let own = fill(&self.conf, prefix).replace("{proxy}", &proxy.to_string());
         format!(
             "nginx_daemon = off\ndatabase = off\ndeclarative_config = {prefix}/kong.yml\n\
              proxy_listen = {proxy}\nstatus_listen = {status}\nadmin_listen = off\nstream_listen = off\n\
