@@ -252,12 +252,10 @@ fn internal(context: &RequestContext, key: &str) -> Value {
         "route" => context.route().map(super::entity).into(),
         "service" => context.service().map(super::entity).into(),
         "host_port" => Value::Int(forwarded::outside_port(context).into()),
-        "scheme" => context.scheme().into(),
-        "host" => forwarded::host_name(context).into(),
-        "request_uri" => context.request.target.clone().into(),
+        "scheme" if context.forwarded.is_some() => context.scheme().into(),
+        "request_uri" if context.forwarded.is_some() => context.request.target.clone().into(),
         "workspace" => DEFAULT_WORKSPACE.to_string().into(),
         "plugin_id" => context.plugin.as_ref().map(|plugin| plugin.id.to_string()).into(),
-        "request_id" => context.request_id.as_str().into(),
         _ => Value::Nil,
     }
 }
@@ -503,6 +501,9 @@ mod tests {
         context.proxied = true;
         assert_eq!(ctx(context, "KONG_PROXIED"), Value::Bool(true));
         assert_eq!(ctx(context, "host_port"), Value::Int(8000));
+        assert_eq!(ctx(context, "request_uri"), "/".into());
+        context.forwarded = None;
+        assert_eq!(ctx(context, "request_uri"), Value::Nil, "before routing");
         set_ctx(context, &["host_port".into(), "mine".into()]).unwrap();
         assert_eq!(ctx(context, "host_port"), "mine".into());
         set_ctx(context, &["host_port".into()]).unwrap();
