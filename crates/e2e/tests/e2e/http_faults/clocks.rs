@@ -12,7 +12,7 @@ use crate::http_faults::site::{
     PATIENCE, Setup, ask, connect, expect_served, get, metric, millis, slowly, upload, upload_head,
 };
 use crate::http_faults::upstream::{OK, Peer, Upstream};
-use crate::program::{GO, Program};
+use crate::program::{PY, Program};
 
 /// Short against an upload of the tests, long against a step of it on a busy machine.
 const SHORT: u64 = 500;
@@ -91,8 +91,8 @@ fn h05_write_timeout_may_be_a_plugins() {
         drop(peer.head());
         thread::sleep(PATIENCE * 2);
     });
-    let gateway = Setup::of(&upstream).service(times(LONG, LONG)).go().start();
-    let program = Program::new(GO).call("access", "kong.service.set_timeouts", json!([LONG, 300, LONG]));
+    let gateway = Setup::of(&upstream).service(times(LONG, LONG)).python().start();
+    let program = Program::new(PY).call("access", "kong.service.set_timeouts", json!([LONG, 300, LONG]));
     let request = program.load_into(Request::post("/", vec![b'a'; 40_000_000]));
     assert_eq!(ask(&gateway, request.to_bytes()).status, 504);
 }

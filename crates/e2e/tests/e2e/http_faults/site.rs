@@ -9,7 +9,7 @@ use polygate_testkit::{Connection, Gateway, Response, eventually};
 use serde_json::{Value, json};
 
 use crate::http_faults::upstream::Upstream;
-use crate::program::GO;
+use crate::program::{GO, PY};
 use crate::servers;
 
 /// What takes longer does not come at all, on a busy machine either.
@@ -60,11 +60,20 @@ impl Setup {
         self
     }
 
-    /// With a plugin that does what the programs of requests say.
+    /// With a Go plugin that does what the programs of requests say.
     pub fn go(self) -> Self {
         let server = servers::go(GO, &peer("go/bin/pdk-go"));
-        self.conf(&format!("plugins = {GO}\npluginserver_names = {GO}\n{server}"))
-            .service(json!({ "plugins": [{ "name": GO, "config": {} }] }))
+        self.plugin(GO, &server)
+    }
+
+    /// With a Python plugin that does what the programs of requests say.
+    pub fn python(self) -> Self {
+        self.plugin(PY, &servers::python(PY, "plugins", ""))
+    }
+
+    fn plugin(self, name: &str, server: &str) -> Self {
+        self.conf(&format!("plugins = {name}\npluginserver_names = {name}\n{server}"))
+            .service(json!({ "plugins": [{ "name": name, "config": {} }] }))
     }
 
     #[track_caller]
