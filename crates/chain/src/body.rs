@@ -34,7 +34,10 @@ pub enum BodyError {
     Timeout,
     #[error("the request body is malformed: {0}")]
     Malformed(&'static str),
-    #[error("the client closed the connection before the end of the body")]
+    /// It said that it sends no more, and may still read.
+    #[error("the client ended the connection before the end of the body")]
+    Incomplete,
+    #[error("the client has left before the end of the body")]
     ClientGone,
     #[error("the request body cannot be kept: {0}")]
     Unkept(Arc<io::Error>),
@@ -46,7 +49,7 @@ impl BodyError {
         match self {
             Self::TooLarge => 413,
             Self::Timeout => 408,
-            Self::Malformed(_) => 400,
+            Self::Malformed(_) | Self::Incomplete => 400,
             Self::ClientGone => 499,
             Self::Unkept(_) => 500,
         }

@@ -309,7 +309,8 @@ impl State {
             }
             match self.wire.poll_fill(cx, READ) {
                 Poll::Ready(Ok(1..)) => self.reading.restart(self.timeouts.body),
-                Poll::Ready(_) => {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(BodyError::Incomplete)),
+                Poll::Ready(Err(_)) => {
                     self.presence = Presence::Gone;
                     return Poll::Ready(Err(BodyError::ClientGone));
                 }

@@ -100,25 +100,30 @@ fn client_address(headers: &Headers, downstream: &Downstream, gateway: &Gateway)
 
 /// What no plugin gets to see: requests that HTTP itself refuses, and those that nothing here can serve.
 pub fn check(way: &mut Way<'_>) -> Result<(), Early> {
-    let context = &way.context;
+    let context = &mut *way.context;
+    if let Err(fault) = path::check(forwarded::path_of(&context.request.target)) {
+        // The reference stops at the request line: what the client accepts is not known then.
+        context.request.headers.clear();
+        return Err(refuse(way, 400, &fault.to_string()));
+    }
     let request = &context.request;
     let limit = way.gateway.settings.client_max_body_size;
     let length = context.request_body.length();
-    let refusal = if let Err(fault) = path::check(forwarded::path_of(&request.target)) {
-        (400, fault.to_string())
-    } else if request.method == Method::TRACE || request.method == Method::CONNECT {
-        (405, format!("{} is not served", request.method))
+    if request.method == Method::TRACE || request.method == Method::CONNECT {
+        Err(refuse(way, 405, "the method is not served"))
     } else if limit > 0 && length.is_some_and(|length| length > limit) {
-        (413, "the request body is larger than client_max_body_size".to_owned())
+        Err(refuse(way, 413, "the request body is larger than client_max_body_size"))
     } else if asks_for_another_protocol(&request.headers) {
-        (501, "upgrades to other protocols are not served yet".to_owned())
+        Err(refuse(way, 501, "upgrades to other protocols are not served yet"))
     } else {
-        return Ok(());
-    };
-    let (status, why) = refusal;
-    let id = &context.request_id;
-    log!(Info, "client {}: refused with {status}: {why}, request_id: \"{id}\"", context.client.ip());
-    Err(way.refuse(status))
+        Ok(())
+    }
+}
+
+fn refuse(way: &mut Way<'_>, status: u16, why: &str) -> Early {
+    let (client, id) = (way.context.client.ip(), &way.context.request_id);
+    log!(Notice, "client {client}: refused with {status}: {why}, request_id: \"{id}\"");
+    way.refuse(status)
 }
 
 /// A WebSocket or the like, which must not become a plain request. Offers that a server may ignore are let pass, as

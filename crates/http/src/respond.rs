@@ -9,9 +9,14 @@ pub const REASON: &str = "X-Polygate-Reason";
 
 /// A decision of the gateway (no route, no service, balancer): formatted by `Accept`, JSON by default.
 pub fn decide(context: &mut RequestContext, source: Source, status: u16, message: &str) {
-    let accept = context.request.headers.get("Accept");
-    let page =
-        context.environment.error_pages.render(status, Some(message), &context.request_id, accept, None);
+    let accept = context.request.headers.joined("Accept");
+    let page = context.environment.error_pages.render(
+        status,
+        Some(message),
+        &context.request_id,
+        accept.as_deref(),
+        None,
+    );
     set(context, source, status, page);
 }
 
@@ -22,10 +27,14 @@ pub fn proxy_error(context: &mut RequestContext, status: u16) {
         return plain_page(context, Source::Error, status, "text/html; charset=UTF-8");
     }
     let headers = &context.request.headers;
-    let accept = headers.get("Accept");
+    let accept = headers.joined("Accept");
     let content_type = headers.get("Content-Type");
-    let page =
-        context.environment.error_pages.render_proxy(status, &context.request_id, accept, content_type);
+    let page = context.environment.error_pages.render_proxy(
+        status,
+        &context.request_id,
+        accept.as_deref(),
+        content_type,
+    );
     set(context, Source::Error, if status == 494 { 400 } else { status }, page);
 }
 

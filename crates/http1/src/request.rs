@@ -101,7 +101,13 @@ impl RequestParser {
             match self.lines.next(input, room).map_err(|_| Fault::HeadTooLarge)? {
                 None => return Ok(None),
                 Some(line) if line.is_empty() => return self.finish().map(Some),
-                Some(line) => self.fields.add(&input[line], Names::Tokens)?,
+                Some(line) => {
+                    let hosts = self.fields.hosts;
+                    self.fields.add(&input[line], Names::Tokens)?;
+                    if self.fields.hosts > hosts {
+                        check_host(&self.fields)?;
+                    }
+                }
             }
         }
     }
@@ -132,7 +138,7 @@ impl RequestParser {
     fn finish(&mut self) -> Result<RequestHead, Fault> {
         let Some(line) = &mut self.line else { return Err(Fault::RequestLine) };
         let fields = &mut self.fields;
-        check_host(line, fields)?;
+        settle_host(line, fields)?;
         let framing = framing(line.version, fields)?;
         let is_old = line.version == Version::HTTP_10;
         let keep_alive =
@@ -209,15 +215,19 @@ fn origin_form(target: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), Fault> {
     Ok(([slash, path].concat(), Some(authority.to_vec())))
 }
 
-/// One `Host` in HTTP/1.1, at most one before (RFC 9112, section 3.2); an absolute target's authority takes its place.
-fn check_host(line: &mut RequestLine, fields: &mut Fields) -> Result<(), Fault> {
+/// As soon as there is a `Host`, so that a refusal does not look at lines behind it, as in the reference.
+fn check_host(fields: &Fields) -> Result<(), Fault> {
     match fields.hosts {
-        0 if line.version == Version::HTTP_11 => return Err(Fault::HostMissing),
-        0 | 1 => {}
-        _ => return Err(Fault::HostRepeated),
+        1 if is_authority(fields.headers.get("host").unwrap_or_default()) => Ok(()),
+        1 => Err(Fault::Host),
+        _ => Err(Fault::HostRepeated),
     }
-    if fields.hosts == 1 && !is_authority(fields.headers.get("host").unwrap_or_default()) {
-        return Err(Fault::Host);
+}
+
+/// One `Host` in HTTP/1.1 (RFC 9112, section 3.2); an absolute target's authority takes its place.
+fn settle_host(line: &mut RequestLine, fields: &mut Fields) -> Result<(), Fault> {
+    if fields.hosts == 0 && line.version == Version::HTTP_11 {
+        return Err(Fault::HostMissing);
     }
     if let Some(authority) = line.authority.take() {
         fields.headers.insert("Host", authority);
