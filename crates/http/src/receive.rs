@@ -93,8 +93,11 @@ fn client_address(headers: &Headers, downstream: &Downstream, gateway: &Gateway)
         header: &settings.real_ip_header,
         recursive: settings.real_ip_recursive,
     };
-    let values = headers.get_all(real_ip.header().unwrap_or_default());
-    let client = real_ip.client(&downstream.peer, values).address;
+    let header = real_ip.header().unwrap_or_default();
+    // Of other headers than the list of hops the reference looks at the first line alone.
+    let lines = if header.eq_ignore_ascii_case(forwarded::FOR) { usize::MAX } else { 1 };
+    let values: Vec<&[u8]> = headers.get_all(header).take(lines).collect();
+    let client = real_ip.client(&downstream.peer, values.into_iter()).address;
     SocketAddr::new(client.ip, client.port.unwrap_or(0))
 }
 

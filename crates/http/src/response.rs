@@ -242,7 +242,7 @@ fn upstream_status(context: &RequestContext) -> u16 {
 fn add_charset(headers: &mut Headers, charset: Option<&str>) {
     let Some(charset) = charset else { return };
     let Some(current) = headers.text("Content-Type") else { return };
-    if CHARSET_TYPES.contains(&current) {
+    if CHARSET_TYPES.iter().any(|of| of.eq_ignore_ascii_case(current)) {
         let value = format!("{current}; charset={charset}");
         headers.insert("Content-Type", value);
     }

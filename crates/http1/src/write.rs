@@ -58,7 +58,7 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 /// What tells a client to send its body.
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// The phrase of a status in the words of nginx; empty for one that it does not know.
+/// The phrase of a status in the words of the reference, which has none for 426; empty for an unknown one.
 pub fn reason(status: u16) -> &'static str {
     match status {
         100 => "Continue",
@@ -104,7 +104,6 @@ pub fn reason(status: u16) -> &'static str {
         423 => "Locked",
         424 => "Failed Dependency",
         425 => "Too Early",
-        426 => "Upgrade Required",
         428 => "Precondition Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
