@@ -116,8 +116,10 @@ pub fn write(
         }
         BodyFraming::Chunked => write::line(out, "Transfer-Encoding", b"chunked"),
     }
+    // A state without the parent that it belongs to says nothing.
+    let is_traced = !trace.is_empty();
     for (name, value) in headers.iter() {
-        if !is_left_out(name, headers) && !trace.contains(name) {
+        if !is_left_out(name, headers) && !(is_traced && is_of_trace(name)) {
             write::line(out, name, value);
         }
     }
@@ -127,6 +129,10 @@ pub fn write(
 
 fn is_left_out(name: &str, headers: &Headers) -> bool {
     OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) || is_named_by_connection(name, headers)
+}
+
+fn is_of_trace(name: &str) -> bool {
+    ["traceparent", "tracestate"].iter().any(|own| own.eq_ignore_ascii_case(name))
 }
 
 /// What the client's `Connection` lists is meant for the gateway alone (RFC 9110, section 7.6.1).
