@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use polygate_telemetry::log;
 
-use crate::exchange::Way;
+use crate::downstream::After;
 use crate::relay::Unsent;
-use crate::server::After;
+use crate::way::Way;
 use crate::{METRICS, access_log, tracing};
 
 /// Ends a way whose response was sent, or was not. Says what becomes of the connection.

@@ -3,50 +3,17 @@
 //! The reading order of the files is that of the list: `server`, `client`, here, `receive`, `routing`, `upstream`
 //! (`tries`, `head`, `upload`, `connection`, `pool`), `response`, `relay`, `end`.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use polygate_chain::{Collected, Failure as PluginFailure, RequestContext, Source};
+use polygate_chain::{Failure as PluginFailure, Source};
 use polygate_http1::RequestHead;
-use polygate_telemetry::log;
 
-use crate::failure::{Blame, Failure};
+use crate::downstream::{After, Downstream};
 use crate::relay::relay;
-use crate::server::{After, Downstream};
 use crate::upstream::{self, Exchanged};
-use crate::{Gateway, Worker, end, receive, respond, response, routing};
-
-/// A request on its way, and all that the steps need of its surroundings.
-pub struct Way<'d> {
-    pub context: Box<RequestContext>,
-    pub collected: Collected,
-    pub downstream: &'d Downstream,
-    pub worker: &'d Rc<Worker>,
-    pub gateway: Arc<Gateway>,
-    /// The client means to send more requests.
-    pub keep_alive: bool,
-    /// Bytes that the connection had carried before, in and out.
-    pub traffic_before: (u64, u64),
-    /// The upstream's reason phrase, and the status that it belongs to.
-    pub reason: Option<(u16, Vec<u8>)>,
-    /// The line of a request whose head was refused, as received.
-    pub refused_line: Option<Vec<u8>>,
-}
-
-/// Why the list ended before the upstream answered.
-pub enum Early {
-    /// The context holds the response.
-    Answered,
-    /// Nobody is there to read one.
-    Left,
-}
-
-/// What is sent behind the head of the response.
-pub enum Content {
-    Bytes(Bytes),
-    Upstream(Box<Exchanged>),
-}
+use crate::way::{Content, Early, Way};
+use crate::{Gateway, end, receive, respond, response, routing};
 
 /// Takes a request whose head was read along its whole way. `serial` counts the requests of the connection.
 pub async fn run(head: RequestHead, serial: u64, downstream: &Downstream, gateway: Arc<Gateway>) -> After {
@@ -151,37 +118,6 @@ impl Way<'_> {
         let outcome = self.collected.response(context).await;
         context.timings.response.finish();
         self.settle(outcome)
-    }
-
-    /// Turns a failure into the response, and logs it where its cause has to be looked for.
-    pub fn failed(&mut self, failure: Failure) -> Early {
-        let context = &mut *self.context;
-        let id = &context.request_id;
-        let client = context.client.ip();
-        match failure.blame() {
-            Blame::Client => log!(Info, "client {client}: {failure}, request_id: \"{id}\""),
-            Blame::Upstream => {}
-            Blame::Gateway => log!(Error, "{failure}, client: {client}, request_id: \"{id}\""),
-        }
-        match failure {
-            Failure::NoPeer(status, message) => respond::decide(context, Source::Error, status, &message),
-            failure if failure.status() == 499 => return Early::Left,
-            failure => return self.refuse(failure.status()),
-        }
-        Early::Answered
-    }
-
-    /// An error of HTTP or of the proxy as the response.
-    pub fn refuse(&mut self, status: u16) -> Early {
-        // After these the reference takes the connection for unusable.
-        self.keep_alive &= !matches!(status, 400 | 405 | 408 | 413 | 414 | 494 | 500 | 501 | 505);
-        respond::proxy_error(&mut self.context, status);
-        Early::Answered
-    }
-
-    /// The body of a response that the gateway or a plugin made.
-    pub fn answer(&self) -> Content {
-        Content::Bytes(self.context.answer.as_ref().map(|answer| answer.body.clone()).unwrap_or_default())
     }
 
     /// Sends the response and ends the way.

@@ -8,9 +8,11 @@ mod buffers;
 mod client;
 mod clock;
 mod date;
+mod downstream;
 mod end;
 mod exchange;
 mod failure;
+mod gateway;
 mod metrics;
 mod receive;
 mod refusal;
@@ -23,28 +25,13 @@ mod settings;
 mod stream;
 mod tracing;
 mod upstream;
+mod way;
 mod wire;
 mod worker;
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use polygate_balancer::Balancer;
-use polygate_chain::{Environment, Plan};
-use polygate_router::Router;
-
+pub use gateway::Gateway;
 pub use metrics::{METRICS, Metrics};
 pub use polygate_chain::forwarded::SERVER_TOKEN;
 pub use server::serve;
 pub use settings::{HttpSettings, NextUpstream, Tokens};
 pub use worker::Worker;
-
-/// One loaded configuration; a request keeps the one it began with.
-pub struct Gateway {
-    pub environment: Arc<Environment>,
-    pub router: Router,
-    pub plan: Plan,
-    /// By the name of the upstream entity.
-    pub balancers: HashMap<String, Arc<Balancer>>,
-    pub settings: HttpSettings,
-}

@@ -14,8 +14,8 @@ use polygate_router::path;
 use polygate_telemetry::log;
 
 use crate::client::ClientBody;
-use crate::exchange::{Early, Way};
-use crate::server::Downstream;
+use crate::downstream::Downstream;
+use crate::way::{Early, Way};
 use crate::{Gateway, tracing};
 
 /// The context of a request as it was received, and the body ready to be read.

@@ -9,7 +9,7 @@ use polygate_chain::context::Request;
 use polygate_http1::{Headers, Refused};
 use polygate_telemetry::log;
 
-use crate::server::{After, Downstream};
+use crate::downstream::{After, Downstream};
 use crate::{Gateway, METRICS, receive};
 
 /// Answers a head that breaks a rule. The connection ends then, as nobody knows where the next request begins.

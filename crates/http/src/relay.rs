@@ -6,10 +6,10 @@ use std::task::{Context, Poll, ready};
 use polygate_http1::write;
 
 use crate::client::{Client, SendError};
-use crate::exchange::{Content, Way};
 use crate::failure::Failure;
 use crate::response::BodyFraming;
 use crate::upstream::{self, AnswerBody};
+use crate::way::{Content, Way};
 
 /// Content up to this size is sent together with what waits already.
 const TOGETHER: usize = 16 * 1024;

@@ -7,8 +7,8 @@ use polygate_chain::context::ServiceResponse;
 use polygate_chain::{Head, RequestContext};
 use polygate_http1::{Headers, items, write};
 
-use crate::exchange::{Content, Way};
 use crate::upstream::{Exchanged, Reply};
+use crate::way::{Content, Way};
 use crate::{SERVER_TOKEN, date};
 
 /// Of these a response has one. The upstream's first line wins over its others, and over what a plugin set before

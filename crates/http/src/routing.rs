@@ -8,7 +8,7 @@ use polygate_chain::{RequestContext, Source, forwarded};
 use polygate_model::Protocol;
 use polygate_router::{Query, path};
 
-use crate::exchange::{Early, Way};
+use crate::way::{Early, Way};
 use crate::{Gateway, respond};
 
 /// Finds the route and computes what is fixed with it: the way so far, and where the request goes.

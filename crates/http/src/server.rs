@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::client::{Client, ClientTimeouts, Received};
+use crate::downstream::{After, Downstream};
 use crate::{HttpSettings, Worker, exchange, refusal};
 
 /// How long a connection may take for its PROXY header.
@@ -25,26 +26,6 @@ const MOST_DISCARDED: u64 = 64 * 1024 * 1024;
 const DISCARDING: Duration = Duration::from_secs(30);
 /// How long a client may go on sending after the last response.
 const LINGERING: Duration = Duration::from_secs(5);
-
-/// One client connection, for the requests on it.
-pub struct Downstream {
-    pub client: Rc<Client>,
-    pub connection: Arc<Connection>,
-    pub peer: Peer,
-    pub worker: Rc<Worker>,
-    pub stop: watch::Receiver<Stop>,
-}
-
-/// What becomes of the connection after a response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum After {
-    /// Another request may come.
-    KeepAlive,
-    /// The client was told that none will be answered, and may still be sending.
-    Linger,
-    /// Nobody is there.
-    Close,
-}
 
 /// Accepts connections until `stop` says otherwise; returns when the last connection is done, or at
 /// once on [`Stop::Fast`]. Runs inside a `LocalSet`.
@@ -171,11 +152,6 @@ impl Downstream {
                 After::Close => return,
             }
         }
-    }
-
-    /// Whether the gateway takes no further requests.
-    pub fn is_stopping(&self) -> bool {
-        *self.stop.borrow() != Stop::Running
     }
 }
 

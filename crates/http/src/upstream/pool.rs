@@ -2,15 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::Worker;
 use crate::upstream::connection::is_alive;
 use crate::wire::Wire;
-
-/// How often idle connections are looked at: none outlives its time by more than this.
-const SWEEP: Duration = Duration::from_secs(1);
 
 /// What makes two connections exchangeable. With TLS its identity (server name, verification) will belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,7 +56,7 @@ impl Pool {
     }
 
     /// Keeps a connection; of too many the one that lay idle for longest goes. Answers whether sweeping must begin.
-    fn put(&mut self, target: Target, wire: Wire, served: u64, limits: PoolLimits) -> bool {
+    pub fn put(&mut self, target: Target, wire: Wire, served: u64, limits: PoolLimits) -> bool {
         if limits.size == 0 || (limits.requests > 0 && served >= limits.requests) {
             return false;
         }
@@ -74,7 +69,7 @@ impl Pool {
     }
 
     /// Closes what has lain idle for too long, or was closed by the peer; answers whether anything is left.
-    fn sweep(&mut self) -> bool {
+    pub fn sweep(&mut self) -> bool {
         let now = Instant::now();
         self.idle.retain(|_, idle| {
             idle.retain_mut(|connection| connection.is_usable(now));
@@ -82,21 +77,5 @@ impl Pool {
         });
         self.is_swept = !self.idle.is_empty();
         self.is_swept
-    }
-}
-
-/// Keeps a connection for later requests of this worker.
-pub fn give_back(worker: &Rc<Worker>, target: Target, (wire, served): (Wire, u64), limits: PoolLimits) {
-    if worker.pool.borrow_mut().put(target, wire, served, limits) {
-        let worker = Rc::downgrade(worker);
-        tokio::task::spawn_local(async move {
-            loop {
-                tokio::time::sleep(SWEEP).await;
-                match worker.upgrade() {
-                    Some(worker) if worker.pool.borrow_mut().sweep() => {}
-                    _ => break,
-                }
-            }
-        });
     }
 }

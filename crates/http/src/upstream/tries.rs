@@ -12,14 +12,14 @@ use polygate_http1::{Headers, ResponseHead, write};
 use polygate_telemetry::log;
 
 use crate::client::Client;
-use crate::exchange::Way;
 use crate::failure::{Blame, Condition, Failure};
-use crate::upstream::Exchanged;
 use crate::upstream::connection::{Answer, Broken, Connection, UpstreamTimeouts};
+use crate::upstream::exchanged::Exchanged;
 use crate::upstream::head::{self, BodyFraming};
 use crate::upstream::peers::{Peer, Peers};
 use crate::upstream::pool::{PoolLimits, Target};
 use crate::upstream::upload::Upload;
+use crate::way::Way;
 use crate::{HttpSettings, Worker, buffers, tracing};
 
 /// The upstream's answer.
