@@ -139,7 +139,7 @@ pub struct Matched {
     pub route: Arc<Route>,
     pub service: Option<Arc<Service>>,
     /// The part of the path which the route's `strip_path` takes off; empty if none.
-    pub prefix: String,
+    pub prefix: Arc<str>,
     pub captures: Captures,
 }
 

@@ -18,7 +18,8 @@ pub fn write(out: &mut Vec<u8>, context: &RequestContext, line: Option<&[u8]>) {
         _ => out.push(b'-'),
     }
     out.extend_from_slice(b" [");
-    date::log_now(|date| out.extend_from_slice(date.as_bytes()));
+    let timings = &context.timings;
+    date::log_now(timings.unix(timings.latest), |date| out.extend_from_slice(date.as_bytes()));
     out.extend_from_slice(b"] \"");
     match line {
         Some(line) => escape(out, line),

@@ -1,7 +1,6 @@
 //! The end of a request's way: the last step, whatever came before.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
 
 use polygate_telemetry::log;
 
@@ -38,7 +37,7 @@ pub fn left(mut way: Way<'_>) -> After {
 
 fn finish(way: Way<'_>, head_length: u64) {
     let Way { mut context, collected, downstream, worker, traffic_before, refused_line, .. } = way;
-    context.timings.log = Some(Instant::now());
+    context.timings.log = Some(context.timings.latest);
     let (received, sent) = downstream.client.traffic();
     context.request.size = received.saturating_sub(traffic_before.0);
     context.bytes_sent = sent.saturating_sub(traffic_before.1);

@@ -14,6 +14,7 @@ mod exchange;
 mod failure;
 mod gateway;
 mod metrics;
+mod names;
 mod receive;
 mod refusal;
 mod relay;

@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Write as _;
 use std::ops::Range;
 
 /// The header lines of one message, in the order received or added.
 ///
-/// All text lies in one buffer, each line as it goes over the wire: `Name: value` and a line end. Look-ups ignore case (RFC 9110, section 5.1). A
-/// name is ASCII without blanks and controls; a value holds no control character but the tab. What is neither is
-/// never stored, so nothing that is added here can become two lines: callers that take names and values from outside
-/// say what is wrong with them by [`is_name`] and [`is_value`] first.
+/// All text lies in one buffer, each line as it goes over the wire: `Name: value` and a line end. Look-ups ignore case
+/// (RFC 9110, section 5.1). A name is ASCII without blanks and controls; a value holds no control character but the tab.
+/// What is neither is never stored, so nothing that is added here can become two lines: callers that take names and
+/// values from outside say what is wrong with them by [`is_name`] and [`is_value`] first.
 #[derive(Clone, Default)]
 pub struct Headers {
     text: Vec<u8>,
@@ -128,6 +129,31 @@ impl Headers {
                 self.push(name, value);
             }
         }
+    }
+
+    /// [`Headers::append`] of a value that is yet to be put into letters.
+    pub fn append_fmt(&mut self, name: &str, value: fmt::Arguments<'_>) {
+        let (start, colon) = (self.text.len(), self.text.len() + name.len());
+        self.text.extend_from_slice(name.as_bytes());
+        self.text.extend_from_slice(b": ");
+        // Writing to memory does not fail.
+        let _ = self.text.write_fmt(value);
+        let end = self.text.len();
+        self.text.extend_from_slice(b"\r\n");
+        if self.text.len() > LONGEST_TEXT
+            || !is_field_name(name.as_bytes())
+            || !is_value(&self.text[colon + 2..end])
+        {
+            return self.text.truncate(start);
+        }
+        let tag = Tag::of(name.as_bytes());
+        self.lines.push(Line { tag, start: start as u32, colon: colon as u32, end: end as u32 });
+    }
+
+    /// Makes a value that is yet to be put into letters the only one of that name, behind the other lines.
+    pub fn replace_fmt(&mut self, name: &str, value: fmt::Arguments<'_>) {
+        self.remove(name);
+        self.append_fmt(name, value);
     }
 
     /// Makes `value` the only one of that name. The first line keeps its place and takes the new letters.

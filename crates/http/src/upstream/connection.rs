@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use polygate_http1::{Decoder, Limits, ResponseHead, ResponseParser};
@@ -34,12 +34,12 @@ pub struct UpstreamTimeouts {
 
 /// An open connection that carries one request at a time.
 pub struct Connection {
-    pub(super) wire: Wire,
+    wire: Wire,
     reading: Clock,
     writing: Clock,
     timeouts: UpstreamTimeouts,
     /// Requests so far, with the one under way.
-    pub(super) served: u64,
+    served: u64,
 }
 
 /// A final response's head, with its body still to come over the connection.
@@ -65,7 +65,7 @@ impl Broken {
 }
 
 pub struct AnswerBody {
-    connection: Connection,
+    connection: Box<Connection>,
     decoder: Decoder,
     /// What is left of the request; an upstream may answer before it has read all of it.
     upload: Upload,
@@ -76,7 +76,7 @@ pub struct AnswerBody {
 
 impl Connection {
     /// Connects within `timeouts.connect`.
-    pub async fn open(address: SocketAddr, timeouts: UpstreamTimeouts) -> Result<Self, Failure> {
+    pub async fn open(address: SocketAddr, timeouts: UpstreamTimeouts) -> Result<Box<Self>, Failure> {
         let connecting = TcpStream::connect(address);
         let connected = match timeouts.connect.is_zero() {
             true => connecting.await,
@@ -88,12 +88,25 @@ impl Connection {
         let stream = connected.map_err(Failure::of_connect)?;
         // Without it small requests would wait for acknowledgements; where it fails they do.
         let _ = stream.set_nodelay(true);
-        Ok(Self::over(Wire::new(Box::new(stream)), 0, timeouts))
+        let wire = Wire::new(Box::new(stream));
+        Ok(Box::new(Self { wire, reading: Clock::new(), writing: Clock::new(), timeouts, served: 0 }))
     }
 
-    /// Goes on with one that has `served` requests.
-    pub fn over(wire: Wire, served: u64, timeouts: UpstreamTimeouts) -> Self {
-        Self { wire, reading: Clock::new(), writing: Clock::new(), timeouts, served: served + 1 }
+    /// Readies the connection for another request.
+    pub fn begin(&mut self, timeouts: UpstreamTimeouts) {
+        self.timeouts = timeouts;
+        self.served += 1;
+    }
+
+    /// How many requests it has carried.
+    pub fn served(&self) -> u64 {
+        self.served
+    }
+
+    /// Whether it still lives while it is idle. The peer has nothing to say then, so that anything to read is its end.
+    pub fn is_alive(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.wire.poll_fill(&mut cx, 1).is_pending()
     }
 
     /// Where a request's head is put before [`Connection::exchange`].
@@ -104,7 +117,7 @@ impl Connection {
     /// Sends a request, whose head is in the output, and reads the head of its answer. `interim` is shown
     /// informational responses.
     pub async fn exchange(
-        mut self,
+        mut self: Box<Self>,
         mut upload: Upload,
         is_head: bool,
         client: &Client,
@@ -259,18 +272,10 @@ impl AnswerBody {
     }
 
     /// The connection, if it can carry another request: this one was sent whole and its answer read whole.
-    pub fn into_idle(self) -> Option<(Wire, u64)> {
-        let Self { connection, upload, keep_alive, .. } = &self;
-        let is_clean = connection.wire.input().is_empty()
-            && !connection.wire.has_output()
-            && !connection.wire.has_ended();
-        let is_idle = self.is_done() && upload.is_finished() && *keep_alive && is_clean;
-        is_idle.then_some((self.connection.wire, self.connection.served))
+    pub fn into_idle(self) -> Option<Box<Connection>> {
+        let wire = &self.connection.wire;
+        let is_clean = wire.input().is_empty() && !wire.has_output() && !wire.has_ended();
+        let is_idle = self.is_done() && self.upload.is_finished() && self.keep_alive && is_clean;
+        is_idle.then_some(self.connection)
     }
-}
-
-/// Whether an idle connection still lives. The peer has nothing to say on it, so that anything to read is its end.
-pub fn is_alive(wire: &mut Wire) -> bool {
-    let mut cx = Context::from_waker(std::task::Waker::noop());
-    wire.poll_fill(&mut cx, 1).is_pending()
 }

@@ -7,12 +7,14 @@ use http::Method;
 use polygate_chain::{RequestContext, forwarded};
 use polygate_http1::{Headers, items, write};
 
+use crate::names::NameSet;
+
 /// Bytes of a request line's target; servers take no longer ones.
 const LONGEST_TARGET: usize = 64 * 1024;
 
 /// The gateway's own lines, and those that concern one connection (RFC 9110, section 7.6.1). The reference answers
 /// `Expect` itself, drops `Proxy` (it becomes `HTTP_PROXY` in CGI programs) and sends no trailers.
-const OWN: [&str; 21] = [
+const OWN: NameSet<21> = NameSet::new([
     "Host",
     "Connection",
     "Content-Length",
@@ -34,7 +36,10 @@ const OWN: [&str; 21] = [
     forwarded::PREFIX,
     forwarded::REAL_IP,
     "X-Kong-Request-Id",
-];
+]);
+
+/// The trace context: one line without the other says nothing.
+const TRACE: NameSet<2> = NameSet::new(["traceparent", "tracestate"]);
 
 /// How the body behind a head is delimited.
 #[derive(Debug, Clone, Copy)]
@@ -116,28 +121,18 @@ pub fn write(
         }
         BodyFraming::Chunked => write::line(out, "Transfer-Encoding", b"chunked"),
     }
-    // A state without the parent that it belongs to says nothing.
-    let is_traced = !trace.is_empty();
+    // What the client's `Connection` lists is meant for the gateway alone (RFC 9110, section 7.6.1).
+    let listed: Vec<&[u8]> = headers.get_all("Connection").flat_map(items).collect();
     for (name, value) in headers.iter() {
-        if !is_left_out(name, headers) && !(is_traced && is_of_trace(name)) {
+        let is_left_out = OWN.contains(name)
+            || listed.iter().any(|item| item.eq_ignore_ascii_case(name.as_bytes()))
+            || (!trace.is_empty() && TRACE.contains(name));
+        if !is_left_out {
             write::line(out, name, value);
         }
     }
     trace.write_to(out);
     out.extend_from_slice(b"\r\n");
-}
-
-fn is_left_out(name: &str, headers: &Headers) -> bool {
-    OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) || is_named_by_connection(name, headers)
-}
-
-fn is_of_trace(name: &str) -> bool {
-    ["traceparent", "tracestate"].iter().any(|own| own.eq_ignore_ascii_case(name))
-}
-
-/// What the client's `Connection` lists is meant for the gateway alone (RFC 9110, section 7.6.1).
-fn is_named_by_connection(name: &str, headers: &Headers) -> bool {
-    headers.get_all("Connection").flat_map(items).any(|item| item.eq_ignore_ascii_case(name.as_bytes()))
 }
 
 /// `Host` for the upstream. The port is named unless it is the scheme's own.

@@ -97,3 +97,14 @@ fn names_that_look_alike_are_told_apart() {
     assert_eq!(headers.text("axyd"), Some("2"));
     assert_eq!(headers.text("azzd"), None);
 }
+
+#[test]
+fn values_are_put_into_letters_in_place() {
+    let mut headers = sample();
+    headers.append_fmt("X-N", format_args!("{} {}", 1, 2.5));
+    headers.replace_fmt("x-a", format_args!("{}", 7));
+    headers.append_fmt("X-Evil", format_args!("1\r\nX: 1"));
+    headers.append_fmt("X Evil", format_args!("1"));
+    assert_eq!(lines(&headers), "Host: a\r\nx-b: 2\r\nX_A: 4\r\nX-N: 1 2.5\r\nx-a: 7\r\n");
+    assert_eq!(headers.text("X-A"), Some("7"));
+}
