@@ -182,7 +182,7 @@ fn context() -> RequestContext {
     let route = ENTITIES.routes.values().next().expect("the configuration has a route").clone();
     let service = ENTITIES.services.values().next().cloned();
     context.matched =
-        Some(Matched { route, service, prefix: "/api".to_owned(), captures: Captures::default() });
+        Some(Matched { route, service, prefix: "/api".into(), captures: Captures::default() });
     context.forwarded = Some(forwarded::lines(&context));
     context
 }

@@ -175,7 +175,7 @@ fn prefixes_are_what_routes_strip() {
     {
         let mut context = fixture::routed("/api/x");
         let found = context.matched.as_mut().unwrap();
-        found.prefix = matched.to_owned();
+        found.prefix = matched.into();
         Arc::make_mut(&mut found.route).strip_path = strip_path;
         assert_eq!(prefix(&context), expected.map(str::as_bytes), "of {strip_path} {matched}");
     }

@@ -69,7 +69,7 @@ pub fn routed(target: &str) -> RequestContext {
     context.matched = Some(Matched {
         route: Arc::new(route),
         service: Some(Arc::new(service)),
-        prefix: "/api".to_owned(),
+        prefix: "/api".into(),
         captures: Captures::default(),
     });
     context.plugin = Some(Arc::new(plugin));
