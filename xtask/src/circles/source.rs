@@ -176,7 +176,7 @@ impl<'t> Reader<'t> {
     }
 
     fn import(&mut self, name: Option<String>, path: &[&str]) {
-        let path = self.from_file(path);
+        let path = self.outside(path);
         if !path.is_empty() {
             self.source.imports.push(Import { name, path });
         }
@@ -191,14 +191,14 @@ impl<'t> Reader<'t> {
             path.push(word);
             self.at += 2;
         }
-        let path = self.from_file(&path);
+        let path = self.outside(&path);
         if path.len() > 1 {
             self.source.paths.push(path);
         }
     }
 
     /// The path as it would stand outside of modules without files: these are the file, and lead up to it.
-    fn from_file(&self, path: &[&str]) -> Vec<String> {
+    fn outside(&self, path: &[&str]) -> Vec<String> {
         let ups = path.iter().take(self.inline.len()).take_while(|word| **word == "super").count();
         path[ups..].iter().map(|word| (*word).to_owned()).collect()
     }
