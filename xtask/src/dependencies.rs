@@ -40,15 +40,10 @@ impl Manifest {
 }
 
 pub fn check(root: &Path) -> Result<(), String> {
-    let folder = root.join("crates");
-    let entries = std::fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    for entry in entries.map_err(|error| format!("cannot read {}: {error}", folder.display()))? {
-        let path = entry.path().join("Cargo.toml");
-        if path.exists() {
-            let name = entry.file_name();
-            check_manifest(&name.to_string_lossy(), &crate::read(&path)?)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-        }
+    for (name, folder) in crate::crates(root)? {
+        let path = folder.join("Cargo.toml");
+        check_manifest(&name, &crate::read(&path)?)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(())
 }

@@ -1,41 +1,27 @@
-//! The control thread: starts everything, acts on signals, ends everything.
+//! What the control thread keeps, and the change of it.
 //!
-//! It is the thread that calls [`serve`], because plugin servers are told to end with the thread that
-//! started them. Workers serve from an atomic pointer; a reload builds the next configuration here and
-//! swaps it in.
+//! Workers serve from an atomic pointer; a reload builds the next configuration here and swaps it in.
 
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use polygate_chain::{Node, Statistics};
 use polygate_config::conf::{self, Warning};
 use polygate_config::settings::{LogLevel, Settings};
 use polygate_http::Gateway;
-use polygate_net::accept::Stop;
 use polygate_net::dns::{HostsFile, Resolver};
 use polygate_plugin_host::PluginServers;
-use polygate_plugin_host::leftovers;
 use polygate_telemetry::log;
 use polygate_telemetry::trace::Tracer;
 use rustix::system::uname;
-use tokio::sync::watch;
-use tokio::task::{JoinHandle, LocalSet, spawn_local};
-use tokio::time::timeout;
+use tokio::task::{JoinHandle, spawn_local};
 use uuid::Uuid;
 
 use crate::configuration::Configuration;
-use crate::logs::{self, Logs};
-use crate::signals::{self, StopSignals};
-use crate::status::Status;
-use crate::workers::{self, Shared, Workers};
-use crate::{Error, LoadError, not_yet, tracing, translate};
-
-/// For workers that are told to drop everything.
-const FAST_STOP: Duration = Duration::from_millis(500);
+use crate::{Error, LoadError, logs, tracing, translate};
 
 /// What the control thread knows; its tasks share it.
 pub struct Control {
@@ -44,7 +30,7 @@ pub struct Control {
     /// `None` when tracing is off.
     pub tracer: Option<Arc<Tracer>>,
     /// Shared with the resolvers of the workers.
-    hosts: HostsFile,
+    pub hosts: HostsFile,
     resolver: Resolver,
     /// `None` until the first one is loaded.
     pub configuration: RefCell<Option<Rc<Configuration>>>,
@@ -64,85 +50,8 @@ pub struct Loads {
     pub error: Option<String>,
 }
 
-/// Serves until a signal ends it. `warnings` are for the log: those of the settings that nobody has seen yet.
-/// `on_ready` is called once, when requests are served.
-pub fn serve(settings: Settings, warnings: &[Warning], on_ready: impl FnOnce()) -> Result<(), Error> {
-    let logs = Logs::open(&settings)?;
-    log_warnings(warnings);
-    let served = workers::runtime()
-        .and_then(|runtime| LocalSet::new().block_on(&runtime, run(settings, &logs, on_ready)));
-    logs.close();
-    if let Err(error) = &served {
-        log!(Emerg, "{error}");
-    }
-    served
-}
-
-async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result<(), Error> {
-    let mut stops = StopSignals::new()?;
-    let (mut reload, mut reopen) = (signals::reload()?, signals::reopen()?);
-    let listeners = workers::listen(&not_yet::served(&settings.proxy_listen), settings.workers)?;
-    let control = Rc::new(Control::new(&settings)?);
-    let _status = Status::start(&settings, &control)?;
-    spawn_local({
-        let logs = logs.clone();
-        async move {
-            while reopen.recv().await.is_some() {
-                logs.reopen();
-            }
-        }
-    });
-
-    leftovers::adopt(&settings.prefix.join("pids/plugin-servers")).await;
-    let resolvers = listeners.iter().map(|_| Resolver::sharing(&translate::dns(&settings), &control.hosts));
-    let resolvers = resolvers.collect::<Result<Vec<_>, _>>()?;
-    let gateway = tokio::select! {
-        loaded = control.load_first(settings) => loaded?,
-        _ = stops.next() => return Ok(()),
-    };
-    let (stop, stopped) = watch::channel(Stop::Running);
-    let (access_log, tracer) = (logs.access.clone(), control.tracer.clone());
-    let shared = Arc::new(Shared { gateway, access_log, tracer, stop: stopped });
-    let mut workers = Workers::start(listeners.into_iter().zip(resolvers).collect(), &shared)?;
-    log!(Notice, "polygate {} serves requests", env!("CARGO_PKG_VERSION"));
-    on_ready();
-
-    let reloads = spawn_local({
-        let control = control.clone();
-        async move {
-            while reload.recv().await.is_some() {
-                control.reload().await;
-            }
-        }
-    });
-    let wish = stops.next().await;
-    reloads.abort();
-    end(wish, &mut stops, &stop, &mut workers).await;
-    control.stop_servers().await;
-    tracing::stop(control.tracer.clone()).await;
-    Ok(())
-}
-
-/// Ends the workers; a graceful end lasts as long as requests do, or until a less patient signal.
-async fn end(wish: Stop, stops: &mut StopSignals, stop: &watch::Sender<Stop>, workers: &mut Workers) {
-    let mut wish = wish;
-    while wish == Stop::Graceful {
-        log!(Notice, "gracefully shutting down");
-        stop.send_replace(wish);
-        tokio::select! {
-            () = workers.ended() => return,
-            next = stops.next() => wish = next,
-        }
-    }
-    log!(Notice, "shutting down");
-    stop.send_replace(Stop::Fast);
-    if timeout(FAST_STOP, workers.ended()).await.is_err() {
-        log!(Warn, "some workers do not end, going on without them");
-    }
-}
-
 impl Control {
-    fn new(settings: &Settings) -> Result<Self, Error> {
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
         let node = Node {
             id: settings.node_id.unwrap_or_else(Uuid::new_v4),
             hostname: uname().nodename().to_string_lossy().into_owned(),
@@ -168,7 +77,7 @@ impl Control {
         self.configuration.borrow().clone()
     }
 
-    async fn load_first(&self, settings: Settings) -> Result<Arc<ArcSwap<Gateway>>, LoadError> {
+    pub async fn load_first(&self, settings: Settings) -> Result<Arc<ArcSwap<Gateway>>, LoadError> {
         let first = Configuration::load(settings, &self.node, &self.resolver, None).await?;
         let gateway = Arc::new(ArcSwap::new(first.gateway.clone()));
         self.gateway.replace(Some(gateway.clone()));
@@ -178,7 +87,7 @@ impl Control {
     }
 
     /// Replaces the configuration by the saved one; keeps it when that cannot be served.
-    async fn reload(&self) {
+    pub async fn reload(&self) {
         log!(Notice, "reloading the configuration");
         let outcome = self.load_next().await;
         let error = outcome.err().map(|error| error.to_string());
@@ -219,7 +128,7 @@ impl Control {
         retiring.push((previous, spawn_local(async move { servers.retire(&next).await })));
     }
 
-    async fn stop_servers(&self) {
+    pub async fn stop_servers(&self) {
         if let Some(configuration) = self.current() {
             configuration.servers.stop().await;
         }
@@ -229,7 +138,7 @@ impl Control {
     }
 }
 
-fn log_warnings(warnings: &[Warning]) {
+pub fn log_warnings(warnings: &[Warning]) {
     for warning in warnings {
         match warning.level {
             LogLevel::Notice => log!(Notice, "{}", warning.message),

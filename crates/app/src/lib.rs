@@ -1,7 +1,8 @@
 //! Wires configuration, plugin servers and listeners together; owns workers, reload and shutdown.
 //!
 //! ```text
-//! control        the thread that calls `serve`: plugin servers, signals, reload, shutdown
+//! serve          the control thread: start, signals, shutdown
+//! control        what that thread keeps: the configuration in use, plugin servers, reload
 //! configuration  settings and entities -> what a worker serves requests with
 //! not_yet        what a configuration may ask for and is not built
 //! plugins        which of the enabled plugins are installed, and where
@@ -21,6 +22,7 @@ mod error;
 mod logs;
 mod not_yet;
 mod plugins;
+mod serve;
 mod signals;
 mod status;
 mod targets;
@@ -29,6 +31,6 @@ mod translate;
 mod workers;
 
 pub use check::check;
-pub use control::serve;
 pub use doctor::{PluginReport, ServerReport, doctor};
 pub use error::{Error, LoadError};
+pub use serve::serve;

@@ -8,119 +8,20 @@
 //! A [`Resolver`] belongs to one runtime: each worker has its own. They share the [`HostsFile`], which is read
 //! again when somebody says so.
 
+mod address;
 mod cache;
 mod hosts;
 mod servers;
+mod settings;
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use arc_swap::ArcSwap;
-
+pub use self::address::{Address, DnsError};
 use self::cache::{Cache, Entry, Known};
-use self::hosts::Hosts;
+pub use self::hosts::HostsFile;
 use self::servers::Servers;
-
-/// How names are resolved.
-#[derive(Debug, Clone)]
-pub struct DnsSettings {
-    /// Empty: those of the system, as are the search list and its options in any case.
-    pub servers: Vec<SocketAddr>,
-    pub hosts_file: Option<PathBuf>,
-    /// The record types to ask for, until one has an answer.
-    pub order: Vec<RecordKind>,
-    /// Replaces the TTL of answers.
-    pub valid_ttl: Option<Duration>,
-    /// How long after its TTL an answer may still be used.
-    pub stale_ttl: Duration,
-    /// How long to believe that a name or its records do not exist.
-    pub not_found_ttl: Duration,
-    /// How long not to ask again after any other error.
-    pub error_ttl: Duration,
-}
-
-impl Default for DnsSettings {
-    fn default() -> Self {
-        Self {
-            servers: Vec::new(),
-            hosts_file: Some("/etc/hosts".into()),
-            order: vec![RecordKind::Last, RecordKind::Srv, RecordKind::A, RecordKind::Cname],
-            valid_ttl: None,
-            stale_ttl: Duration::from_secs(3600),
-            not_found_ttl: Duration::from_secs(30),
-            error_ttl: Duration::from_secs(1),
-        }
-    }
-}
-
-/// An entry of the order in which record types are tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecordKind {
-    /// The type that had an answer for this name the last time.
-    Last,
-    Srv,
-    A,
-    Aaaa,
-    /// No query of its own: aliases are followed in the queries for addresses.
-    Cname,
-}
-
-/// One address of a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    pub addr: SocketAddr,
-    /// The weight of an SRV record, at least 1; other records have none.
-    pub weight: Option<u16>,
-    /// The host that an SRV record names.
-    pub srv_target: Option<Arc<str>>,
-    /// When to resolve again, from now; none for what never changes.
-    pub ttl: Option<Duration>,
-}
-
-/// Why a name has no address. The texts are those of the reference, since they reach logs and clients.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DnsError {
-    /// There is no such name.
-    #[error("dns server error: 3 name error")]
-    NameError,
-    /// The name has no records of the types asked for.
-    #[error("dns client error: 101 empty record received")]
-    Empty,
-    #[error("{0}")]
-    Other(String),
-}
-
-/// Why a resolver cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    #[error("cannot read the hosts file {}, correct dns_hostsfile", path.display())]
-    HostsFile { path: PathBuf, source: std::io::Error },
-    #[error("cannot set up name resolution: {0}")]
-    Servers(String),
-}
-
-/// The names in the hosts file as it was read last; clones share them.
-#[derive(Debug, Clone)]
-pub struct HostsFile {
-    path: Option<Arc<Path>>,
-    names: Arc<ArcSwap<Hosts>>,
-}
-
-impl HostsFile {
-    /// Without a path only `localhost` has a name.
-    pub fn read(path: Option<&Path>) -> Result<Self, SetupError> {
-        let names = Arc::new(ArcSwap::from_pointee(Hosts::read(path)?));
-        Ok(Self { path: path.map(Arc::from), names })
-    }
-
-    /// Reads the file again, for everybody who shares it. After an error the names stay as they were.
-    pub fn reload(&self) -> Result<(), SetupError> {
-        self.names.store(Arc::new(Hosts::read(self.path.as_deref())?));
-        Ok(())
-    }
-}
+pub use self::settings::{DnsSettings, RecordKind, SetupError};
 
 #[derive(Debug, Clone)]
 pub struct Resolver {

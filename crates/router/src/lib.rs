@@ -6,6 +6,7 @@
 //! route (see [`priority`]), then the larger id. [`path`] has what happens to the path on both sides of
 //! the match. Everything here is pure: no I/O, no clock, no shared state.
 
+mod error;
 #[cfg(test)]
 mod fixture;
 mod index;
@@ -17,6 +18,7 @@ mod router;
 mod rule;
 mod stream;
 
+pub use error::RouterError;
 pub use query::{Headers, Query, split_host_port};
-pub use router::{Captures, Match, Router, RouterError};
+pub use router::{Captures, Match, Router};
 pub use stream::{StreamMatch, StreamQuery, StreamRouter};

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use polygate_model::Route;
 use regex::Regex;
 
+use crate::error::RouterError;
 use crate::priority::PathGroup;
 use crate::query::{Query, split_host_port};
-use crate::router::RouterError;
 
 /// A query with its host taken apart.
 pub struct Request<'q> {

@@ -8,8 +8,8 @@ use ipnet::IpNet;
 use polygate_model::entities::Endpoint;
 use polygate_model::{Route, Service};
 
+use crate::error::RouterError;
 use crate::priority::stream_priority;
-use crate::router::RouterError;
 use crate::rule::{NamePattern, any, label, server_name_matches};
 
 /// The parts of a connection that stream routes look at.

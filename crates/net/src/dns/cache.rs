@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::dns::address::{Address, DnsError};
 use crate::dns::servers::{Found, Host};
-use crate::dns::{Address, DnsError, DnsSettings, RecordKind};
+use crate::dns::settings::{DnsSettings, RecordKind};
 
 /// Names come from the configuration, but plugins can ask for any; this many are kept.
 const MAX_NAMES: usize = 10_000;

@@ -3,8 +3,32 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::dns::{RecordKind, SetupError};
+use arc_swap::ArcSwap;
+
+use crate::dns::settings::{RecordKind, SetupError};
+
+/// The names in the hosts file as it was read last; clones share them.
+#[derive(Debug, Clone)]
+pub struct HostsFile {
+    path: Option<Arc<Path>>,
+    pub(super) names: Arc<ArcSwap<Hosts>>,
+}
+
+impl HostsFile {
+    /// Without a path only `localhost` has a name.
+    pub fn read(path: Option<&Path>) -> Result<Self, SetupError> {
+        let names = Arc::new(ArcSwap::from_pointee(Hosts::read(path)?));
+        Ok(Self { path: path.map(Arc::from), names })
+    }
+
+    /// Reads the file again, for everybody who shares it. After an error the names stay as they were.
+    pub fn reload(&self) -> Result<(), SetupError> {
+        self.names.store(Arc::new(Hosts::read(self.path.as_deref())?));
+        Ok(())
+    }
+}
 
 /// Lower-case names with their first address of each family.
 #[derive(Debug)]

@@ -16,7 +16,8 @@ use hickory_resolver::proto::rr::rdata::SRV;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 
-use crate::dns::{DnsError, RecordKind, SetupError};
+use crate::dns::address::DnsError;
+use crate::dns::settings::{RecordKind, SetupError};
 
 pub struct Servers {
     client: TokioResolver,
