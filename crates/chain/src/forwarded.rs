@@ -25,36 +25,38 @@ pub const VIA: &str = "Via";
 /// By which name the gateway tells others of itself.
 pub const SERVER_TOKEN: &str = "kong/3.10.0";
 
+/// [`VIA`] of a message that came over HTTP/1.1.
+pub const OWN_VIA: &str = "1.1 kong/3.10.0";
+
 /// What a request without any host is for.
 pub const SERVER_NAME: &str = "kong";
 
 /// All lines, in the order in which the reference writes them. A trusted peer can have one left out by an empty value.
 pub fn lines(context: &RequestContext) -> Headers {
     let mut lines = Headers::with_capacity(320, 8);
-    let peer = context.connection.peer.ip().to_canonical();
-    let client = context.client.ip().to_canonical();
+    let client = context.client_ip();
     // Of several lines the first counts, as in the reference.
     match &context.arrival.forwarded_for {
-        Some(before) => lines.append(FOR, [before, format!(", {peer}").as_bytes()].concat()),
-        None => lines.append_fmt(FOR, format_args!("{client}")),
+        Some(before) => {
+            lines.append(FOR, [before, &b", "[..], context.connection.peer_ip().as_bytes()].concat())
+        }
+        None => lines.append(FOR, client.as_bytes()),
     }
     lines.append(PROTO, told(context, PROTO).unwrap_or(context.scheme().as_bytes()));
     lines.append(HOST, host_and_port(context).as_bytes());
     match told(context, PORT) {
         Some(port) => lines.append(PORT, port),
-        None => lines.append_fmt(PORT, format_args!("{}", outside_port(context))),
+        None => lines.append_number(PORT, outside_port(context).into()),
     }
     lines.append(PATH, told(context, PATH).unwrap_or(path_of(&context.request.target)));
     if let Some(prefix) = prefix(context) {
         lines.append(PREFIX, prefix);
     }
-    lines.append_fmt(REAL_IP, format_args!("{client}"));
-    let version = via_version(context.request.version);
+    lines.append(REAL_IP, client.as_bytes());
+    let via = own_via(context.request.version);
     match &context.arrival.via {
-        Some(before) => {
-            lines.append(VIA, [before, format!(", {version} {SERVER_TOKEN}").as_bytes()].concat())
-        }
-        None => lines.append_fmt(VIA, format_args!("{version} {SERVER_TOKEN}")),
+        Some(before) => lines.append(VIA, [before, &b", "[..], via.as_bytes()].concat()),
+        None => lines.append(VIA, via.as_bytes()),
     }
     lines.retain(|_, value| !value.is_empty());
     lines
@@ -117,12 +119,13 @@ pub fn outside_port(context: &RequestContext) -> u16 {
     context.environment.outside_port(context.connection.local.port())
 }
 
-/// The version in which a message came, as `Via` has it (RFC 9110, section 7.6.3). The reference writes 1 for HTTP/1.0.
-fn via_version(version: Version) -> &'static str {
+/// This hop: the version in which the message came, and who took it (RFC 9110, section 7.6.3). The reference writes 1
+/// for HTTP/1.0.
+fn own_via(version: Version) -> Cow<'static, str> {
     match version {
-        Version::HTTP_10 => "1",
-        Version::HTTP_2 => "2",
-        _ => "1.1",
+        Version::HTTP_10 => format!("1 {SERVER_TOKEN}").into(),
+        Version::HTTP_2 => format!("2 {SERVER_TOKEN}").into(),
+        _ => OWN_VIA.into(),
     }
 }
 

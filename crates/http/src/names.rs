@@ -18,16 +18,17 @@ impl<const N: usize> NameSet<N> {
         Self { names, lengths }
     }
 
-    pub fn contains(&self, name: &str) -> bool {
+    pub fn contains(&self, name: impl AsRef<[u8]>) -> bool {
         self.position(name).is_some()
     }
 
     /// Which of the names it is.
-    pub fn position(&self, name: &str) -> Option<usize> {
+    pub fn position(&self, name: impl AsRef<[u8]>) -> Option<usize> {
+        let name = name.as_ref();
         if name.len() >= 64 || self.lengths >> name.len() & 1 == 0 {
             return None;
         }
-        self.names.iter().position(|own| own.eq_ignore_ascii_case(name))
+        self.names.iter().position(|own| own.as_bytes().eq_ignore_ascii_case(name))
     }
 }
 

@@ -1,8 +1,10 @@
 //! The response's head: from the upstream's, or the gateway's own, to what the client gets.
 
+use std::time::Duration;
+
 use http::Version;
 use polygate_chain::context::ServiceResponse;
-use polygate_chain::{Head, RequestContext};
+use polygate_chain::{Head, RequestContext, forwarded};
 use polygate_http1::{Headers, items, write};
 
 use crate::names::NameSet;
@@ -83,8 +85,8 @@ fn clean(headers: &mut Headers) {
     let mut seen = 0_u16;
     headers.retain(|name, _| {
         if OF_UPSTREAM.contains(name)
-            || name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("X-Accel-"))
-            || listed.iter().any(|item| item.eq_ignore_ascii_case(name.as_bytes()))
+            || name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"X-Accel-"))
+            || listed.iter().any(|item| item.eq_ignore_ascii_case(name))
         {
             return false;
         }
@@ -157,7 +159,7 @@ fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
             BodyFraming::None
         }
         Some(length) => {
-            headers.replace_fmt("Content-Length", format_args!("{length}"));
+            headers.replace_number("Content-Length", length);
             if is_told { BodyFraming::None } else { BodyFraming::Plain }
         }
         None if is_told => BodyFraming::None,
@@ -196,8 +198,7 @@ fn own_lines(way: &mut Way<'_>) {
         date::now(timings.unix(timings.latest), |date| headers.append("Date", date));
     }
     if !is_upstreams && tokens.response_latency && !context.proxied {
-        let taken = timings.latest.duration_since(timings.start).as_millis();
-        headers.replace_fmt("X-Kong-Response-Latency", format_args!("{taken}"));
+        headers.replace_number("X-Kong-Response-Latency", ms(timings.latest - timings.start));
     }
     match (is_upstreams, tokens.server) {
         (true, true) if headers.contains("Server") => {}
@@ -207,11 +208,13 @@ fn own_lines(way: &mut Way<'_>) {
     }
     if context.proxied {
         if tokens.upstream_latency {
-            let waited = timings.upstream.duration().unwrap_or_default().as_millis();
-            headers.replace_fmt("X-Kong-Upstream-Latency", format_args!("{waited}"));
+            headers.replace_number(
+                "X-Kong-Upstream-Latency",
+                ms(timings.upstream.duration().unwrap_or_default()),
+            );
         }
         if let Some(latency) = timings.until_proxied().filter(|_| tokens.proxy_latency) {
-            headers.replace_fmt("X-Kong-Proxy-Latency", format_args!("{}", latency.as_millis()));
+            headers.replace_number("X-Kong-Proxy-Latency", ms(latency));
         }
         if tokens.via {
             continue_via(headers, is_upstreams);
@@ -219,21 +222,25 @@ fn own_lines(way: &mut Way<'_>) {
     }
     if tokens.upstream_status && context.proxied {
         let status = upstream_status(context);
-        context.response.headers.replace_fmt("X-Kong-Upstream-Status", format_args!("{status}"));
+        context.response.headers.replace_number("X-Kong-Upstream-Status", status.into());
     }
     if tokens.request_id {
         context.response.headers.insert("X-Kong-Request-Id", &context.request_id);
     }
 }
 
+fn ms(duration: Duration) -> u64 {
+    duration.as_millis() as u64
+}
+
 /// Continues the upstream's `Via`; an answer that is not the upstream's begins anew.
 fn continue_via(headers: &mut Headers, is_upstreams: bool) {
     match headers.joined("Via").filter(|_| is_upstreams) {
         Some(before) => {
-            let via = [&*before, b", 1.1 ", SERVER_TOKEN.as_bytes()].concat();
+            let via = [&*before, b", ", forwarded::OWN_VIA.as_bytes()].concat();
             headers.insert("Via", via);
         }
-        None => headers.replace_fmt("Via", format_args!("1.1 {SERVER_TOKEN}")),
+        None => headers.insert("Via", forwarded::OWN_VIA),
     }
 }
 

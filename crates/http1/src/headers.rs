@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Write as _;
 use std::ops::Range;
 
 /// The header lines of one message, in the order received or added.
@@ -114,6 +113,11 @@ impl Headers {
         self.get_all(name).flat_map(items).any(|found| found.eq_ignore_ascii_case(item.as_bytes()))
     }
 
+    /// [`Headers::iter`] with names as bytes.
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> + DoubleEndedIterator {
+        self.lines.iter().map(|line| (&self.text[line.name()], self.value(line)))
+    }
+
     /// Names, with their letters, and values.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> + DoubleEndedIterator {
         self.lines.iter().map(|line| (self.name(line), self.value(line)))
@@ -131,29 +135,16 @@ impl Headers {
         }
     }
 
-    /// [`Headers::append`] of a value that is yet to be put into letters.
-    pub fn append_fmt(&mut self, name: &str, value: fmt::Arguments<'_>) {
-        let (start, colon) = (self.text.len(), self.text.len() + name.len());
-        self.text.extend_from_slice(name.as_bytes());
-        self.text.extend_from_slice(b": ");
-        // Writing to memory does not fail.
-        let _ = self.text.write_fmt(value);
-        let end = self.text.len();
-        self.text.extend_from_slice(b"\r\n");
-        if self.text.len() > LONGEST_TEXT
-            || !is_field_name(name.as_bytes())
-            || !is_value(&self.text[colon + 2..end])
-        {
-            return self.text.truncate(start);
-        }
-        let tag = Tag::of(name.as_bytes());
-        self.lines.push(Line { tag, start: start as u32, colon: colon as u32, end: end as u32 });
+    /// [`Headers::append`] of a number, in decimal digits.
+    pub fn append_number(&mut self, name: &str, number: u64) {
+        let mut digits = [0; 20];
+        self.append(name, decimal(number, &mut digits));
     }
 
-    /// Makes a value that is yet to be put into letters the only one of that name, behind the other lines.
-    pub fn replace_fmt(&mut self, name: &str, value: fmt::Arguments<'_>) {
+    /// Makes a number the only value of that name, behind the other lines.
+    pub fn replace_number(&mut self, name: &str, number: u64) {
         self.remove(name);
-        self.append_fmt(name, value);
+        self.append_number(name, number);
     }
 
     /// Makes `value` the only one of that name. The first line keeps its place and takes the new letters.
@@ -186,8 +177,8 @@ impl Headers {
     }
 
     /// Keeps the lines for which `keep` answers true.
-    pub fn retain(&mut self, mut keep: impl FnMut(&str, &[u8]) -> bool) {
-        self.retain_lines(|headers, line| keep(headers.name(line), headers.value(line)));
+    pub fn retain(&mut self, mut keep: impl FnMut(&[u8], &[u8]) -> bool) {
+        self.retain_lines(|headers, line| keep(&headers.text[line.name()], headers.value(line)));
     }
 
     pub fn clear(&mut self) {
@@ -289,6 +280,19 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> Extend<(N, V)> for Headers {
     }
 }
 
+/// A number in decimal digits, at the end of `digits`.
+pub(crate) fn decimal(number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let (mut at, mut rest) = (digits.len(), number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            return &digits[at..];
+        }
+    }
+}
+
 /// The members of a comma-separated list; empty ones do not count (RFC 9110, section 5.6.1.2).
 pub fn items(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|item| !item.is_empty())
@@ -305,7 +309,8 @@ pub(crate) fn is_field_name(name: &[u8]) -> bool {
 }
 
 fn is_name_of(name: &[u8], worst: NameByte) -> bool {
-    !name.is_empty() && name.iter().all(|&byte| byte != b':' && NameByte::of(byte) <= worst)
+    let is_good = |byte| byte != b':' && NameByte::of(byte) <= worst;
+    !name.is_empty() && name.iter().fold(true, |is_name, &byte| is_name & is_good(byte))
 }
 
 /// What a byte makes of a name that holds it, from good to bad.

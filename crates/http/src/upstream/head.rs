@@ -105,7 +105,7 @@ pub fn write(
     write::line(out, "Host", host.as_bytes());
     write::line(out, "Connection", b"keep-alive");
     if let Some(lines) = &context.forwarded {
-        for (name, value) in lines.iter().filter(|(name, _)| *name != forwarded::VIA) {
+        for (name, value) in lines.lines().filter(|(name, _)| *name != forwarded::VIA.as_bytes()) {
             write::line(out, name, value);
         }
     }
@@ -123,9 +123,9 @@ pub fn write(
     }
     // What the client's `Connection` lists is meant for the gateway alone (RFC 9110, section 7.6.1).
     let listed: Vec<&[u8]> = headers.get_all("Connection").flat_map(items).collect();
-    for (name, value) in headers.iter() {
+    for (name, value) in headers.lines() {
         let is_left_out = OWN.contains(name)
-            || listed.iter().any(|item| item.eq_ignore_ascii_case(name.as_bytes()))
+            || listed.iter().any(|item| item.eq_ignore_ascii_case(name))
             || (!trace.is_empty() && TRACE.contains(name));
         if !is_left_out {
             write::line(out, name, value);

@@ -1,13 +1,13 @@
 //! Idle upstream connections of one worker.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::upstream::connection::Connection;
 
 /// What makes two connections exchangeable. With TLS its identity (server name, verification) will belong to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     pub address: SocketAddr,
 }
@@ -24,7 +24,7 @@ pub struct PoolLimits {
 
 #[derive(Default)]
 pub struct Pool {
-    idle: HashMap<Target, Vec<Idle>>,
+    idle: BTreeMap<Target, Vec<Idle>>,
     is_swept: bool,
 }
 

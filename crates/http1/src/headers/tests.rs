@@ -55,7 +55,7 @@ fn lines_are_removed() {
     assert!(headers.remove("X-A"));
     assert!(!headers.remove("X-A"));
     assert_eq!(lines(&headers), "Host: a\r\nx-b: 2\r\nX_A: 4\r\n");
-    headers.retain(|name, value| name == "Host" || value == b"4");
+    headers.retain(|name, value| name == b"Host" || value == b"4");
     assert_eq!(lines(&headers), "Host: a\r\nX_A: 4\r\n");
     headers.clear();
     assert!(headers.is_empty());
@@ -99,12 +99,10 @@ fn names_that_look_alike_are_told_apart() {
 }
 
 #[test]
-fn values_are_put_into_letters_in_place() {
+fn numbers_are_values() {
     let mut headers = sample();
-    headers.append_fmt("X-N", format_args!("{} {}", 1, 2.5));
-    headers.replace_fmt("x-a", format_args!("{}", 7));
-    headers.append_fmt("X-Evil", format_args!("1\r\nX: 1"));
-    headers.append_fmt("X Evil", format_args!("1"));
-    assert_eq!(lines(&headers), "Host: a\r\nx-b: 2\r\nX_A: 4\r\nX-N: 1 2.5\r\nx-a: 7\r\n");
-    assert_eq!(headers.text("X-A"), Some("7"));
+    headers.append_number("X-N", 0);
+    headers.replace_number("x-a", u64::MAX);
+    assert_eq!(lines(&headers), "Host: a\r\nx-b: 2\r\nX_A: 4\r\nX-N: 0\r\nx-a: 18446744073709551615\r\n");
+    assert!(headers.lines().map(|(name, _)| name).eq(headers.iter().map(|(name, _)| name.as_bytes())));
 }
