@@ -159,7 +159,7 @@ fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
             BodyFraming::None
         }
         Some(length) => {
-            headers.replace_number("Content-Length", length);
+            headers.insert_number("Content-Length", length);
             if is_told { BodyFraming::None } else { BodyFraming::Plain }
         }
         None if is_told => BodyFraming::None,
@@ -198,7 +198,7 @@ fn own_lines(way: &mut Way<'_>) {
         date::now(timings.unix(timings.latest), |date| headers.append("Date", date));
     }
     if !is_upstreams && tokens.response_latency && !context.proxied {
-        headers.replace_number("X-Kong-Response-Latency", ms(timings.latest - timings.start));
+        headers.insert_number("X-Kong-Response-Latency", ms(timings.latest - timings.start));
     }
     match (is_upstreams, tokens.server) {
         (true, true) if headers.contains("Server") => {}
@@ -208,13 +208,13 @@ fn own_lines(way: &mut Way<'_>) {
     }
     if context.proxied {
         if tokens.upstream_latency {
-            headers.replace_number(
+            headers.insert_number(
                 "X-Kong-Upstream-Latency",
                 ms(timings.upstream.duration().unwrap_or_default()),
             );
         }
         if let Some(latency) = timings.until_proxied().filter(|_| tokens.proxy_latency) {
-            headers.replace_number("X-Kong-Proxy-Latency", ms(latency));
+            headers.insert_number("X-Kong-Proxy-Latency", ms(latency));
         }
         if tokens.via {
             continue_via(headers, is_upstreams);
@@ -222,7 +222,7 @@ fn own_lines(way: &mut Way<'_>) {
     }
     if tokens.upstream_status && context.proxied {
         let status = upstream_status(context);
-        context.response.headers.replace_number("X-Kong-Upstream-Status", status.into());
+        context.response.headers.insert_number("X-Kong-Upstream-Status", status.into());
     }
     if tokens.request_id {
         context.response.headers.insert("X-Kong-Request-Id", &context.request_id);

@@ -141,16 +141,23 @@ impl Headers {
         self.append(name, decimal(number, &mut digits));
     }
 
-    /// Makes a number the only value of that name, behind the other lines.
-    pub fn replace_number(&mut self, name: &str, number: u64) {
-        self.remove(name);
-        self.append_number(name, number);
+    /// [`Headers::insert`] of a number.
+    pub fn insert_number(&mut self, name: &str, number: u64) {
+        let mut digits = [0; 20];
+        self.insert(name, decimal(number, &mut digits));
     }
 
     /// Makes `value` the only one of that name. The first line keeps its place and takes the new letters.
     pub fn insert(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        let name = name.as_ref();
-        let Some(first) = self.positions(name).next() else { return self.append(name, value) };
+        let (name, value) = (name.as_ref(), value.as_ref());
+        let mut places = self.positions(name);
+        let (first, is_only) = (places.next(), places.next().is_none());
+        drop(places);
+        let Some(first) = first else { return self.append(name, value) };
+        let line = &self.lines[first];
+        if is_only && self.text[line.name()] == *name && self.text[line.value()] == *value {
+            return;
+        }
         let before = self.lines.len();
         self.append(name, value);
         if self.lines.len() == before {

@@ -1,6 +1,6 @@
 //! The head of a request as it goes upstream.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use http::Method;
@@ -153,9 +153,12 @@ pub fn host(context: &RequestContext, peer_name: Option<&str>, peer: SocketAddr)
         (None, None) => ("", 80),
     };
     let is_tls = context.upstream.scheme.as_deref().is_some_and(|scheme| scheme.ends_with('s'));
-    let brackets = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6());
-    let host = if brackets { format!("[{host}]") } else { host.to_owned() };
-    if port == if is_tls { 443 } else { 80 } { host } else { format!("{host}:{port}") }
+    // Of hosts only an IPv6 address has colons.
+    let (open, close) = if host.contains(':') && !host.starts_with('[') { ("[", "]") } else { ("", "") };
+    match port == if is_tls { 443 } else { 80 } {
+        true => [open, host, close].concat(),
+        false => [open, host, close, ":", &port.to_string()].concat(),
+    }
 }
 
 /// Methods that may be repeated although something of the request was sent (gateway.md, section 6.3).
