@@ -20,7 +20,10 @@ use crate::upstream::head::{self, BodyFraming};
 use crate::upstream::peers::{Peer, Peers};
 use crate::upstream::pool::{PoolLimits, Target};
 use crate::upstream::upload::Upload;
-use crate::{HttpSettings, Worker, buffers, tracing};
+use crate::{HttpSettings, Worker, buffers, response, tracing};
+
+/// Bytes of answers before the answer that wait for a client; what comes beyond them it does not get.
+const MOST_INTERIM: usize = 16 * 1024;
 
 /// The upstream's answer.
 pub struct Reply {
@@ -61,6 +64,7 @@ pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
         worker: way.worker,
         settings,
         client: &way.downstream.client,
+        takes_interim: context.request.version != http::Version::HTTP_10,
     };
     let Picked { peers, first: mut peer } = picked;
     loop {
@@ -102,6 +106,8 @@ struct Tries<'w> {
     worker: &'w Rc<Worker>,
     settings: &'w HttpSettings,
     client: &'w Client,
+    /// Older ones know of no answers before the answer.
+    takes_interim: bool,
 }
 
 impl Tries<'_> {
@@ -177,12 +183,15 @@ impl Tries<'_> {
 
     /// Hands on what the upstream says before its answer; `100 Continue` is between the gateway and each side.
     fn relay_interim(&self, head: ResponseHead) {
-        if head.status == 100 {
+        if head.status == 100 || !self.takes_interim || self.client.queued() > MOST_INTERIM {
             return;
         }
-        self.client.queue(|out| {
+        let mut headers = head.headers;
+        response::clean(&mut headers);
+        headers.remove("Content-Length");
+        self.client.queue_head(false, |out| {
             write::status_line(out, http::Version::HTTP_11, head.status, Some(&head.reason));
-            head.headers.write_to(out);
+            headers.write_to(out);
             out.extend_from_slice(b"\r\n");
         });
     }

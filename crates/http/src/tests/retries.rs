@@ -1,0 +1,1 @@
+//! When another try is made, and what is sent then.
