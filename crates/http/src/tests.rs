@@ -9,8 +9,13 @@ mod world;
 mod client_clocks;
 mod client_leaves;
 mod early_answers;
+mod ends;
+mod framing;
 mod keep_alive;
+mod plugins;
+mod pool;
 mod retries;
+mod stale;
 mod upstream_clocks;
 
 use std::future::Future;
@@ -19,7 +24,7 @@ use std::time::Duration;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, timeout};
 
-pub use network::Door;
+pub use network::{Door, Upstream};
 pub use plugin::{broken, pdk, plugin};
 pub use world::{Setup, World, service_address, settle, setup};
 

@@ -44,6 +44,7 @@ pub struct Setup {
     /// On the route alone.
     pub plugins: Vec<Arc<dyn Plugin>>,
     pub balancers: HashMap<String, Arc<Balancer>>,
+    pub has_access_log: bool,
 }
 
 pub fn setup() -> Setup {
@@ -62,6 +63,7 @@ pub fn setup() -> Setup {
         globals: Vec::new(),
         plugins: Vec::new(),
         balancers: HashMap::new(),
+        has_access_log: false,
     }
 }
 
@@ -94,8 +96,7 @@ pub struct World {
     pub gateway: Arc<ArcSwap<Gateway>>,
     pub stop: watch::Sender<Stop>,
     ends: Arc<Mutex<Vec<Ended>>>,
-    log: LogWriter,
-    log_file: tempfile::NamedTempFile,
+    log: Option<(LogWriter, tempfile::NamedTempFile)>,
     capacity: usize,
 }
 
@@ -114,14 +115,18 @@ impl Setup {
                 Ok(())
             }
         }));
+        let has_access_log = self.has_access_log;
         let gateway = Arc::new(ArcSwap::from_pointee(self.gateway()));
-        let log_file = tempfile::NamedTempFile::new().unwrap();
-        let log = LogWriter::open(log_file.path()).unwrap();
+        let log = has_access_log.then(|| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            (LogWriter::open(file.path()).unwrap(), file)
+        });
         let dns = DnsSettings { hosts_file: None, ..DnsSettings::default() };
-        let worker = Worker::new(gateway.clone(), Resolver::new(&dns).unwrap(), Some(log.buffer()), None);
+        let lines = log.as_ref().map(|(writer, _)| writer.buffer());
+        let worker = Worker::new(gateway.clone(), Resolver::new(&dns).unwrap(), lines, None);
         worker.start_log_runner();
         let (stop, _) = watch::channel(Stop::Running);
-        World { worker, gateway, stop, ends, log, log_file, capacity: 64 * 1024 }
+        World { worker, gateway, stop, ends, log, capacity: 64 * 1024 }
     }
 
     fn gateway(self) -> Gateway {
@@ -202,8 +207,9 @@ impl World {
     /// The access log so far, which takes no more lines.
     pub async fn access_log(&self) -> String {
         settle().await;
-        assert!(self.log.close(Duration::from_secs(10)));
-        std::fs::read_to_string(self.log_file.path()).unwrap()
+        let (writer, file) = self.log.as_ref().unwrap();
+        assert!(writer.close(Duration::from_secs(10)));
+        std::fs::read_to_string(file.path()).unwrap()
     }
 }
 

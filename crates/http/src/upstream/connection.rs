@@ -212,6 +212,11 @@ impl AnswerBody {
         Some(self.ready as u64 + self.decoder.remaining()?)
     }
 
+    /// What is left of the request.
+    pub fn upload(&mut self) -> &mut Upload {
+        &mut self.upload
+    }
+
     /// Goes on with what is left of the request. What becomes of it no longer matters to the answer, as long as the
     /// answer comes.
     pub fn poll_upload(&mut self, cx: &mut Context<'_>) {

@@ -69,13 +69,13 @@ pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
     let Picked { peers, first: mut peer } = picked;
     loop {
         tries.note(context, &peer);
-        let outcome = tries.run(context, &peer).await;
+        let mut outcome = tries.run(context, &peer).await;
         let told = match &outcome {
             Ok(answer) => Some(Outcome::Status(answer.head.status)),
             Err(broken) => broken.failure.outcome(),
         };
         peers.report(&peer, told, context.timings.upstream.duration().unwrap_or_default());
-        let again = tries.again(context, &outcome);
+        let again = tries.again(context, &mut outcome);
         if let Some(last) = context.tries.last_mut() {
             last.failure = match &outcome {
                 Ok(answer) if again => Some(("failed", answer.head.status)),
@@ -197,9 +197,9 @@ impl Tries<'_> {
     }
 
     /// Whether another peer is to be tried; then everything is ready for it.
-    fn again(&mut self, context: &RequestContext, outcome: &Result<Answer, Broken>) -> bool {
+    fn again(&mut self, context: &RequestContext, outcome: &mut Result<Answer, Broken>) -> bool {
         let rules = &self.settings.next_upstream;
-        let (allowed, is_unsent) = match outcome {
+        let (allowed, is_unsent) = match &*outcome {
             Ok(answer) => (rules.statuses.contains(&answer.head.status), false),
             Err(broken) => {
                 let allowed = match broken.failure.condition() {
@@ -215,8 +215,16 @@ impl Tries<'_> {
         if self.left == 0 || !allowed || !repeatable {
             return false;
         }
+        let upload = match outcome {
+            Ok(answer) => answer.body.upload(),
+            Err(_) => &mut self.upload,
+        };
+        if !upload.rewind() {
+            return false;
+        }
+        self.upload = std::mem::take(upload);
         self.left -= 1;
-        self.upload.rewind()
+        true
     }
 
     fn reply(&self, answer: Answer, peer: Peer) -> Reply {
