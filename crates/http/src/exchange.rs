@@ -129,8 +129,8 @@ impl Way<'_> {
 
     /// Sends the response and ends the way.
     pub async fn finish(mut self, content: Content) -> After {
-        let (framing, head_length) = response::finish_head(&mut self, &content);
+        let (framing, head_end) = response::finish_head(&mut self, &content);
         let sent = relay(&mut self, content, framing).await;
-        end::end(self, head_length, sent)
+        end::end(self, head_end, sent)
     }
 }

@@ -24,6 +24,8 @@ mod routing;
 mod server;
 mod settings;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tracing;
 mod upstream;
 mod way;

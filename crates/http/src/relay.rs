@@ -77,6 +77,7 @@ fn poll_relay(
     framing: BodyFraming,
     is_ended: &mut bool,
 ) -> Poll<Result<(), Unsent>> {
+    body.poll_upload(cx);
     loop {
         // What comes from upstream waits while the client does not read: memory stays bounded.
         if client.queued() > TOGETHER {

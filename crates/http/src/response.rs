@@ -73,7 +73,8 @@ pub fn take_head(way: &mut Way<'_>, reply: Reply, is_buffered: bool) -> Exchange
     reply.exchanged
 }
 
-fn clean(headers: &mut Headers) {
+/// Takes away what is between the upstream and the gateway.
+pub fn clean(headers: &mut Headers) {
     let listed: Vec<Vec<u8>> = headers
         .get_all("Connection")
         .flat_map(items)
@@ -118,21 +119,19 @@ fn merge_preset(headers: &mut Headers, preset: &Headers, is_buffered: bool) {
 /// Completes the head, decides what becomes of the connection, and queues the head for the client. After this the
 /// context's response is what was sent.
 ///
-/// Also answers the length of the head, in bytes.
+/// Also answers how many bytes the client's connection will have carried at the end of the head.
 pub fn finish_head(way: &mut Way<'_>, content: &Content) -> (BodyFraming, u64) {
     let framing = frame(way, content);
     own_lines(way);
     let response = &way.context.response;
     let reason = way.reason.as_ref().filter(|(status, _)| *status == response.status);
-    let mut length = 0;
-    way.downstream.client.queue(|out| {
-        let start = out.len();
+    let client = &way.downstream.client;
+    client.queue_head(true, |out| {
         write::status_line(out, Version::HTTP_11, response.status, reason.map(|(_, reason)| &**reason));
         response.headers.write_to(out);
         out.extend_from_slice(b"\r\n");
-        length = out.len() - start;
     });
-    (framing, length as u64)
+    (framing, client.end_of_output())
 }
 
 /// The lines that delimit the body and say what becomes of the connection. The length is that of the body, whatever

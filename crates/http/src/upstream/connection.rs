@@ -1,17 +1,22 @@
 //! The upstream's end of an exchange: sending a request while its answer may already come.
 
 use std::future::poll_fn;
+#[cfg(not(test))]
+use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use polygate_http1::{Decoder, Limits, ResponseHead, ResponseParser};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::failure::Failure;
+#[cfg(not(test))]
+use crate::stream::Stream;
+#[cfg(test)]
+use crate::tests::network::connect;
 use crate::upstream::upload::{Upload, UploadError};
 use crate::wire::Wire;
 
@@ -77,7 +82,7 @@ pub struct AnswerBody {
 impl Connection {
     /// Connects within `timeouts.connect`.
     pub async fn open(address: SocketAddr, timeouts: UpstreamTimeouts) -> Result<Box<Self>, Failure> {
-        let connecting = TcpStream::connect(address);
+        let connecting = connect(address);
         let connected = match timeouts.connect.is_zero() {
             true => connecting.await,
             false => match timeout(timeouts.connect, connecting).await {
@@ -86,9 +91,7 @@ impl Connection {
             },
         };
         let stream = connected.map_err(Failure::of_connect)?;
-        // Without it small requests would wait for acknowledgements; where it fails they do.
-        let _ = stream.set_nodelay(true);
-        let wire = Wire::new(Box::new(stream));
+        let wire = Wire::new(stream);
         Ok(Box::new(Self { wire, reading: Clock::new(), writing: Clock::new(), timeouts, served: 0 }))
     }
 
@@ -202,6 +205,15 @@ impl Connection {
     }
 }
 
+/// Tests have a network of their own, since a system's sockets do not wait for a paused clock.
+#[cfg(not(test))]
+async fn connect(address: SocketAddr) -> io::Result<Box<dyn Stream>> {
+    let stream = tokio::net::TcpStream::connect(address).await?;
+    // Without it small requests would wait for acknowledgements; where it fails they do.
+    let _ = stream.set_nodelay(true);
+    Ok(Box::new(stream))
+}
+
 impl AnswerBody {
     /// Whether the whole content was taken. One that goes on until the connection ends says so at that end only.
     pub fn is_done(&self) -> bool {
@@ -213,10 +225,21 @@ impl AnswerBody {
         Some(self.ready as u64 + self.decoder.remaining()?)
     }
 
+    /// What is left of the request.
+    pub fn upload(&mut self) -> &mut Upload {
+        &mut self.upload
+    }
+
+    /// Goes on with what is left of the request. What becomes of it no longer matters to the answer, as long as the
+    /// answer comes.
+    pub fn poll_upload(&mut self, cx: &mut Context<'_>) {
+        if self.connection.poll_upload(cx, &mut self.upload).is_err() {
+            self.upload.give_up();
+        }
+    }
+
     /// Waits for content: what [`AnswerBody::content`] shows then, or nothing at the end.
     pub fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        // What becomes of the request no longer matters to the answer, as long as the answer comes.
-        let _ = self.connection.poll_upload(cx, &mut self.upload);
         while self.ready == 0 && !self.decoder.is_done() {
             let wire = &mut self.connection.wire;
             let progress = self.decoder.advance(wire.input()).map_err(Failure::Malformed)?;
@@ -230,6 +253,8 @@ impl AnswerBody {
                 Poll::Ready(Ok(0)) if self.decoder.ends_with_connection() => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Failure::BrokenOff)),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Failure::Reset(error))),
+                // It may wait for the rest of the request, whose clocks run.
+                Poll::Pending if !self.upload.is_over() => return Poll::Pending,
                 Poll::Pending => {
                     ready!(self.connection.poll_read_timeout(cx));
                     return Poll::Ready(Err(Failure::ReadTimeout(self.connection.timeouts.read)));
@@ -254,6 +279,7 @@ impl AnswerBody {
     pub async fn collect(&mut self, client: &Client) -> Result<Vec<u8>, Failure> {
         let mut whole = Vec::with_capacity(self.remaining().unwrap_or(0).min(1 << 20) as usize);
         poll_fn(|cx| {
+            self.poll_upload(cx);
             loop {
                 if self.poll_content(cx)?.is_pending() {
                     ready!(client.poll_gone(cx));

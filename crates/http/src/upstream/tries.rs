@@ -20,7 +20,10 @@ use crate::upstream::peers::{Peer, Peers};
 use crate::upstream::pool::{PoolLimits, Target};
 use crate::upstream::upload::Upload;
 use crate::way::Way;
-use crate::{HttpSettings, Worker, buffers, tracing};
+use crate::{HttpSettings, Worker, buffers, response, tracing};
+
+/// Bytes of answers before the answer that wait for a client; what comes beyond them it does not get.
+const MOST_INTERIM: usize = 16 * 1024;
 
 /// The upstream's answer.
 pub struct Reply {
@@ -64,16 +67,17 @@ pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
         worker: way.worker,
         settings,
         client: &way.downstream.client,
+        takes_interim: context.request.version != http::Version::HTTP_10,
     };
     let Picked { peers, first: mut peer } = picked;
     loop {
-        let outcome = tries.run(context, &peer).await;
+        let mut outcome = tries.run(context, &peer).await;
         let told = match &outcome {
             Ok(answer) => Some(Outcome::Status(answer.head.status)),
             Err(broken) => broken.failure.outcome(),
         };
         peers.report(&peer, told, context.timings.upstream.duration().unwrap_or_default());
-        let again = tries.again(context, &outcome);
+        let again = tries.again(context, &mut outcome);
         if let Some(last) = context.tries.last_mut() {
             last.failure = match &outcome {
                 Ok(answer) if again => Some(("failed", answer.head.status)),
@@ -119,6 +123,8 @@ struct Tries<'w> {
     worker: &'w Rc<Worker>,
     settings: &'w HttpSettings,
     client: &'w Client,
+    /// Older ones know of no answers before the answer.
+    takes_interim: bool,
 }
 
 impl Tries<'_> {
@@ -185,20 +191,23 @@ impl Tries<'_> {
 
     /// Hands on what the upstream says before its answer; `100 Continue` is between the gateway and each side.
     fn relay_interim(&self, head: ResponseHead) {
-        if head.status == 100 {
+        if head.status == 100 || !self.takes_interim || self.client.queued() > MOST_INTERIM {
             return;
         }
-        self.client.queue(|out| {
+        let mut headers = head.headers;
+        response::clean(&mut headers);
+        headers.remove("Content-Length");
+        self.client.queue_head(false, |out| {
             write::status_line(out, http::Version::HTTP_11, head.status, Some(&head.reason));
-            head.headers.write_to(out);
+            headers.write_to(out);
             out.extend_from_slice(b"\r\n");
         });
     }
 
     /// Whether another peer is to be tried; then everything is ready for it.
-    fn again(&mut self, context: &RequestContext, outcome: &Result<Answer, Broken>) -> bool {
+    fn again(&mut self, context: &RequestContext, outcome: &mut Result<Answer, Broken>) -> bool {
         let rules = &self.settings.next_upstream;
-        let (allowed, is_unsent) = match outcome {
+        let (allowed, is_unsent) = match &*outcome {
             Ok(answer) => (rules.statuses.contains(&answer.head.status), false),
             Err(broken) => {
                 let allowed = match broken.failure.condition() {
@@ -214,8 +223,16 @@ impl Tries<'_> {
         if self.left == 0 || !allowed || !repeatable {
             return false;
         }
+        let upload = match outcome {
+            Ok(answer) => answer.body.upload(),
+            Err(_) => &mut self.upload,
+        };
+        if !upload.rewind() {
+            return false;
+        }
+        self.upload = std::mem::take(upload);
         self.left -= 1;
-        self.upload.rewind()
+        true
     }
 
     fn reply(&self, answer: Answer, peer: Peer) -> Reply {
