@@ -154,7 +154,7 @@ impl Downstream {
             let after = match received {
                 Received::Request(head) => exchange::run(head, serial, &self, gateway).await,
                 Received::Refused(refused) => refusal::of_head(*refused, serial, &self, gateway).await,
-                Received::TimedOut => refusal::of_late_head(serial, &self, gateway).await,
+                Received::TimedOut(length) => refusal::of_late_head(length, serial, &self, gateway).await,
                 Received::BrokenOff => {
                     log!(
                         Info,

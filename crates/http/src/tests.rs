@@ -15,6 +15,7 @@ mod keep_alive;
 mod plugins;
 mod pool;
 mod retries;
+mod splits;
 mod stale;
 mod upstream_clocks;
 

@@ -52,7 +52,12 @@ fn to_every_kind_of_client() {
             ("GET / HTTP/1.1", "HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", vec![stays], ""),
             ("GET / HTTP/1.1", "HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n", vec![length, stays], ""),
             ("GET / HTTP/1.1", "HTTP/1.1 304 No\r\n\r\n", vec![stays], ""),
-            ("GET / HTTP/1.1", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", vec!["Content-Length: 0", stays], ""),
+            (
+                "GET / HTTP/1.1",
+                "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+                vec!["Content-Length: 0", stays],
+                "",
+            ),
         ] {
             assert_eq!(
                 relayed(request, answer, false).await,
@@ -71,7 +76,12 @@ fn held_back() {
             ("GET / HTTP/1.1", SIZED, vec!["Content-Length: 5", stays], "hello"),
             ("GET / HTTP/1.1", CHUNKED, vec!["Content-Length: 5", stays], "hello"),
             ("GET / HTTP/1.0", UNTIL_CLOSE, vec!["Content-Length: 5", stays], "hello"),
-            ("HEAD / HTTP/1.1", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", vec!["Content-Length: 5", stays], ""),
+            (
+                "HEAD / HTTP/1.1",
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+                vec!["Content-Length: 5", stays],
+                "",
+            ),
             ("GET / HTTP/1.1", "HTTP/1.1 204 No\r\n\r\n", vec![stays], ""),
         ] {
             assert_eq!(
@@ -89,10 +99,26 @@ fn broken_off() {
     run(async {
         for (request, answer, body) in [
             ("GET / HTTP/1.1", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", "hello"),
-            ("GET / HTTP/1.1", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "5\r\nhello\r\n"),
-            ("GET / HTTP/1.1", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhello", "5\r\nhello\r\n"),
-            ("GET / HTTP/1.1", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nz\r\n", "5\r\nhello\r\n"),
-            ("GET / HTTP/1.1", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello0\r\n\r\n", "5\r\nhello\r\n"),
+            (
+                "GET / HTTP/1.1",
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+                "5\r\nhello\r\n",
+            ),
+            (
+                "GET / HTTP/1.1",
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhello",
+                "5\r\nhello\r\n",
+            ),
+            (
+                "GET / HTTP/1.1",
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nz\r\n",
+                "5\r\nhello\r\n",
+            ),
+            (
+                "GET / HTTP/1.1",
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello0\r\n\r\n",
+                "5\r\nhello\r\n",
+            ),
         ] {
             assert_eq!(relayed(request, answer, false).await.1, body, "{answer}");
         }

@@ -107,7 +107,12 @@ fn rules() -> [NextUpstream; 5] {
         NextUpstream::default(),
         NextUpstream { invalid_header: true, ..none.clone() },
         NextUpstream { statuses: vec![500, 503], ..none.clone() },
-        NextUpstream { non_idempotent: true, invalid_header: true, statuses: vec![503], ..NextUpstream::default() },
+        NextUpstream {
+            non_idempotent: true,
+            invalid_header: true,
+            statuses: vec![503],
+            ..NextUpstream::default()
+        },
         none,
     ]
 }
@@ -193,7 +198,9 @@ fn the_try_that_works() {
             upstream.doors([Door::Refused(libc::ECONNREFUSED), Door::Silent]);
             let mut client = world.client();
             let body = "x".repeat(length);
-            client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}")).await;
+            client
+                .send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}"))
+                .await;
             let (waited, mut connection) = seconds(upstream.accept()).await;
             assert_eq!(waited, 60);
             assert_eq!(connection.request().await.body, body);
@@ -215,7 +222,9 @@ fn a_try_that_broke_off_in_the_middle_of_the_body() {
             let mut client = world.client();
             let body = "x".repeat(length);
             tokio::task::spawn_local(async move {
-                client.send(format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}")).await;
+                client
+                    .send(format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}"))
+                    .await;
                 assert_eq!(client.answer().await.body, "ok");
             });
             let mut first = upstream.accept().await;
@@ -241,7 +250,9 @@ fn an_upstream_that_says_no_and_reads_no_more() {
             let mut client = world.client();
             let body = "x".repeat(length);
             let sending = tokio::task::spawn_local(async move {
-                client.send(format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}")).await;
+                client
+                    .send(format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}"))
+                    .await;
                 client.answer().await.status()
             });
             let mut connection = upstream.accept().await;
