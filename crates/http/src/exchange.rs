@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::Method;
 use polygate_chain::{Collected, Failure as PluginFailure, RequestContext, Source};
 use polygate_http1::RequestHead;
 use polygate_telemetry::log;
@@ -30,6 +31,8 @@ pub struct Way<'d> {
     pub traffic_before: (u64, u64),
     /// The upstream's reason phrase, and the status that it belongs to.
     pub reason: Option<(u16, Vec<u8>)>,
+    /// As received: plugins may have it sent on with another one.
+    pub method: Method,
     /// The line of a request whose head was refused, as received.
     pub refused_line: Option<Vec<u8>>,
 }

@@ -142,6 +142,10 @@ impl Downstream {
         for serial in 1.. {
             let gateway = self.worker.gateway();
             let settings = &gateway.settings;
+            if serial > 1 && settings.keepalive_timeout.is_zero() {
+                // It was switched off since the last response.
+                return self.client.close(LINGERING).await;
+            }
             let idle = if serial == 1 { settings.client_header_timeout } else { settings.keepalive_timeout };
             let received = tokio::select! {
                 biased;
