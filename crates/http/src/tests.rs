@@ -16,6 +16,7 @@ mod keep_alive;
 mod plugin_bodies;
 mod plugins;
 mod pool;
+mod refusals;
 mod reload;
 mod retries;
 mod splits;
