@@ -2,14 +2,14 @@
 
 use std::io::Write as _;
 
-use http::Version;
+use http::{Method, Version};
 use polygate_chain::{RequestContext, credentials};
 use polygate_http1::write::number;
 
 use crate::date;
 
-/// Adds the line of a request. `line` is that of one whose head was refused, as received.
-pub fn write(out: &mut Vec<u8>, context: &RequestContext, line: Option<&[u8]>) {
+/// Adds the line of a request that came with `method`. `line` is that of one whose head was refused, as received.
+pub fn write(out: &mut Vec<u8>, context: &RequestContext, method: &Method, line: Option<&[u8]>) {
     let request = &context.request;
     out.extend_from_slice(context.client_ip().as_bytes());
     out.extend_from_slice(b" - ");
@@ -24,7 +24,7 @@ pub fn write(out: &mut Vec<u8>, context: &RequestContext, line: Option<&[u8]>) {
     match line {
         Some(line) => escape(out, line),
         None => {
-            out.extend_from_slice(request.method.as_str().as_bytes());
+            out.extend_from_slice(method.as_str().as_bytes());
             out.push(b' ');
             escape(out, &request.target);
             out.push(b' ');

@@ -32,3 +32,38 @@ pub fn give(mut buffer: Vec<u8>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept() -> usize {
+        STORE.with_borrow(Vec::len)
+    }
+
+    #[test]
+    fn a_buffer_is_used_again_and_empty() {
+        let mut buffer = take();
+        assert!(buffer.is_empty() && buffer.capacity() >= SIZE);
+        buffer.extend_from_slice(b"of one request");
+        let place = buffer.as_ptr();
+        give(buffer);
+        let again = take();
+        assert!(again.is_empty());
+        assert_eq!(again.as_ptr(), place);
+    }
+
+    #[test]
+    fn neither_small_nor_large_ones_nor_too_many_are_kept() {
+        for capacity in [0, SIZE - 1, LARGEST + 1] {
+            give(Vec::with_capacity(capacity));
+            assert_eq!(kept(), 0, "{capacity}");
+        }
+        for capacity in [SIZE, LARGEST] {
+            give(Vec::with_capacity(capacity));
+        }
+        assert_eq!(kept(), 2);
+        (0..2 * MOST).for_each(|_| give(Vec::with_capacity(SIZE)));
+        assert_eq!(kept(), MOST);
+    }
+}

@@ -67,8 +67,8 @@ enum Presence {
 pub enum Received {
     Request(RequestHead),
     Refused(Box<Refused>),
-    /// A head was begun and did not come in time.
-    TimedOut,
+    /// A head was begun and did not come in time; so many bytes of it did.
+    TimedOut(usize),
     /// The connection ended, or lay idle for too long, before anything of a request came.
     Nothing,
     /// It ended in the middle of a head.
@@ -264,7 +264,10 @@ impl State {
                         return Poll::Ready(Received::Request(head));
                     }
                     Ok(None) => {}
-                    Err(refused) => return Poll::Ready(Received::Refused(refused)),
+                    Err(refused) => {
+                        self.wire.consume(refused.length);
+                        return Poll::Ready(Received::Refused(refused));
+                    }
                 }
                 if !*begun && parser.has_begun(self.wire.input()) {
                     *begun = true;
@@ -278,7 +281,9 @@ impl State {
                 }
                 Poll::Pending => {
                     ready!(self.reading.poll_expired(cx));
-                    return Poll::Ready(if *begun { Received::TimedOut } else { Received::Nothing });
+                    let length = self.wire.input().len();
+                    self.wire.consume(length);
+                    return Poll::Ready(if *begun { Received::TimedOut(length) } else { Received::Nothing });
                 }
             }
         }

@@ -35,3 +35,28 @@ fn texts<T>(moment: Duration, show: impl FnOnce(&Texts) -> T) -> T {
         show(latest)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_texts_have_their_form() {
+        let http = now(str::to_owned);
+        let log = log_now(str::to_owned);
+        assert_eq!(http.len(), "Thu, 26 Nov 2026 02:30:22 GMT".len());
+        assert_eq!(log.len(), "26/Nov/2026:02:30:22 +0000".len());
+        assert!(http.ends_with(" GMT") && log.ends_with(" +0000"));
+    }
+
+    #[test]
+    fn a_new_second_has_new_texts() {
+        now(|_| ());
+        LATEST.with_borrow_mut(|latest| {
+            // As if they had been made long ago.
+            latest.second = 1;
+            latest.http = "old".into();
+        });
+        assert_ne!(now(str::to_owned), "old");
+    }
+}

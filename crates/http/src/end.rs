@@ -37,7 +37,7 @@ pub fn left(mut way: Way<'_>) -> After {
 }
 
 fn finish(way: Way<'_>, head_end: u64) {
-    let Way { mut context, collected, downstream, worker, traffic_before, refused_line, .. } = way;
+    let Way { mut context, collected, downstream, worker, traffic_before, method, refused_line, .. } = way;
     context.timings.log = Some(context.timings.latest);
     let (received, sent) = downstream.client.traffic();
     context.request.size = received.saturating_sub(traffic_before.0);
@@ -46,7 +46,7 @@ fn finish(way: Way<'_>, head_end: u64) {
     METRICS.count_response(context.response.status);
     context.environment.node.statistics.requests_active.fetch_sub(1, Relaxed);
     if let Some(log) = &worker.access_log {
-        log.append(|out| access_log::write(out, &context, refused_line.as_deref()));
+        log.append(|out| access_log::write(out, &context, &method, refused_line.as_deref()));
     }
     tracing::end(&mut context);
     if collected.wants_log() {

@@ -60,6 +60,7 @@ pub fn begin(
     let statistics = &gateway.environment.node.statistics;
     statistics.requests_total.fetch_add(1, Relaxed);
     statistics.requests_active.fetch_add(1, Relaxed);
+    let method = request.method.clone();
     let trace = tracing::begin(worker, &request.method, &request.headers);
     let mut context = Box::new(RequestContext::new(
         gateway.environment.clone(),
@@ -81,6 +82,7 @@ pub fn begin(
         keep_alive,
         traffic_before,
         reason: None,
+        method,
         refused_line: None,
     }
 }

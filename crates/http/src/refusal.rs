@@ -35,8 +35,13 @@ pub async fn of_head(refused: Refused, serial: u64, downstream: &Downstream, gat
     answer(fault.status(), request, refused.line, downstream, gateway).await
 }
 
-/// Answers a head that did not come in time.
-pub async fn of_late_head(serial: u64, downstream: &Downstream, gateway: Arc<Gateway>) -> After {
+/// Answers a head of which only `length` bytes came in time.
+pub async fn of_late_head(
+    length: usize,
+    serial: u64,
+    downstream: &Downstream,
+    gateway: Arc<Gateway>,
+) -> After {
     log!(Info, "client {}: no whole head within client_header_timeout", downstream.connection.peer);
     METRICS.count_refused("head_timeout");
     let request = Request {
@@ -46,7 +51,7 @@ pub async fn of_late_head(serial: u64, downstream: &Downstream, gateway: Arc<Gat
         target: Bytes::new(),
         version: Version::HTTP_11,
         headers: Headers::new(),
-        size: 0,
+        size: length as u64,
         serial,
     };
     answer(408, request, Vec::new(), downstream, gateway).await
@@ -59,9 +64,9 @@ async fn answer(
     downstream: &Downstream,
     gateway: Arc<Gateway>,
 ) -> After {
-    let traffic = downstream.client.traffic();
-    let mut way =
-        receive::begin(request, RequestBody::new(Bytes::new()), false, traffic, downstream, gateway);
+    let (received, sent) = downstream.client.traffic();
+    let before = (received - request.size, sent);
+    let mut way = receive::begin(request, RequestBody::new(Bytes::new()), false, before, downstream, gateway);
     way.refused_line = Some(line);
     way.refuse(status);
     let content = way.answer();

@@ -124,7 +124,8 @@ pub fn finish_head(way: &mut Way<'_>, content: &Content) -> (BodyFraming, u64) {
     let framing = frame(way, content);
     own_lines(way);
     let response = &way.context.response;
-    let reason = way.reason.as_ref().filter(|(status, _)| *status == response.status);
+    let is_upstreams = way.context.answer.is_none();
+    let reason = way.reason.as_ref().filter(|(status, _)| *status == response.status && is_upstreams);
     let client = &way.downstream.client;
     client.queue_head(true, |out| {
         write::status_line(out, Version::HTTP_11, response.status, reason.map(|(_, reason)| &**reason));

@@ -123,6 +123,10 @@ impl Downstream {
         for serial in 1.. {
             let gateway = self.worker.gateway();
             let settings = &gateway.settings;
+            if serial > 1 && settings.keepalive_timeout.is_zero() {
+                // It was switched off since the last response.
+                return self.client.close(LINGERING).await;
+            }
             let idle = if serial == 1 { settings.client_header_timeout } else { settings.keepalive_timeout };
             let received = tokio::select! {
                 biased;
@@ -135,7 +139,7 @@ impl Downstream {
             let after = match received {
                 Received::Request(head) => exchange::run(head, serial, &self, gateway).await,
                 Received::Refused(refused) => refusal::of_head(*refused, serial, &self, gateway).await,
-                Received::TimedOut => refusal::of_late_head(serial, &self, gateway).await,
+                Received::TimedOut(length) => refusal::of_late_head(length, serial, &self, gateway).await,
                 Received::BrokenOff => {
                     log!(
                         Info,

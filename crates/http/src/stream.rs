@@ -44,3 +44,56 @@ impl Stream for TcpStream {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// The two ends of a connection of the system.
+    async fn connection() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (client, listener.accept().await.unwrap().0)
+    }
+
+    async fn hangs_up(watched: &mut HungUp, patience: u64) -> bool {
+        timeout(Duration::from_millis(patience), watched).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_sends_no_more_still_reads() {
+        let (mut client, mut own) = connection().await;
+        client.shutdown().await.unwrap();
+        assert_eq!(own.read(&mut [0]).await.unwrap(), 0);
+        let mut watched = own.hung_up();
+        own.write_all(b"HTTP/1.1 ").await.unwrap();
+        assert!(!hangs_up(&mut watched, 50).await);
+        assert_eq!(client.read(&mut [0; 20]).await.unwrap(), 9);
+    }
+
+    #[tokio::test]
+    async fn one_that_has_left_is_found_out_by_writing() {
+        let (client, mut own) = connection().await;
+        drop(client);
+        assert_eq!(own.read(&mut [0]).await.unwrap(), 0);
+        let mut watched = own.hung_up();
+        assert!(!hangs_up(&mut watched, 50).await, "it looks the same until then");
+        own.write_all(b"HTTP/1.1 ").await.unwrap();
+        assert!(hangs_up(&mut watched, 10_000).await);
+    }
+
+    #[tokio::test]
+    async fn one_that_resets_has_hung_up() {
+        let (client, own) = connection().await;
+        let mut watched = own.hung_up();
+        client.set_zero_linger().unwrap();
+        drop(client);
+        assert!(hangs_up(&mut watched, 10_000).await);
+    }
+}

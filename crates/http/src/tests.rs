@@ -2,7 +2,7 @@
 
 pub mod network;
 mod peer;
-mod pipe;
+pub mod pipe;
 mod plugin;
 mod world;
 
@@ -11,10 +11,15 @@ mod client_leaves;
 mod early_answers;
 mod ends;
 mod framing;
+mod health;
 mod keep_alive;
+mod plugin_bodies;
 mod plugins;
 mod pool;
+mod refusals;
+mod reload;
 mod retries;
+mod splits;
 mod stale;
 mod upstream_clocks;
 
@@ -26,7 +31,7 @@ use tokio::time::{Instant, timeout};
 
 pub use network::{Door, Upstream};
 pub use plugin::{broken, pdk, plugin};
-pub use world::{Setup, World, service_address, settle, setup};
+pub use world::{Setup, World, settle, setup};
 
 /// Runs a test. Time goes on only when nothing else can.
 pub fn run(test: impl Future<Output = ()>) {

@@ -1,5 +1,6 @@
 //! Reaching the service: choosing a peer, connecting, sending, trying again.
 
+mod connect;
 mod connection;
 mod exchanged;
 mod hash;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::Method;
 use polygate_chain::{Collected, RequestContext, Source};
 use polygate_telemetry::log;
 
@@ -26,6 +27,8 @@ pub struct Way<'d> {
     pub traffic_before: (u64, u64),
     /// The upstream's reason phrase, and the status that it belongs to.
     pub reason: Option<(u16, Cow<'static, [u8]>)>,
+    /// As received: plugins may have it sent on with another one.
+    pub method: Method,
     /// The line of a request whose head was refused, as received.
     pub refused_line: Option<Vec<u8>>,
 }

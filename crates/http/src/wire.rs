@@ -163,3 +163,88 @@ impl Drop for Wire {
         buffers::give(std::mem::take(&mut self.output));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::tests::pipe::{End, pipe};
+
+    fn wire(capacity: usize) -> (End, Wire) {
+        let (peer, own) = pipe(capacity);
+        (peer, Wire::new(Box::new(own)))
+    }
+
+    fn fill(wire: &mut Wire, most: usize) -> Poll<usize> {
+        wire.poll_fill(&mut Context::from_waker(Waker::noop()), most).map(Result::unwrap)
+    }
+
+    fn send(peer: &mut End, bytes: &[u8]) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let sent = Pin::new(peer).poll_write(&mut cx, bytes).map(Result::unwrap);
+        assert_eq!(sent, Poll::Ready(bytes.len()));
+    }
+
+    #[test]
+    fn input_is_used_up_from_the_front() {
+        let (mut peer, mut wire) = wire(100);
+        assert!(fill(&mut wire, 10).is_pending());
+        assert_eq!(wire.input.capacity(), 0, "who waits holds no buffer");
+        send(&mut peer, b"first second");
+        assert_eq!(fill(&mut wire, 100), Poll::Ready(12));
+        wire.consume(6);
+        assert_eq!(wire.input(), b"second");
+        send(&mut peer, b" third");
+        assert_eq!(fill(&mut wire, 100), Poll::Ready(6));
+        assert_eq!(wire.input(), b"second third");
+        wire.consume(12);
+        assert_eq!((wire.input(), wire.input.capacity()), (&b""[..], 0));
+        drop(peer);
+        assert_eq!(fill(&mut wire, 10), Poll::Ready(0));
+        assert!(wire.has_ended());
+        assert_eq!((fill(&mut wire, 10), wire.received()), (Poll::Ready(0), 18));
+    }
+
+    /// However much is read without an end, the buffer does not grow with what was used up.
+    #[test]
+    fn a_long_stream_needs_one_buffer() {
+        let (mut peer, mut wire) = wire(1000);
+        send(&mut peer, b"x");
+        assert!(fill(&mut wire, 1000).is_ready());
+        for _ in 0..1000 {
+            send(&mut peer, &[b'x'; 1000]);
+            assert_eq!(fill(&mut wire, 1000), Poll::Ready(1000));
+            wire.consume(1000);
+        }
+        assert_eq!(wire.input().len(), 1);
+        assert!(wire.input.capacity() < 4 * buffers::SIZE, "{}", wire.input.capacity());
+    }
+
+    #[test]
+    fn what_was_read_before_counts() {
+        let (mut peer, mut wire) = wire(100);
+        wire.unread(b"GET".to_vec());
+        assert_eq!((wire.input(), wire.received()), (&b"GET"[..], 3));
+        send(&mut peer, b" /");
+        assert_eq!(fill(&mut wire, 10), Poll::Ready(2));
+        assert_eq!((wire.input(), wire.received()), (&b"GET /"[..], 5));
+    }
+
+    #[test]
+    fn output_goes_in_pieces() {
+        let (peer, mut wire) = wire(4);
+        let cx = &mut Context::from_waker(Waker::noop());
+        wire.output().extend_from_slice(b"abcdef");
+        assert!(matches!(wire.poll_write_some(cx), Poll::Ready(Ok(4))));
+        assert_eq!((wire.queued(), wire.sent()), (2, 4));
+        assert!(wire.poll_write_some(cx).is_pending());
+        wire.output().extend_from_slice(b"gh");
+        assert_eq!(wire.queued(), 4);
+        drop(peer);
+        assert!(
+            matches!(wire.poll_write_some(cx), Poll::Ready(Err(_))),
+            "it was reset with what it had not read"
+        );
+    }
+}

@@ -164,3 +164,29 @@ fn a_client_that_does_not_read_the_gateways_own_answer() {
         client.closed().await;
     });
 }
+
+/// The gateway reads no more of a body than the upstream takes; that is no pause of the client's.
+#[test]
+fn a_client_that_is_kept_waiting() {
+    run(async {
+        let mut setup = setup().stream_bodies();
+        setup.settings.client_body_timeout = secs(5);
+        let world = setup.open().capacity(1000);
+        let mut upstream = world.upstream();
+        upstream.capacity(1000);
+        let mut client = world.client();
+        let sending = tokio::task::spawn_local(async move {
+            client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n").await;
+            client.send("x".repeat(100_000)).await;
+            client.answer().await.status()
+        });
+        let mut connection = upstream.accept().await;
+        connection.head().await;
+        for _ in 0..10 {
+            sleep(secs(50)).await;
+            connection.bytes(10_000).await;
+        }
+        connection.send(OK).await;
+        assert_eq!(sending.await.unwrap(), 200);
+    });
+}

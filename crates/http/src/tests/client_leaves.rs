@@ -4,7 +4,7 @@ use polygate_chain::Phase;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::tests::{GET, OK, pdk, plugin, run, secs, settle, setup};
+use crate::tests::{Door, GET, OK, pdk, plugin, run, secs, settle, setup};
 
 /// Holds responses back.
 fn holding() -> std::sync::Arc<dyn polygate_chain::Plugin> {
@@ -200,5 +200,42 @@ fn one_that_leaves_while_a_plugin_works() {
         drop(client);
         sleep(secs(6)).await;
         assert_eq!(world.statuses().await, [200], "the event was driven to its end");
+    });
+}
+
+#[test]
+fn one_that_leaves_while_the_gateway_connects() {
+    run(async {
+        let world = setup().open();
+        world.upstream().doors(vec![Door::Silent; 10]);
+        let mut client = world.client();
+        client.send(GET).await;
+        sleep(secs(10)).await;
+        client.reset();
+        assert_eq!(world.ends().await.remove(0).tries, [0], "no fault of the upstream");
+        assert_eq!(world.statuses().await, [499]);
+    });
+}
+
+#[test]
+fn one_that_has_sent_its_body_and_sends_no_more() {
+    run(async {
+        for buffering in [true, false] {
+            let mut setup = setup();
+            setup.route["request_buffering"] = json!(buffering);
+            let world = setup.open();
+            let mut upstream = world.upstream();
+            let mut client = world.client();
+            client
+                .send("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+                .await;
+            client.finish().await;
+            let mut connection = upstream.accept().await;
+            assert_eq!(connection.request().await.body, "abc");
+            sleep(secs(5)).await;
+            connection.send(OK).await;
+            assert_eq!(client.answer().await.body, "ok");
+            assert_eq!(client.rest().await, "");
+        }
     });
 }

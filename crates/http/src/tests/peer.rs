@@ -64,7 +64,11 @@ impl Peer {
 
     /// One response, interim ones too.
     pub async fn answer(&mut self) -> Message {
-        self.message(false).await.expect("a response, not the end of the connection")
+        self.next_answer().await.expect("a response, not the end of the connection")
+    }
+
+    pub async fn next_answer(&mut self) -> Option<Message> {
+        self.message(false).await
     }
 
     /// One response without a body, whatever its head says.

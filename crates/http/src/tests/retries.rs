@@ -61,7 +61,8 @@ impl Kind {
             let mut held = Vec::new();
             loop {
                 let mut connection = upstream.accept().await;
-                bodies.borrow_mut().push(connection.request().await.body);
+                let body = connection.request().await.body;
+                bodies.borrow_mut().push(body);
                 match self {
                     Self::Ends => continue,
                     Self::Resets => {
@@ -121,7 +122,7 @@ fn rules() -> [NextUpstream; 5] {
 #[test]
 fn all_reasons() {
     for kind in KINDS {
-        for method in ["GET", "PUT", "DELETE", "POST", "PATCH", "LOCK"] {
+        for method in ["GET", "PUT", "POST", "LOCK"] {
             for rules in rules() {
                 for body in [Body::None, Body::Memory, Body::File, Body::Stream] {
                     run(case(kind, method, rules.clone(), body));

@@ -31,7 +31,7 @@ const ROUTE: Id = Id::from_u128(1);
 const SERVICE: Id = Id::from_u128(2);
 
 /// Where the service is.
-pub fn service_address() -> SocketAddr {
+fn service_address() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 80))
 }
 
@@ -130,7 +130,7 @@ impl Setup {
         World { worker, gateway, stop, ends, log, capacity: 64 * 1024 }
     }
 
-    fn gateway(self) -> Gateway {
+    pub fn gateway(self) -> Gateway {
         let node = Node { id: Id::nil(), hostname: "node.test".into(), statistics: Statistics::default() };
         let configuration = |plugin: &Arc<dyn Plugin>, route: Option<Id>| {
             Arc::new(polygate_model::Plugin {

@@ -1,8 +1,6 @@
 //! The upstream's end of an exchange: sending a request while its answer may already come.
 
 use std::future::poll_fn;
-#[cfg(not(test))]
-use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -13,10 +11,7 @@ use tokio::time::timeout;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::failure::Failure;
-#[cfg(not(test))]
-use crate::stream::Stream;
-#[cfg(test)]
-use crate::tests::network::connect;
+use crate::upstream::connect::connect;
 use crate::upstream::upload::{Upload, UploadError};
 use crate::wire::Wire;
 
@@ -203,15 +198,6 @@ impl Connection {
         }
         self.reading.poll_expired(cx)
     }
-}
-
-/// Tests have a network of their own, since a system's sockets do not wait for a paused clock.
-#[cfg(not(test))]
-async fn connect(address: SocketAddr) -> io::Result<Box<dyn Stream>> {
-    let stream = tokio::net::TcpStream::connect(address).await?;
-    // Without it small requests would wait for acknowledgements; where it fails they do.
-    let _ = stream.set_nodelay(true);
-    Ok(Box::new(stream))
 }
 
 impl AnswerBody {

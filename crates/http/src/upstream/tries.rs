@@ -1,7 +1,10 @@
 //! The tries of one request.
 
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -170,7 +173,7 @@ impl Tries<'_> {
             let is_kept = kept.is_some();
             let mut connection = match kept.take() {
                 Some(connection) => connection,
-                None => Connection::open(address, self.timeouts).await.map_err(Broken::unsent)?,
+                None => self.open(address).await.map_err(Broken::unsent)?,
             };
             connection.begin(self.timeouts);
             connection.output().extend_from_slice(request);
@@ -187,6 +190,16 @@ impl Tries<'_> {
                 }
             }
         }
+    }
+
+    /// A new connection, unless the client leaves meanwhile.
+    async fn open(&self, address: SocketAddr) -> Result<Box<Connection>, Failure> {
+        let mut opening = pin!(Connection::open(address, self.timeouts));
+        poll_fn(|cx| match opening.as_mut().poll(cx) {
+            Poll::Pending => self.client.poll_gone(cx).map(|()| Err(Failure::ClientLeft)),
+            opened => opened,
+        })
+        .await
     }
 
     /// Hands on what the upstream says before its answer; `100 Continue` is between the gateway and each side.
