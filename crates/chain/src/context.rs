@@ -80,6 +80,19 @@ pub struct Connection {
     pub tls: Option<Tls>,
     /// Counts over the life of the process.
     pub serial: u64,
+    /// [`Connection::peer_ip`].
+    peer_ip: Box<str>,
+}
+
+impl Connection {
+    pub fn new(peer: SocketAddr, local: SocketAddr, tls: Option<Tls>, serial: u64) -> Self {
+        Self { peer, local, tls, serial, peer_ip: peer.ip().to_canonical().to_string().into() }
+    }
+
+    /// The peer's address in letters. IPv4 addresses that came in through an IPv6 socket are shown as IPv4.
+    pub fn peer_ip(&self) -> &str {
+        &self.peer_ip
+    }
 }
 
 #[derive(Debug)]
@@ -139,7 +152,7 @@ pub struct Matched {
     pub route: Arc<Route>,
     pub service: Option<Arc<Service>>,
     /// The part of the path which the route's `strip_path` takes off; empty if none.
-    pub prefix: String,
+    pub prefix: Arc<str>,
     pub captures: Captures,
 }
 
@@ -274,6 +287,14 @@ impl RequestContext {
             bytes_sent: 0,
             body_bytes_sent: 0,
             tries: Vec::new(),
+        }
+    }
+
+    /// The client's address in letters, as [`Connection::peer_ip`].
+    pub fn client_ip(&self) -> Cow<'_, str> {
+        match self.client.ip() == self.connection.peer.ip() {
+            true => self.connection.peer_ip().into(),
+            false => self.client.ip().to_canonical().to_string().into(),
         }
     }
 

@@ -25,25 +25,39 @@ pub const VIA: &str = "Via";
 /// By which name the gateway tells others of itself.
 pub const SERVER_TOKEN: &str = "kong/3.10.0";
 
+/// [`VIA`] of a message that came over HTTP/1.1.
+pub const OWN_VIA: &str = "1.1 kong/3.10.0";
+
 /// What a request without any host is for.
 pub const SERVER_NAME: &str = "kong";
 
 /// All lines, in the order in which the reference writes them. A trusted peer can have one left out by an empty value.
 pub fn lines(context: &RequestContext) -> Headers {
     let mut lines = Headers::with_capacity(320, 8);
-    lines.append(FOR, hops(context));
+    let client = context.client_ip();
+    // Of several lines the first counts, as in the reference.
+    match &context.arrival.forwarded_for {
+        Some(before) => {
+            lines.append(FOR, [before, &b", "[..], context.connection.peer_ip().as_bytes()].concat())
+        }
+        None => lines.append(FOR, client.as_bytes()),
+    }
     lines.append(PROTO, told(context, PROTO).unwrap_or(context.scheme().as_bytes()));
     lines.append(HOST, host_and_port(context).as_bytes());
     match told(context, PORT) {
         Some(port) => lines.append(PORT, port),
-        None => lines.append(PORT, outside_port(context).to_string()),
+        None => lines.append_number(PORT, outside_port(context).into()),
     }
     lines.append(PATH, told(context, PATH).unwrap_or(path_of(&context.request.target)));
     if let Some(prefix) = prefix(context) {
         lines.append(PREFIX, prefix);
     }
-    lines.append(REAL_IP, context.client.ip().to_canonical().to_string());
-    lines.append(VIA, via(context));
+    lines.append(REAL_IP, client.as_bytes());
+    let via = own_via(context.request.version);
+    match &context.arrival.via {
+        Some(before) => lines.append(VIA, [before, &b", "[..], via.as_bytes()].concat()),
+        None => lines.append(VIA, via.as_bytes()),
+    }
     lines.retain(|_, value| !value.is_empty());
     lines
 }
@@ -55,13 +69,13 @@ pub fn scheme(context: &RequestContext) -> &str {
 
 /// The host as links to this request have it: a trusted peer's, port included, else the request's.
 pub fn host_and_port(context: &RequestContext) -> Cow<'_, str> {
-    told_text(context, HOST).map_or_else(|| host_name(context).into(), Cow::Borrowed)
+    told_text(context, HOST).map_or_else(|| host_name(context), Cow::Borrowed)
 }
 
 /// The host that the client asked for: lower case, without port.
 pub fn host(context: &RequestContext) -> String {
     let told = told_text(context, HOST).map(|host| split_port(host).0.to_ascii_lowercase());
-    told.filter(|host| !host.is_empty()).unwrap_or_else(|| host_name(context))
+    told.filter(|host| !host.is_empty()).unwrap_or_else(|| host_name(context).into_owned())
 }
 
 pub fn port(context: &RequestContext) -> u16 {
@@ -86,11 +100,12 @@ pub fn prefix(context: &RequestContext) -> Option<&[u8]> {
 }
 
 /// The request's own host: lower case, without port and without the dot at the end of a full name.
-pub fn host_name(context: &RequestContext) -> String {
+pub fn host_name(context: &RequestContext) -> Cow<'_, str> {
     let host = context.request.headers.text("Host").map_or("", |host| split_port(host).0);
     match host.strip_suffix('.').unwrap_or(host) {
-        "" => SERVER_NAME.to_owned(),
-        host => host.to_ascii_lowercase(),
+        "" => SERVER_NAME.into(),
+        host if host.bytes().any(|byte| byte.is_ascii_uppercase()) => host.to_ascii_lowercase().into(),
+        host => host.into(),
     }
 }
 
@@ -104,30 +119,13 @@ pub fn outside_port(context: &RequestContext) -> u16 {
     context.environment.outside_port(context.connection.local.port())
 }
 
-/// `X-Forwarded-For` with the last hop: the peer, or the client if it is the first. Of several lines the first counts,
-/// as in the reference.
-fn hops(context: &RequestContext) -> Vec<u8> {
-    match &context.arrival.forwarded_for {
-        Some(before) => {
-            let peer = context.connection.peer.ip().to_canonical().to_string();
-            [before, b", ".as_slice(), peer.as_bytes()].concat()
-        }
-        None => context.client.ip().to_canonical().to_string().into(),
-    }
-}
-
-/// `Via` with this hop: the version in which the request came in, and who took it (RFC 9110, section 7.6.3). The
-/// reference writes 1 for HTTP/1.0.
-fn via(context: &RequestContext) -> Vec<u8> {
-    let version = match context.request.version {
-        Version::HTTP_10 => "1",
-        Version::HTTP_2 => "2",
-        _ => "1.1",
-    };
-    let hop = format!("{version} {SERVER_TOKEN}");
-    match &context.arrival.via {
-        Some(before) => [before, b", ".as_slice(), hop.as_bytes()].concat(),
-        None => hop.into(),
+/// This hop: the version in which the message came, and who took it (RFC 9110, section 7.6.3). The reference writes 1
+/// for HTTP/1.0.
+fn own_via(version: Version) -> Cow<'static, str> {
+    match version {
+        Version::HTTP_10 => format!("1 {SERVER_TOKEN}").into(),
+        Version::HTTP_2 => format!("2 {SERVER_TOKEN}").into(),
+        _ => OWN_VIA.into(),
     }
 }
 

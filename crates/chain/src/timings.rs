@@ -12,12 +12,12 @@ pub struct Span {
 }
 
 impl Span {
-    pub fn begin(&mut self) {
-        self.start = Some(Instant::now());
+    pub fn begin(&mut self, moment: Instant) {
+        self.start = Some(moment);
     }
 
-    pub fn finish(&mut self) {
-        self.end = Some(Instant::now());
+    pub fn finish(&mut self, moment: Instant) {
+        self.end = Some(moment);
     }
 
     pub fn duration(&self) -> Option<Duration> {
@@ -31,6 +31,8 @@ pub struct Timings {
     /// Since the Unix epoch, taken at the same moment as `start`.
     pub started_at: Duration,
     pub start: Instant,
+    /// When the clock was last read for this request: what begins as something else ends begins at that moment.
+    pub latest: Instant,
     pub rewrite: Span,
     pub access: Span,
     pub balancer: Span,
@@ -42,9 +44,11 @@ pub struct Timings {
 
 impl Timings {
     pub fn start_now() -> Self {
+        let start = Instant::now();
         Self {
             started_at: clock::unix_now(),
-            start: Instant::now(),
+            start,
+            latest: start,
             rewrite: Span::default(),
             access: Span::default(),
             balancer: Span::default(),
@@ -53,6 +57,12 @@ impl Timings {
             receive: Span::default(),
             log: None,
         }
+    }
+
+    /// Reads the clock.
+    pub fn now(&mut self) -> Instant {
+        self.latest = Instant::now();
+        self.latest
     }
 
     /// Calendar time of `moment`, since the Unix epoch.

@@ -47,7 +47,7 @@ impl Body {
         let is_done = decoder.is_done();
         // How much of the framing in front of a fault was taken depends on the reads.
         let taken = if is_done { taken } else { 0 };
-        Self { content, trailers: decoder.trailers().clone(), taken, is_done, fault }
+        Self { content, trailers: decoder.trailers().cloned().unwrap_or_default(), taken, is_done, fault }
     }
 }
 

@@ -164,12 +164,12 @@ fn context() -> RequestContext {
         size: 100,
         serial: 1,
     };
-    let connection = Connection {
-        peer: SocketAddr::from(([127, 0, 0, 1], 40_000)),
-        local: SocketAddr::from(([127, 0, 0, 1], 8000)),
-        tls: None,
-        serial: 1,
-    };
+    let connection = Connection::new(
+        SocketAddr::from(([127, 0, 0, 1], 40_000)),
+        SocketAddr::from(([127, 0, 0, 1], 8000)),
+        None,
+        1,
+    );
     let node = Node { id: Id::nil(), hostname: "node.test".to_owned(), statistics: Statistics::default() };
     let mut environment = Environment::new(ENTITIES.clone(), Arc::new(node));
     environment.trusted_ips = TrustedIps::new(vec!["127.0.0.0/8".parse().expect("a network")]);
@@ -181,8 +181,7 @@ fn context() -> RequestContext {
     context.phase = Phase::Access;
     let route = ENTITIES.routes.values().next().expect("the configuration has a route").clone();
     let service = ENTITIES.services.values().next().cloned();
-    context.matched =
-        Some(Matched { route, service, prefix: "/api".to_owned(), captures: Captures::default() });
+    context.matched = Some(Matched { route, service, prefix: "/api".into(), captures: Captures::default() });
     context.forwarded = Some(forwarded::lines(&context));
     context
 }

@@ -47,7 +47,7 @@ fn is_sound(head: &ResponseHead) {
 
 fn is_the_same_again(head: &ResponseHead) {
     let mut out = Vec::new();
-    write::status_line(&mut out, head.version, head.status, &head.reason);
+    write::status_line(&mut out, head.version, head.status, Some(&head.reason));
     head.headers.write_to(&mut out);
     out.extend_from_slice(b"\r\n");
     let limits = Limits { line: out.len(), head: out.len() };

@@ -19,6 +19,11 @@ mod init;
 mod instance;
 mod prefix;
 
+/// Requests allocate little, but of sizes for which the system's allocator takes its slow ways.
+#[cfg(not(feature = "count-allocations"))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     prefix::restrict_umask();
     if init::is_first_process() {

@@ -11,14 +11,15 @@ use crate::date;
 /// Adds the line of a request. `line` is that of one whose head was refused, as received.
 pub fn write(out: &mut Vec<u8>, context: &RequestContext, line: Option<&[u8]>) {
     let request = &context.request;
-    // Writing to memory does not fail.
-    let _ = write!(out, "{} - ", context.client.ip());
+    out.extend_from_slice(context.client_ip().as_bytes());
+    out.extend_from_slice(b" - ");
     match credentials::basic_user(&request.headers) {
         Some(user) if !user.is_empty() => escape(out, user.as_bytes()),
         _ => out.push(b'-'),
     }
     out.extend_from_slice(b" [");
-    date::log_now(|date| out.extend_from_slice(date.as_bytes()));
+    let timings = &context.timings;
+    date::log_now(timings.unix(timings.latest), |date| out.extend_from_slice(date.as_bytes()));
     out.extend_from_slice(b"] \"");
     match line {
         Some(line) => escape(out, line),
@@ -59,6 +60,7 @@ fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
         rest.iter().position(|byte| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\'))
     {
         out.extend_from_slice(&rest[..at]);
+        // Writing to memory does not fail.
         let _ = write!(out, "\\x{:02X}", rest[at]);
         rest = &rest[at + 1..];
     }

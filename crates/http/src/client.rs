@@ -50,7 +50,7 @@ struct State {
     /// The client waits for leave to send the body.
     waits_for_leave: bool,
     presence: Presence,
-    /// Bytes of [`BEGINNING`] that were sent before the response.
+    /// Bytes of [`BEGINNING`] that are not to be sent any more: before the response those that were, then all of them.
     begun: usize,
 }
 
@@ -121,6 +121,12 @@ impl Client {
         state.waits_for_leave = waits_for_leave && !framing.is_empty();
     }
 
+    /// How many bytes the connection will have carried when all that is queued was sent.
+    pub fn end_of_output(&self) -> u64 {
+        let state = self.state.borrow();
+        state.wire.sent() + state.wire.queued() as u64
+    }
+
     /// Bytes received and sent over the connection so far.
     pub fn traffic(&self) -> (u64, u64) {
         let state = self.state.borrow();
@@ -128,20 +134,28 @@ impl Client {
         (state.wire.received() - state.wire.input().len() as u64, state.wire.sent())
     }
 
-    /// Ready when the client has left. A request that comes early is read meanwhile.
+    /// Ready when the client has left. What is queued is sent meanwhile, and a request that comes early is read.
     pub fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.state.borrow_mut().poll_gone(cx)
     }
 
-    /// Adds to what is to be sent.
+    /// Adds content to what is to be sent.
     pub fn queue(&self, fill: impl FnOnce(&mut Vec<u8>)) {
+        fill(self.state.borrow_mut().wire.output());
+    }
+
+    /// Adds the head of the response, or one that is sent before it.
+    pub fn queue_head(&self, is_final: bool, fill: impl FnOnce(&mut Vec<u8>)) {
         let state = &mut *self.state.borrow_mut();
         let output = state.wire.output();
         let start = output.len();
         fill(output);
-        if state.begun > 0 && output[start..].starts_with(BEGINNING) {
-            output.drain(start..start + state.begun);
-            state.begun = 0;
+        output.drain(start..start + state.begun);
+        state.begun = 0;
+        if is_final {
+            // What follows is its body, in which nothing has a place that is not of it.
+            state.begun = BEGINNING.len();
+            state.waits_for_leave = false;
         }
     }
 
@@ -304,8 +318,9 @@ impl State {
             if std::mem::take(&mut self.waits_for_leave) && self.wire.input().is_empty() {
                 self.wire.output().extend_from_slice(write::CONTINUE);
             }
-            if self.wire.has_output() && self.poll_flush(cx)?.is_pending() {
-                return Poll::Pending;
+            // A client may send all of its body before it reads anything.
+            if let Poll::Ready(sent) = self.poll_flush(cx) {
+                sent?;
             }
             match self.wire.poll_fill(cx, READ) {
                 Poll::Ready(Ok(1..)) => self.reading.restart(self.timeouts.body),
@@ -359,6 +374,8 @@ impl State {
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // An error is noted in the presence.
+        let _ = self.poll_flush(cx);
         loop {
             match self.presence {
                 Presence::Gone => return Poll::Ready(()),

@@ -1,8 +1,9 @@
 //! The time in texts that every request needs, made once a second.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
-use polygate_telemetry::clock::{self, DateTime};
+use polygate_telemetry::clock::DateTime;
 
 thread_local! {
     static LATEST: RefCell<Texts> = const { RefCell::new(Texts { second: 0, http: String::new(), log: String::new() }) };
@@ -14,18 +15,18 @@ struct Texts {
     log: String,
 }
 
-/// Shows the current date as HTTP writes it (RFC 9110, section 5.6.7).
-pub fn now<T>(show: impl FnOnce(&str) -> T) -> T {
-    texts(|texts| show(&texts.http))
+/// Shows a moment, which is now or was a little while ago, as HTTP writes it (RFC 9110, section 5.6.7).
+pub fn now<T>(moment: Duration, show: impl FnOnce(&str) -> T) -> T {
+    texts(moment, |texts| show(&texts.http))
 }
 
 /// Shows it as access logs have it.
-pub fn log_now<T>(show: impl FnOnce(&str) -> T) -> T {
-    texts(|texts| show(&texts.log))
+pub fn log_now<T>(moment: Duration, show: impl FnOnce(&str) -> T) -> T {
+    texts(moment, |texts| show(&texts.log))
 }
 
-fn texts<T>(show: impl FnOnce(&Texts) -> T) -> T {
-    let second = clock::unix_now().as_secs();
+fn texts<T>(moment: Duration, show: impl FnOnce(&Texts) -> T) -> T {
+    let second = moment.as_secs();
     LATEST.with_borrow_mut(|latest| {
         if latest.second != second {
             let time = DateTime::from_unix(second);

@@ -1,7 +1,6 @@
 //! The end of a request's way: the last step, whatever came before.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
 
 use polygate_telemetry::log;
 
@@ -10,8 +9,9 @@ use crate::relay::Unsent;
 use crate::way::Way;
 use crate::{METRICS, access_log, tracing};
 
-/// Ends a way whose response was sent, or was not. Says what becomes of the connection.
-pub fn end(way: Way<'_>, head_length: u64, sent: Result<(), Unsent>) -> After {
+/// Ends a way whose response was sent, or was not; at `head_end` bytes of its connection's output the body begins. Says
+/// what becomes of the connection.
+pub fn end(way: Way<'_>, head_end: u64, sent: Result<(), Unsent>) -> After {
     let after = match &sent {
         Ok(()) if way.keep_alive => After::KeepAlive,
         Ok(()) => After::Linger,
@@ -24,7 +24,7 @@ pub fn end(way: Way<'_>, head_length: u64, sent: Result<(), Unsent>) -> After {
             After::Close
         }
     };
-    finish(way, head_length);
+    finish(way, head_end);
     after
 }
 
@@ -32,17 +32,17 @@ pub fn end(way: Way<'_>, head_length: u64, sent: Result<(), Unsent>) -> After {
 pub fn left(mut way: Way<'_>) -> After {
     METRICS.count_client_gone();
     way.context.response.status = 499;
-    finish(way, 0);
+    finish(way, u64::MAX);
     After::Close
 }
 
-fn finish(way: Way<'_>, head_length: u64) {
+fn finish(way: Way<'_>, head_end: u64) {
     let Way { mut context, collected, downstream, worker, traffic_before, refused_line, .. } = way;
-    context.timings.log = Some(Instant::now());
+    context.timings.log = Some(context.timings.latest);
     let (received, sent) = downstream.client.traffic();
     context.request.size = received.saturating_sub(traffic_before.0);
     context.bytes_sent = sent.saturating_sub(traffic_before.1);
-    context.body_bytes_sent = context.bytes_sent.saturating_sub(head_length);
+    context.body_bytes_sent = sent.saturating_sub(head_end);
     METRICS.count_response(context.response.status);
     context.environment.node.statistics.requests_active.fetch_sub(1, Relaxed);
     if let Some(log) = &worker.access_log {

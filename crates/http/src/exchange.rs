@@ -48,17 +48,19 @@ impl Way<'_> {
 
     async fn rewrite(&mut self) -> Result<(), Early> {
         let context = &mut *self.context;
-        context.timings.rewrite.begin();
+        context.timings.rewrite.begin(context.timings.latest);
         let outcome = self.gateway.plan.rewrite(context).await;
-        context.timings.rewrite.finish();
+        let now = context.timings.now();
+        context.timings.rewrite.finish(now);
         self.settle(outcome)
     }
 
     async fn access(&mut self) -> Result<(), Early> {
         let context = &mut *self.context;
-        context.timings.access.begin();
+        context.timings.access.begin(context.timings.latest);
         let (collected, outcome) = self.gateway.plan.access(context).await;
-        context.timings.access.finish();
+        let now = context.timings.now();
+        context.timings.access.finish(now);
         self.collected = collected;
         self.settle(outcome)?;
         if self.context.service().is_none() {
@@ -87,15 +89,19 @@ impl Way<'_> {
     async fn body_ahead(&mut self) -> Result<(), Early> {
         let context = &mut *self.context;
         let buffered = context.route().is_some_and(|route| route.request_buffering);
-        if buffered || context.buffering {
-            context.request_body.read().await.map_err(|error| self.failed(error.into()))?;
+        if (buffered || context.buffering) && context.request_body.held().is_none() {
+            let read = context.request_body.read().await;
+            context.timings.now();
+            read.map_err(|error| self.failed(error.into()))?;
         }
         Ok(())
     }
 
     /// Holds the whole response back.
-    async fn buffer(&mut self, mut exchanged: Box<Exchanged>) -> Result<Bytes, Early> {
-        match exchanged.body.collect(&self.downstream.client).await {
+    async fn buffer(&mut self, mut exchanged: Exchanged) -> Result<Bytes, Early> {
+        let collected = exchanged.body.collect(&self.downstream.client).await;
+        self.context.timings.now();
+        match collected {
             Ok(body) => {
                 exchanged.give_back(self.worker);
                 let body = Bytes::from(body);
@@ -114,16 +120,17 @@ impl Way<'_> {
 
     async fn response(&mut self) -> Result<(), Early> {
         let context = &mut *self.context;
-        context.timings.response.begin();
+        context.timings.response.begin(context.timings.latest);
         let outcome = self.collected.response(context).await;
-        context.timings.response.finish();
+        let now = context.timings.now();
+        context.timings.response.finish(now);
         self.settle(outcome)
     }
 
     /// Sends the response and ends the way.
     pub async fn finish(mut self, content: Content) -> After {
-        let (framing, head_length) = response::finish_head(&mut self, &content);
+        let (framing, head_end) = response::finish_head(&mut self, &content);
         let sent = relay(&mut self, content, framing).await;
-        end::end(self, head_length, sent)
+        end::end(self, head_end, sent)
     }
 }

@@ -14,6 +14,7 @@ mod exchange;
 mod failure;
 mod gateway;
 mod metrics;
+mod names;
 mod receive;
 mod refusal;
 mod relay;
@@ -23,6 +24,8 @@ mod routing;
 mod server;
 mod settings;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tracing;
 mod upstream;
 mod way;

@@ -29,7 +29,7 @@ pub enum Unsent {
 /// Sends what is queued, and the body behind it.
 pub async fn relay(way: &mut Way<'_>, content: Content, framing: BodyFraming) -> Result<(), Unsent> {
     let client = &way.downstream.client;
-    way.context.timings.receive.begin();
+    way.context.timings.receive.begin(way.context.timings.latest);
     let sent = match content {
         Content::Bytes(body) => {
             let bytes = if framing == BodyFraming::None { &[][..] } else { &body };
@@ -52,7 +52,8 @@ pub async fn relay(way: &mut Way<'_>, content: Content, framing: BodyFraming) ->
             sent
         }
     };
-    way.context.timings.receive.finish();
+    let now = way.context.timings.now();
+    way.context.timings.receive.finish(now);
     sent
 }
 
@@ -76,6 +77,7 @@ fn poll_relay(
     framing: BodyFraming,
     is_ended: &mut bool,
 ) -> Poll<Result<(), Unsent>> {
+    body.poll_upload(cx);
     loop {
         // What comes from upstream waits while the client does not read: memory stays bounded.
         if client.queued() > TOGETHER {

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use http::Version;
 use polygate_chain::context::ServiceResponse;
-use polygate_chain::{Head, RequestContext};
+use polygate_chain::{Head, RequestContext, forwarded};
 use polygate_http1::{Headers, items, write};
 
+use crate::names::NameSet;
 use crate::upstream::{Exchanged, Reply};
 use crate::way::{Content, Way};
 use crate::{SERVER_TOKEN, date};
 
 /// Of these a response has one. The upstream's first line wins over its others, and over what a plugin set before
 /// proxying.
-const SINGLE: [&str; 8] = [
+const SINGLE: NameSet<8> = NameSet::new([
     "Content-Type",
     "Content-Length",
     "Content-Encoding",
@@ -22,12 +23,19 @@ const SINGLE: [&str; 8] = [
     "Last-Modified",
     "Location",
     "Server",
-];
+]);
 
 /// What an upstream says of its own connection, and what nginx takes as its instructions. Trailers are not sent on, so
 /// nothing announces them.
-const OF_UPSTREAM: [&str; 7] =
-    ["Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade", "Trailer", "X-Pad"];
+const OF_UPSTREAM: NameSet<7> = NameSet::new([
+    "Connection",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "Transfer-Encoding",
+    "Upgrade",
+    "Trailer",
+    "X-Pad",
+]);
 
 /// Types that nginx, and so the reference, gives a charset.
 const CHARSET_TYPES: [&str; 6] = [
@@ -50,7 +58,7 @@ pub enum BodyFraming {
 }
 
 /// Makes the upstream's head the response's, with what plugins set before.
-pub fn take_head(way: &mut Way<'_>, reply: Reply, is_buffered: bool) -> Box<Exchanged> {
+pub fn take_head(way: &mut Way<'_>, reply: Reply, is_buffered: bool) -> Exchanged {
     let context = &mut *way.context;
     let head = reply.head;
     // Handlers of these phases can ask for what the upstream said.
@@ -62,10 +70,11 @@ pub fn take_head(way: &mut Way<'_>, reply: Reply, is_buffered: bool) -> Box<Exch
     let preset = std::mem::replace(&mut context.response, Head { status: head.status, headers });
     merge_preset(&mut context.response.headers, &preset.headers, is_buffered);
     way.reason = Some((head.status, head.reason));
-    Box::new(reply.exchanged)
+    reply.exchanged
 }
 
-fn clean(headers: &mut Headers) {
+/// Takes away what is between the upstream and the gateway.
+pub fn clean(headers: &mut Headers) {
     let listed: Vec<Vec<u8>> = headers
         .get_all("Connection")
         .flat_map(items)
@@ -76,15 +85,13 @@ fn clean(headers: &mut Headers) {
         .collect();
     let mut seen = 0_u16;
     headers.retain(|name, _| {
-        if OF_UPSTREAM.iter().any(|own| own.eq_ignore_ascii_case(name))
-            || name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("X-Accel-"))
-            || listed.iter().any(|item| item.eq_ignore_ascii_case(name.as_bytes()))
+        if OF_UPSTREAM.contains(name)
+            || name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"X-Accel-"))
+            || listed.iter().any(|item| item.eq_ignore_ascii_case(name))
         {
             return false;
         }
-        let Some(at) = SINGLE.iter().position(|single| single.eq_ignore_ascii_case(name)) else {
-            return true;
-        };
+        let Some(at) = SINGLE.position(name) else { return true };
         let is_first = seen & 1 << at == 0;
         seen |= 1 << at;
         is_first
@@ -98,9 +105,10 @@ fn merge_preset(headers: &mut Headers, preset: &Headers, is_buffered: bool) {
     if preset.is_empty() {
         return;
     }
-    let is_single = |name: &str| SINGLE.iter().any(|single| single.eq_ignore_ascii_case(name));
-    let taken: Vec<bool> =
-        preset.iter().map(|(name, _)| headers.contains(name) && (is_buffered || is_single(name))).collect();
+    let taken: Vec<bool> = preset
+        .iter()
+        .map(|(name, _)| headers.contains(name) && (is_buffered || SINGLE.contains(name)))
+        .collect();
     for ((name, value), is_taken) in preset.iter().zip(taken) {
         if !is_taken && !name.eq_ignore_ascii_case("Content-Length") {
             headers.append(name, value);
@@ -111,26 +119,19 @@ fn merge_preset(headers: &mut Headers, preset: &Headers, is_buffered: bool) {
 /// Completes the head, decides what becomes of the connection, and queues the head for the client. After this the
 /// context's response is what was sent.
 ///
-/// Also answers the length of the head, in bytes.
+/// Also answers how many bytes the client's connection will have carried at the end of the head.
 pub fn finish_head(way: &mut Way<'_>, content: &Content) -> (BodyFraming, u64) {
     let framing = frame(way, content);
     own_lines(way);
     let response = &way.context.response;
     let reason = way.reason.as_ref().filter(|(status, _)| *status == response.status);
-    let mut length = 0;
-    way.downstream.client.queue(|out| {
-        let start = out.len();
-        write::status_line(
-            out,
-            Version::HTTP_11,
-            response.status,
-            reason.map(|(_, reason)| reason.as_slice()),
-        );
+    let client = &way.downstream.client;
+    client.queue_head(true, |out| {
+        write::status_line(out, Version::HTTP_11, response.status, reason.map(|(_, reason)| &**reason));
         response.headers.write_to(out);
         out.extend_from_slice(b"\r\n");
-        length = out.len() - start;
     });
-    (framing, length as u64)
+    (framing, client.end_of_output())
 }
 
 /// The lines that delimit the body and say what becomes of the connection. The length is that of the body, whatever
@@ -157,7 +158,7 @@ fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
             BodyFraming::None
         }
         Some(length) => {
-            headers.insert("Content-Length", length.to_string());
+            headers.insert_number("Content-Length", length);
             if is_told { BodyFraming::None } else { BodyFraming::Plain }
         }
         None if is_told => BodyFraming::None,
@@ -188,16 +189,15 @@ fn own_lines(way: &mut Way<'_>) {
     let tokens = settings.response_tokens;
     let timings = context.timings;
     let is_upstreams = context.answer.is_none();
-    let ms = |duration: Duration| duration.as_millis().to_string();
     let headers = &mut context.response.headers;
     if is_upstreams {
         add_charset(headers, settings.charset.as_deref());
     }
     if !headers.contains("Date") {
-        date::now(|date| headers.append("Date", date));
+        date::now(timings.unix(timings.latest), |date| headers.append("Date", date));
     }
     if !is_upstreams && tokens.response_latency && !context.proxied {
-        headers.append("X-Kong-Response-Latency", ms(timings.elapsed()));
+        headers.insert_number("X-Kong-Response-Latency", ms(timings.latest - timings.start));
     }
     match (is_upstreams, tokens.server) {
         (true, true) if headers.contains("Server") => {}
@@ -207,30 +207,40 @@ fn own_lines(way: &mut Way<'_>) {
     }
     if context.proxied {
         if tokens.upstream_latency {
-            headers.insert("X-Kong-Upstream-Latency", ms(timings.upstream.duration().unwrap_or_default()));
+            headers.insert_number(
+                "X-Kong-Upstream-Latency",
+                ms(timings.upstream.duration().unwrap_or_default()),
+            );
         }
         if let Some(latency) = timings.until_proxied().filter(|_| tokens.proxy_latency) {
-            headers.insert("X-Kong-Proxy-Latency", ms(latency));
+            headers.insert_number("X-Kong-Proxy-Latency", ms(latency));
         }
         if tokens.via {
-            add_via(headers, is_upstreams);
+            continue_via(headers, is_upstreams);
         }
     }
     if tokens.upstream_status && context.proxied {
         let status = upstream_status(context);
-        context.response.headers.insert("X-Kong-Upstream-Status", status.to_string());
+        context.response.headers.insert_number("X-Kong-Upstream-Status", status.into());
     }
     if tokens.request_id {
         context.response.headers.insert("X-Kong-Request-Id", &context.request_id);
     }
 }
 
+fn ms(duration: Duration) -> u64 {
+    duration.as_millis() as u64
+}
+
 /// Continues the upstream's `Via`; an answer that is not the upstream's begins anew.
-fn add_via(headers: &mut Headers, is_upstreams: bool) {
-    let own = format!("1.1 {SERVER_TOKEN}");
-    let before: Vec<&[u8]> = headers.get_all("Via").filter(|_| is_upstreams).collect();
-    let via = [before.as_slice(), &[own.as_bytes()]].concat().join(&b", "[..]);
-    headers.insert("Via", via);
+fn continue_via(headers: &mut Headers, is_upstreams: bool) {
+    match headers.joined("Via").filter(|_| is_upstreams) {
+        Some(before) => {
+            let via = [&*before, b", ", forwarded::OWN_VIA.as_bytes()].concat();
+            headers.insert("Via", via);
+        }
+        None => headers.insert("Via", forwarded::OWN_VIA),
+    }
 }
 
 /// The status that the last try stands for.

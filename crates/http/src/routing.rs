@@ -49,7 +49,7 @@ fn find(context: &RequestContext, gateway: &Gateway) -> Option<Matched> {
     Some(Matched {
         route: found.route,
         service: found.service,
-        prefix: found.matched_prefix.as_deref().unwrap_or_default().to_owned(),
+        prefix: found.matched_prefix.unwrap_or_default(),
         captures: captures.unwrap_or_default(),
     })
 }
@@ -57,7 +57,7 @@ fn find(context: &RequestContext, gateway: &Gateway) -> Option<Matched> {
 /// What goes upstream as the path, unless a plugin says otherwise.
 fn upstream_path(matched: &Matched, path: &str) -> String {
     let base = matched.service.as_ref().and_then(|service| service.path.as_deref());
-    let prefix = (!matched.prefix.is_empty()).then_some(matched.prefix.as_str());
+    let prefix = (!matched.prefix.is_empty()).then_some(&*matched.prefix);
     let path = path::upstream_path(base, &matched.route, path, prefix);
     match path::encode_for_upstream(&path) {
         Cow::Borrowed(_) => path,

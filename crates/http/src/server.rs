@@ -81,7 +81,7 @@ async fn open(
     };
     let peer = Peer::new(address, local, told);
     let serial = worker.connection_serial();
-    let connection = Arc::new(Connection { peer: peer.socket(), local: peer.local(), tls: None, serial });
+    let connection = Arc::new(Connection::new(peer.socket(), peer.local(), None, serial));
     let client = Client::new(Box::new(stream), unread, timeouts(&gateway.settings));
     drop(gateway);
     Downstream { client, connection, peer, worker, stop }.serve().await;

@@ -113,7 +113,7 @@ fn matched_attributes(matched: &Matched) -> Vec<KeyValue> {
 /// The one of the route's paths that the request matched: as written, so that there are few of them.
 fn matched_path(matched: &Matched) -> Option<&str> {
     let paths = matched.route.paths.as_deref()?;
-    let literal = paths.iter().find(|path| **path == matched.prefix);
+    let literal = paths.iter().find(|path| path.as_str() == &*matched.prefix);
     let regex = || paths.iter().find(|path| path.starts_with('~'));
     literal.or_else(regex).or(paths.first()).map(String::as_str)
 }

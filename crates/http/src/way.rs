@@ -1,5 +1,6 @@
 //! What the steps of a request's way share.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub struct Way<'d> {
     /// Bytes that the connection had carried before, in and out.
     pub traffic_before: (u64, u64),
     /// The upstream's reason phrase, and the status that it belongs to.
-    pub reason: Option<(u16, Vec<u8>)>,
+    pub reason: Option<(u16, Cow<'static, [u8]>)>,
     /// The line of a request whose head was refused, as received.
     pub refused_line: Option<Vec<u8>>,
 }
@@ -40,7 +41,7 @@ pub enum Early {
 /// What is sent behind the head of the response.
 pub enum Content {
     Bytes(Bytes),
-    Upstream(Box<Exchanged>),
+    Upstream(Exchanged),
 }
 
 impl Way<'_> {

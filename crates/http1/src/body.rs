@@ -33,7 +33,8 @@ pub struct Progress {
 #[derive(Debug)]
 pub struct Decoder {
     state: State,
-    trailers: Fields,
+    /// Most bodies have none.
+    trailers: Option<Box<Fields>>,
 }
 
 #[derive(Debug)]
@@ -82,7 +83,7 @@ impl Decoder {
             Framing::Chunked => State::Size { size: 0, digits: 0 },
             Framing::UntilClose => State::UntilClose,
         };
-        Self { state, trailers: Fields::default() }
+        Self { state, trailers: None }
     }
 
     /// The body has come to its end. One that goes on until the connection ends never says so.
@@ -104,9 +105,9 @@ impl Decoder {
         }
     }
 
-    /// The trailers of a chunked body (RFC 9112, section 7.1.2), once it is done.
-    pub fn trailers(&self) -> &Headers {
-        &self.trailers.headers
+    /// The trailers of a chunked body (RFC 9112, section 7.1.2), once it is done, if it has any.
+    pub fn trailers(&self) -> Option<&Headers> {
+        self.trailers.as_ref().map(|fields| &fields.headers)
     }
 
     /// Looks at `input` up to the end of the first run of content in it. What the answer names is taken: the next call
@@ -173,7 +174,8 @@ impl Decoder {
                 match line.strip_suffix(b"\r\n").ok_or(Fault::Trailer)? {
                     b"" => State::Done,
                     line => {
-                        self.trailers.add(line, Names::Tokens).map_err(|_| Fault::Trailer)?;
+                        let trailers = self.trailers.get_or_insert_default();
+                        trailers.add(line, Names::Tokens).map_err(|_| Fault::Trailer)?;
                         State::Trailer { line: Vec::new(), total: *total }
                     }
                 }

@@ -87,9 +87,9 @@ pub(crate) enum Names {
 }
 
 impl Fields {
-    /// With room for what has come of the lines, and some more in case that more is to come.
+    /// With room for what has come of the lines. A body may be behind them; allocators have small texts at hand.
     pub fn for_rest(input: &[u8], limits: Limits) -> Self {
-        let bytes = (input.len() + 256).min(limits.head);
+        let bytes = (input.len() + 64).min(960).min(limits.head);
         Self { headers: Headers::with_capacity(bytes, 24), ..Self::default() }
     }
 

@@ -6,10 +6,10 @@ use std::ops::Range;
 
 /// The header lines of one message, in the order received or added.
 ///
-/// All text lies in one buffer, each line as it goes over the wire: `Name: value` and a line end. Look-ups ignore case (RFC 9110, section 5.1). A
-/// name is ASCII without blanks and controls; a value holds no control character but the tab. What is neither is
-/// never stored, so nothing that is added here can become two lines: callers that take names and values from outside
-/// say what is wrong with them by [`is_name`] and [`is_value`] first.
+/// All text lies in one buffer, each line as it goes over the wire: `Name: value` and a line end. Look-ups ignore case
+/// (RFC 9110, section 5.1). A name is ASCII without blanks and controls; a value holds no control character but the tab.
+/// What is neither is never stored, so nothing that is added here can become two lines: callers that take names and
+/// values from outside say what is wrong with them by [`is_name`] and [`is_value`] first.
 #[derive(Clone, Default)]
 pub struct Headers {
     text: Vec<u8>,
@@ -113,6 +113,11 @@ impl Headers {
         self.get_all(name).flat_map(items).any(|found| found.eq_ignore_ascii_case(item.as_bytes()))
     }
 
+    /// [`Headers::iter`] with names as bytes.
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> + DoubleEndedIterator {
+        self.lines.iter().map(|line| (&self.text[line.name()], self.value(line)))
+    }
+
     /// Names, with their letters, and values.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> + DoubleEndedIterator {
         self.lines.iter().map(|line| (self.name(line), self.value(line)))
@@ -130,10 +135,29 @@ impl Headers {
         }
     }
 
+    /// [`Headers::append`] of a number, in decimal digits.
+    pub fn append_number(&mut self, name: &str, number: u64) {
+        let mut digits = [0; 20];
+        self.append(name, decimal(number, &mut digits));
+    }
+
+    /// [`Headers::insert`] of a number.
+    pub fn insert_number(&mut self, name: &str, number: u64) {
+        let mut digits = [0; 20];
+        self.insert(name, decimal(number, &mut digits));
+    }
+
     /// Makes `value` the only one of that name. The first line keeps its place and takes the new letters.
     pub fn insert(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        let name = name.as_ref();
-        let Some(first) = self.positions(name).next() else { return self.append(name, value) };
+        let (name, value) = (name.as_ref(), value.as_ref());
+        let mut places = self.positions(name);
+        let (first, is_only) = (places.next(), places.next().is_none());
+        drop(places);
+        let Some(first) = first else { return self.append(name, value) };
+        let line = &self.lines[first];
+        if is_only && self.text[line.name()] == *name && self.text[line.value()] == *value {
+            return;
+        }
         let before = self.lines.len();
         self.append(name, value);
         if self.lines.len() == before {
@@ -160,8 +184,8 @@ impl Headers {
     }
 
     /// Keeps the lines for which `keep` answers true.
-    pub fn retain(&mut self, mut keep: impl FnMut(&str, &[u8]) -> bool) {
-        self.retain_lines(|headers, line| keep(headers.name(line), headers.value(line)));
+    pub fn retain(&mut self, mut keep: impl FnMut(&[u8], &[u8]) -> bool) {
+        self.retain_lines(|headers, line| keep(&headers.text[line.name()], headers.value(line)));
     }
 
     pub fn clear(&mut self) {
@@ -263,6 +287,19 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> Extend<(N, V)> for Headers {
     }
 }
 
+/// A number in decimal digits, at the end of `digits`.
+pub(crate) fn decimal(number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let (mut at, mut rest) = (digits.len(), number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            return &digits[at..];
+        }
+    }
+}
+
 /// The members of a comma-separated list; empty ones do not count (RFC 9110, section 5.6.1.2).
 pub fn items(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|item| !item.is_empty())
@@ -279,7 +316,8 @@ pub(crate) fn is_field_name(name: &[u8]) -> bool {
 }
 
 fn is_name_of(name: &[u8], worst: NameByte) -> bool {
-    !name.is_empty() && name.iter().all(|&byte| byte != b':' && NameByte::of(byte) <= worst)
+    let is_good = |byte| byte != b':' && NameByte::of(byte) <= worst;
+    !name.is_empty() && name.iter().fold(true, |is_name, &byte| is_name & is_good(byte))
 }
 
 /// What a byte makes of a name that holds it, from good to bad.

@@ -1,11 +1,14 @@
 //! The head of a response.
 
+use std::borrow::Cow;
+
 use http::Version;
 
 use crate::body::Framing;
 use crate::head::{Fields, Limits, Lines, Names, version};
 use crate::headers::Headers;
 use crate::rules::Fault;
+use crate::write;
 
 /// A response's line and headers, which keep all rules.
 #[derive(Debug)]
@@ -14,7 +17,7 @@ pub struct ResponseHead {
     /// 100 to 999.
     pub status: u16,
     /// As received, often empty.
-    pub reason: Vec<u8>,
+    pub reason: Cow<'static, [u8]>,
     /// Without a `Content-Length` that a transfer coding overrides (RFC 9112, section 6.3).
     pub headers: Headers,
     /// As if the request was no HEAD: see [`ResponseHead::framing_for`].
@@ -40,7 +43,7 @@ pub struct ResponseParser {
 struct StatusLine {
     version: Version,
     status: u16,
-    reason: Vec<u8>,
+    reason: Cow<'static, [u8]>,
 }
 
 impl ResponseParser {
@@ -125,6 +128,8 @@ impl StatusLine {
             return Err(Fault::StatusLine);
         }
         let status = digits.iter().fold(0, |status, digit| status * 10 + u16::from(digit - b'0'));
-        Ok(Self { version, status, reason: reason.to_vec() })
+        let usual = write::reason(status).as_bytes();
+        let reason = if reason == usual { usual.into() } else { reason.to_vec().into() };
+        Ok(Self { version, status, reason })
     }
 }

@@ -2,6 +2,8 @@
 
 use http::{Method, Version};
 
+use crate::headers::decimal;
+
 /// `method target HTTP/1.1`. The target must hold no blank and no control character.
 pub fn request_line(out: &mut Vec<u8>, method: &Method, target: &[u8]) {
     for part in [method.as_str().as_bytes(), b" ", target, b" HTTP/1.1\r\n"] {
@@ -19,26 +21,15 @@ pub fn status_line(out: &mut Vec<u8>, version: Version, status: u16, reason: Opt
 }
 
 /// One header line. Name and value must be such.
-pub fn line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+pub fn line(out: &mut Vec<u8>, name: impl AsRef<[u8]>, value: &[u8]) {
+    for part in [name.as_ref(), b": ", value, b"\r\n"] {
         out.extend_from_slice(part);
     }
 }
 
 /// Decimal digits.
 pub fn number(out: &mut Vec<u8>, number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice(decimal(number, &mut [0; 20]));
 }
 
 /// What stands before the content of a chunk of `length` bytes, which must not be 0.

@@ -111,7 +111,7 @@ impl Shared {
 }
 
 /// An IP address as URLs and `host` fields have it.
-fn literal(host: &str) -> Option<IpAddr> {
+pub fn literal(host: &str) -> Option<IpAddr> {
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     match bracketed {
         Some(inner) => inner.parse::<Ipv6Addr>().ok().map(IpAddr::from),

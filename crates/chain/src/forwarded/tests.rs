@@ -162,7 +162,7 @@ fn mapped_addresses_are_shown_as_what_they_are() {
     let mapped = |text: &str| text.parse::<SocketAddr>().unwrap();
     context.client = mapped("[::ffff:192.0.2.1]:1");
     let (peer, local) = (mapped("[::ffff:10.1.2.3]:2"), context.connection.local);
-    context.connection = Arc::new(Connection { peer, local, tls: None, serial: 1 });
+    context.connection = Arc::new(Connection::new(peer, local, None, 1));
     let lines = told_upstream(&context);
     assert_eq!(lines[0], "X-Forwarded-For: 8.8.8.8, 10.1.2.3");
     assert!(lines.contains(&"X-Real-IP: 192.0.2.1".to_owned()), "{lines:?}");
@@ -175,7 +175,7 @@ fn prefixes_are_what_routes_strip() {
     {
         let mut context = fixture::routed("/api/x");
         let found = context.matched.as_mut().unwrap();
-        found.prefix = matched.to_owned();
+        found.prefix = matched.into();
         Arc::make_mut(&mut found.route).strip_path = strip_path;
         assert_eq!(prefix(&context), expected.map(str::as_bytes), "of {strip_path} {matched}");
     }

@@ -37,12 +37,12 @@ pub fn context(method: &str, target: &str, fields: &[(&str, &str)]) -> RequestCo
         size: 100,
         serial: 1,
     };
-    let connection = Connection {
-        peer: SocketAddr::from(([127, 0, 0, 1], 40_000)),
-        local: SocketAddr::from(([127, 0, 0, 1], 8000)),
-        tls: None,
-        serial: 7,
-    };
+    let connection = Connection::new(
+        SocketAddr::from(([127, 0, 0, 1], 40_000)),
+        SocketAddr::from(([127, 0, 0, 1], 8000)),
+        None,
+        7,
+    );
     let client = SocketAddr::from(([203, 0, 113, 9], 50_000));
     let body = RequestBody::new("");
     let id = "0123456789abcdef0123456789abcdef".to_owned();
@@ -69,7 +69,7 @@ pub fn routed(target: &str) -> RequestContext {
     context.matched = Some(Matched {
         route: Arc::new(route),
         service: Some(Arc::new(service)),
-        prefix: "/api".to_owned(),
+        prefix: "/api".into(),
         captures: Captures::default(),
     });
     context.plugin = Some(Arc::new(plugin));

@@ -81,7 +81,7 @@ fn request_variable(context: &RequestContext, name: &str) -> Value {
     let request = &context.request;
     let header = |name: &str| headers::first(&request.headers, name.as_bytes());
     match name {
-        "host" => forwarded::host_name(context).into(),
+        "host" => forwarded::host_name(context).as_ref().into(),
         "args" | "query_string" => request.query.clone().into(),
         "is_args" => if request.query.is_some() { "?" } else { "" }.into(),
         "request" => {
@@ -493,7 +493,8 @@ mod tests {
         let context = &mut fixture::routed("/");
         let ctx = |context: &mut RequestContext, key: &str| get_ctx(context, &[key.into()]).unwrap();
         assert_eq!(ctx(context, "KONG_ACCESS_START"), Value::Nil);
-        context.timings.access.begin();
+        let now = context.timings.now();
+        context.timings.access.begin(now);
         let start = ctx(context, "KONG_ACCESS_START").as_int().unwrap();
         let processing = ctx(context, "KONG_PROCESSING_START").as_int().unwrap();
         assert!(start >= processing && processing > 1_600_000_000_000, "{start} {processing}");

@@ -14,7 +14,7 @@ pub fn get_scheme(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
 
 /// Lower case, without port.
 pub fn get_host(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(forwarded::host_name(context).into())
+    Ok(forwarded::host_name(context).as_ref().into())
 }
 
 /// The listening port, whatever the `Host` header says.

@@ -159,7 +159,10 @@ fn has_page(status: u16) -> bool {
 /// Takes away what the upstream said of its own body, in whose place another one goes.
 fn drop_upstreams(context: &mut RequestContext, names: &[&str]) {
     if context.phase == Phase::Response {
-        context.response.headers.retain(|name, _| !names.iter().any(|it| it.eq_ignore_ascii_case(name)));
+        context
+            .response
+            .headers
+            .retain(|name, _| !names.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(name)));
     }
 }
 

@@ -1,17 +1,22 @@
 //! The upstream's end of an exchange: sending a request while its answer may already come.
 
 use std::future::poll_fn;
+#[cfg(not(test))]
+use std::io;
 use std::net::SocketAddr;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use polygate_http1::{Decoder, Limits, ResponseHead, ResponseParser};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::failure::Failure;
+#[cfg(not(test))]
+use crate::stream::Stream;
+#[cfg(test)]
+use crate::tests::network::connect;
 use crate::upstream::upload::{Upload, UploadError};
 use crate::wire::Wire;
 
@@ -34,12 +39,12 @@ pub struct UpstreamTimeouts {
 
 /// An open connection that carries one request at a time.
 pub struct Connection {
-    pub(super) wire: Wire,
+    wire: Wire,
     reading: Clock,
     writing: Clock,
     timeouts: UpstreamTimeouts,
     /// Requests so far, with the one under way.
-    pub(super) served: u64,
+    served: u64,
 }
 
 /// A final response's head, with its body still to come over the connection.
@@ -65,7 +70,7 @@ impl Broken {
 }
 
 pub struct AnswerBody {
-    connection: Connection,
+    connection: Box<Connection>,
     decoder: Decoder,
     /// What is left of the request; an upstream may answer before it has read all of it.
     upload: Upload,
@@ -76,8 +81,8 @@ pub struct AnswerBody {
 
 impl Connection {
     /// Connects within `timeouts.connect`.
-    pub async fn open(address: SocketAddr, timeouts: UpstreamTimeouts) -> Result<Self, Failure> {
-        let connecting = TcpStream::connect(address);
+    pub async fn open(address: SocketAddr, timeouts: UpstreamTimeouts) -> Result<Box<Self>, Failure> {
+        let connecting = connect(address);
         let connected = match timeouts.connect.is_zero() {
             true => connecting.await,
             false => match timeout(timeouts.connect, connecting).await {
@@ -86,14 +91,25 @@ impl Connection {
             },
         };
         let stream = connected.map_err(Failure::of_connect)?;
-        // Without it small requests would wait for acknowledgements; where it fails they do.
-        let _ = stream.set_nodelay(true);
-        Ok(Self::over(Wire::new(Box::new(stream)), 0, timeouts))
+        let wire = Wire::new(stream);
+        Ok(Box::new(Self { wire, reading: Clock::new(), writing: Clock::new(), timeouts, served: 0 }))
     }
 
-    /// Goes on with one that has `served` requests.
-    pub fn over(wire: Wire, served: u64, timeouts: UpstreamTimeouts) -> Self {
-        Self { wire, reading: Clock::new(), writing: Clock::new(), timeouts, served: served + 1 }
+    /// Readies the connection for another request.
+    pub fn begin(&mut self, timeouts: UpstreamTimeouts) {
+        self.timeouts = timeouts;
+        self.served += 1;
+    }
+
+    /// How many requests it has carried.
+    pub fn served(&self) -> u64 {
+        self.served
+    }
+
+    /// Whether it still lives while it is idle. The peer has nothing to say then, so that anything to read is its end.
+    pub fn is_alive(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.wire.poll_fill(&mut cx, 1).is_pending()
     }
 
     /// Where a request's head is put before [`Connection::exchange`].
@@ -104,7 +120,7 @@ impl Connection {
     /// Sends a request, whose head is in the output, and reads the head of its answer. `interim` is shown
     /// informational responses.
     pub async fn exchange(
-        mut self,
+        mut self: Box<Self>,
         mut upload: Upload,
         is_head: bool,
         client: &Client,
@@ -189,6 +205,15 @@ impl Connection {
     }
 }
 
+/// Tests have a network of their own, since a system's sockets do not wait for a paused clock.
+#[cfg(not(test))]
+async fn connect(address: SocketAddr) -> io::Result<Box<dyn Stream>> {
+    let stream = tokio::net::TcpStream::connect(address).await?;
+    // Without it small requests would wait for acknowledgements; where it fails they do.
+    let _ = stream.set_nodelay(true);
+    Ok(Box::new(stream))
+}
+
 impl AnswerBody {
     /// Whether the whole content was taken. One that goes on until the connection ends says so at that end only.
     pub fn is_done(&self) -> bool {
@@ -200,10 +225,21 @@ impl AnswerBody {
         Some(self.ready as u64 + self.decoder.remaining()?)
     }
 
+    /// What is left of the request.
+    pub fn upload(&mut self) -> &mut Upload {
+        &mut self.upload
+    }
+
+    /// Goes on with what is left of the request. What becomes of it no longer matters to the answer, as long as the
+    /// answer comes.
+    pub fn poll_upload(&mut self, cx: &mut Context<'_>) {
+        if self.connection.poll_upload(cx, &mut self.upload).is_err() {
+            self.upload.give_up();
+        }
+    }
+
     /// Waits for content: what [`AnswerBody::content`] shows then, or nothing at the end.
     pub fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        // What becomes of the request no longer matters to the answer, as long as the answer comes.
-        let _ = self.connection.poll_upload(cx, &mut self.upload);
         while self.ready == 0 && !self.decoder.is_done() {
             let wire = &mut self.connection.wire;
             let progress = self.decoder.advance(wire.input()).map_err(Failure::Malformed)?;
@@ -217,6 +253,8 @@ impl AnswerBody {
                 Poll::Ready(Ok(0)) if self.decoder.ends_with_connection() => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Failure::BrokenOff)),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Failure::Reset(error))),
+                // It may wait for the rest of the request, whose clocks run.
+                Poll::Pending if !self.upload.is_over() => return Poll::Pending,
                 Poll::Pending => {
                     ready!(self.connection.poll_read_timeout(cx));
                     return Poll::Ready(Err(Failure::ReadTimeout(self.connection.timeouts.read)));
@@ -241,6 +279,7 @@ impl AnswerBody {
     pub async fn collect(&mut self, client: &Client) -> Result<Vec<u8>, Failure> {
         let mut whole = Vec::with_capacity(self.remaining().unwrap_or(0).min(1 << 20) as usize);
         poll_fn(|cx| {
+            self.poll_upload(cx);
             loop {
                 if self.poll_content(cx)?.is_pending() {
                     ready!(client.poll_gone(cx));
@@ -259,18 +298,10 @@ impl AnswerBody {
     }
 
     /// The connection, if it can carry another request: this one was sent whole and its answer read whole.
-    pub fn into_idle(self) -> Option<(Wire, u64)> {
-        let Self { connection, upload, keep_alive, .. } = &self;
-        let is_clean = connection.wire.input().is_empty()
-            && !connection.wire.has_output()
-            && !connection.wire.has_ended();
-        let is_idle = self.is_done() && upload.is_finished() && *keep_alive && is_clean;
-        is_idle.then_some((self.connection.wire, self.connection.served))
+    pub fn into_idle(self) -> Option<Box<Connection>> {
+        let wire = &self.connection.wire;
+        let is_clean = wire.input().is_empty() && !wire.has_output() && !wire.has_ended();
+        let is_idle = self.is_done() && self.upload.is_finished() && self.keep_alive && is_clean;
+        is_idle.then_some(self.connection)
     }
-}
-
-/// Whether an idle connection still lives. The peer has nothing to say on it, so that anything to read is its end.
-pub fn is_alive(wire: &mut Wire) -> bool {
-    let mut cx = Context::from_waker(std::task::Waker::noop());
-    wire.poll_fill(&mut cx, 1).is_pending()
 }

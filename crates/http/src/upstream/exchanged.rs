@@ -7,9 +7,8 @@ use std::time::Duration;
 use polygate_balancer::Pick;
 
 use crate::Worker;
-use crate::upstream::connection::AnswerBody;
+use crate::upstream::connection::{AnswerBody, Connection};
 use crate::upstream::pool::{PoolLimits, Target};
-use crate::wire::Wire;
 
 /// How often idle connections are looked at: none outlives its time by more than this.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -30,15 +29,15 @@ impl Exchanged {
 
     /// Keeps the connection for other requests, if it can carry any.
     pub fn give_back(self, worker: &Rc<Worker>) {
-        if let Some(idle) = self.body.into_idle() {
-            give_back(worker, self.target, idle, self.limits);
+        if let Some(connection) = self.body.into_idle() {
+            give_back(worker, self.target, connection, self.limits);
         }
     }
 }
 
 /// Keeps a connection for later requests of this worker.
-fn give_back(worker: &Rc<Worker>, target: Target, (wire, served): (Wire, u64), limits: PoolLimits) {
-    if worker.pool.borrow_mut().put(target, wire, served, limits) {
+fn give_back(worker: &Rc<Worker>, target: Target, connection: Box<Connection>, limits: PoolLimits) {
+    if worker.pool.borrow_mut().put(target, connection, limits) {
         let worker = Rc::downgrade(worker);
         tokio::task::spawn_local(async move {
             loop {

@@ -1,18 +1,20 @@
 //! The head of a request as it goes upstream.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use http::Method;
 use polygate_chain::{RequestContext, forwarded};
 use polygate_http1::{Headers, items, write};
 
+use crate::names::NameSet;
+
 /// Bytes of a request line's target; servers take no longer ones.
 const LONGEST_TARGET: usize = 64 * 1024;
 
 /// The gateway's own lines, and those that concern one connection (RFC 9110, section 7.6.1). The reference answers
 /// `Expect` itself, drops `Proxy` (it becomes `HTTP_PROXY` in CGI programs) and sends no trailers.
-const OWN: [&str; 21] = [
+const OWN: NameSet<21> = NameSet::new([
     "Host",
     "Connection",
     "Content-Length",
@@ -34,7 +36,10 @@ const OWN: [&str; 21] = [
     forwarded::PREFIX,
     forwarded::REAL_IP,
     "X-Kong-Request-Id",
-];
+]);
+
+/// The trace context: one line without the other says nothing.
+const TRACE: NameSet<2> = NameSet::new(["traceparent", "tracestate"]);
 
 /// How the body behind a head is delimited.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +105,7 @@ pub fn write(
     write::line(out, "Host", host.as_bytes());
     write::line(out, "Connection", b"keep-alive");
     if let Some(lines) = &context.forwarded {
-        for (name, value) in lines.iter().filter(|(name, _)| *name != forwarded::VIA) {
+        for (name, value) in lines.lines().filter(|(name, _)| *name != forwarded::VIA.as_bytes()) {
             write::line(out, name, value);
         }
     }
@@ -116,22 +121,18 @@ pub fn write(
         }
         BodyFraming::Chunked => write::line(out, "Transfer-Encoding", b"chunked"),
     }
-    for (name, value) in headers.iter() {
-        if !is_left_out(name, headers) && !trace.contains(name) {
+    // What the client's `Connection` lists is meant for the gateway alone (RFC 9110, section 7.6.1).
+    let listed: Vec<&[u8]> = headers.get_all("Connection").flat_map(items).collect();
+    for (name, value) in headers.lines() {
+        let is_left_out = OWN.contains(name)
+            || listed.iter().any(|item| item.eq_ignore_ascii_case(name))
+            || (!trace.is_empty() && TRACE.contains(name));
+        if !is_left_out {
             write::line(out, name, value);
         }
     }
     trace.write_to(out);
     out.extend_from_slice(b"\r\n");
-}
-
-fn is_left_out(name: &str, headers: &Headers) -> bool {
-    OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) || is_named_by_connection(name, headers)
-}
-
-/// What the client's `Connection` lists is meant for the gateway alone (RFC 9110, section 7.6.1).
-fn is_named_by_connection(name: &str, headers: &Headers) -> bool {
-    headers.get_all("Connection").flat_map(items).any(|item| item.eq_ignore_ascii_case(name.as_bytes()))
 }
 
 /// `Host` for the upstream. The port is named unless it is the scheme's own.
@@ -152,9 +153,12 @@ pub fn host(context: &RequestContext, peer_name: Option<&str>, peer: SocketAddr)
         (None, None) => ("", 80),
     };
     let is_tls = context.upstream.scheme.as_deref().is_some_and(|scheme| scheme.ends_with('s'));
-    let brackets = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6());
-    let host = if brackets { format!("[{host}]") } else { host.to_owned() };
-    if port == if is_tls { 443 } else { 80 } { host } else { format!("{host}:{port}") }
+    // Of hosts only an IPv6 address has colons.
+    let (open, close) = if host.contains(':') && !host.starts_with('[') { ("[", "]") } else { ("", "") };
+    match port == if is_tls { 443 } else { 80 } {
+        true => [open, host, close].concat(),
+        false => [open, host, close, ":", &port.to_string()].concat(),
+    }
 }
 
 /// Methods that may be repeated although something of the request was sent (gateway.md, section 6.3).

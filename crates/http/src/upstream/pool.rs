@@ -1,14 +1,15 @@
 //! Idle upstream connections of one worker.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::upstream::connection::is_alive;
-use crate::wire::Wire;
+use tokio::time::Instant;
+
+use crate::upstream::connection::Connection;
 
 /// What makes two connections exchangeable. With TLS its identity (server name, verification) will belong to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     pub address: SocketAddr,
 }
@@ -25,46 +26,45 @@ pub struct PoolLimits {
 
 #[derive(Default)]
 pub struct Pool {
-    idle: HashMap<Target, Vec<Idle>>,
+    idle: BTreeMap<Target, Vec<Idle>>,
     is_swept: bool,
 }
 
 struct Idle {
-    wire: Wire,
-    served: u64,
+    connection: Box<Connection>,
     since: Instant,
     limit: Duration,
 }
 
 impl Idle {
     fn is_usable(&mut self, now: Instant) -> bool {
-        (self.limit.is_zero() || now.duration_since(self.since) < self.limit) && is_alive(&mut self.wire)
+        (self.limit.is_zero() || now.duration_since(self.since) < self.limit) && self.connection.is_alive()
     }
 }
 
 impl Pool {
-    /// The connection used last, if it still lives, with the number of its requests.
-    pub fn take(&mut self, target: Target) -> Option<(Wire, u64)> {
+    /// The connection used last, if it still lives.
+    pub fn take(&mut self, target: Target) -> Option<Box<Connection>> {
         let idle = self.idle.get_mut(&target)?;
         let now = Instant::now();
-        while let Some(mut connection) = idle.pop() {
-            if connection.is_usable(now) {
-                return Some((connection.wire, connection.served));
+        while let Some(mut kept) = idle.pop() {
+            if kept.is_usable(now) {
+                return Some(kept.connection);
             }
         }
         None
     }
 
     /// Keeps a connection; of too many the one that lay idle for longest goes. Answers whether sweeping must begin.
-    pub fn put(&mut self, target: Target, wire: Wire, served: u64, limits: PoolLimits) -> bool {
-        if limits.size == 0 || (limits.requests > 0 && served >= limits.requests) {
+    pub fn put(&mut self, target: Target, connection: Box<Connection>, limits: PoolLimits) -> bool {
+        if limits.size == 0 || (limits.requests > 0 && connection.served() >= limits.requests) {
             return false;
         }
         let idle = self.idle.entry(target).or_default();
         if idle.len() >= limits.size {
             idle.remove(0);
         }
-        idle.push(Idle { wire, served, since: Instant::now(), limit: limits.idle });
+        idle.push(Idle { connection, since: Instant::now(), limit: limits.idle });
         !std::mem::replace(&mut self.is_swept, true)
     }
 
@@ -72,7 +72,7 @@ impl Pool {
     pub fn sweep(&mut self) -> bool {
         let now = Instant::now();
         self.idle.retain(|_, idle| {
-            idle.retain_mut(|connection| connection.is_usable(now));
+            idle.retain_mut(|kept| kept.is_usable(now));
             !idle.is_empty()
         });
         self.is_swept = !self.idle.is_empty();

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use polygate_balancer::Outcome;
@@ -20,7 +20,10 @@ use crate::upstream::peers::{Peer, Peers};
 use crate::upstream::pool::{PoolLimits, Target};
 use crate::upstream::upload::Upload;
 use crate::way::Way;
-use crate::{HttpSettings, Worker, buffers, tracing};
+use crate::{HttpSettings, Worker, buffers, response, tracing};
+
+/// Bytes of answers before the answer that wait for a client; what comes beyond them it does not get.
+const MOST_INTERIM: usize = 16 * 1024;
 
 /// The upstream's answer.
 pub struct Reply {
@@ -38,11 +41,14 @@ pub struct Picked {
 pub async fn pick(way: &mut Way<'_>) -> Result<Picked, Failure> {
     let context = &mut *way.context;
     refuse_tls(context)?;
-    context.timings.balancer.begin();
+    let begun = context.timings.latest;
+    context.timings.balancer.begin(begun);
     let peers = Peers::find(context, way.worker, &way.gateway).await?;
-    let first = peers.choose(&[])?;
-    context.timings.balancer.finish();
+    let first = peers.choose(&[], begun)?;
+    let now = context.timings.now();
+    context.timings.balancer.finish(now);
     context.proxied = true;
+    note_try(context, first.address, begun);
     Ok(Picked { peers, first })
 }
 
@@ -61,17 +67,17 @@ pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
         worker: way.worker,
         settings,
         client: &way.downstream.client,
+        takes_interim: context.request.version != http::Version::HTTP_10,
     };
     let Picked { peers, first: mut peer } = picked;
     loop {
-        tries.note(context, &peer);
-        let outcome = tries.run(context, &peer).await;
+        let mut outcome = tries.run(context, &peer).await;
         let told = match &outcome {
             Ok(answer) => Some(Outcome::Status(answer.head.status)),
             Err(broken) => broken.failure.outcome(),
         };
         peers.report(&peer, told, context.timings.upstream.duration().unwrap_or_default());
-        let again = tries.again(context, &outcome);
+        let again = tries.again(context, &mut outcome);
         if let Some(last) = context.tries.last_mut() {
             last.failure = match &outcome {
                 Ok(answer) if again => Some(("failed", answer.head.status)),
@@ -86,8 +92,22 @@ pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
             Ok(answer) => return Ok(tries.reply(answer, peer)),
             Err(broken) => return Err(broken.failure),
         }
-        peer = peers.choose(&tries.tried)?;
+        tries.tried.push(peer.address);
+        let begun = context.timings.latest;
+        peer = peers.choose(&tries.tried, begun)?;
+        context.timings.now();
+        note_try(context, peer.address, begun);
     }
+}
+
+/// Tells the context of a try whose peer was chosen just now.
+fn note_try(context: &mut RequestContext, address: SocketAddr, begun: Instant) {
+    context.tries.push(Try {
+        address,
+        balancer_start_ns: context.timings.unix(begun).as_nanos() as u64,
+        balancer_latency_ns: context.timings.latest.duration_since(begun).as_nanos() as u64,
+        failure: None,
+    });
 }
 
 /// What the tries of one request have in common.
@@ -98,27 +118,19 @@ struct Tries<'w> {
     timeouts: UpstreamTimeouts,
     /// Further tries that are allowed.
     left: u16,
+    /// Peers of the tries before.
     tried: Vec<SocketAddr>,
     worker: &'w Rc<Worker>,
     settings: &'w HttpSettings,
     client: &'w Client,
+    /// Older ones know of no answers before the answer.
+    takes_interim: bool,
 }
 
 impl Tries<'_> {
-    /// Tells the context of a try that begins.
-    fn note(&mut self, context: &mut RequestContext, peer: &Peer) {
-        context.tries.push(Try {
-            address: peer.address,
-            balancer_start_ns: context.timings.unix(peer.begun).as_nanos() as u64,
-            balancer_latency_ns: peer.took.as_nanos() as u64,
-            failure: None,
-        });
-        self.tried.push(peer.address);
-    }
-
     async fn run(&mut self, context: &mut RequestContext, peer: &Peer) -> Result<Answer, Broken> {
         let host = head::host(context, peer.name.as_deref(), peer.address);
-        let span = tracing::begin_try(context, peer.address, self.tried.len() - 1);
+        let span = tracing::begin_try(context, peer.address, self.tried.len());
         let mut trace = Headers::new();
         if let Some(context_trace) = &context.trace {
             context_trace.propagate(span.as_ref(), &mut trace);
@@ -127,13 +139,14 @@ impl Tries<'_> {
         let with_id = self.settings.request_id_upstream;
         head::write(&mut request, context, &self.target, &host, self.framing, &trace, with_id);
         context.upstream.sent = Some(SentRequest { host, uri: self.target.clone() });
-        context.timings.upstream.begin();
+        context.timings.upstream.begin(context.timings.latest);
         let is_head = context.request.method == http::Method::HEAD;
         let outcome = self
             .exchange(&request, is_head, head::is_idempotent(&context.request.method), peer.address)
             .await;
         buffers::give(request);
-        context.timings.upstream.finish();
+        let now = context.timings.now();
+        context.timings.upstream.finish(now);
         if let Err(broken) = &outcome {
             log_failure(context, &broken.failure, peer.address);
         }
@@ -156,9 +169,10 @@ impl Tries<'_> {
         loop {
             let is_kept = kept.is_some();
             let mut connection = match kept.take() {
-                Some((wire, served)) => Connection::over(wire, served, self.timeouts),
+                Some(connection) => connection,
                 None => Connection::open(address, self.timeouts).await.map_err(Broken::unsent)?,
             };
+            connection.begin(self.timeouts);
             connection.output().extend_from_slice(request);
             let upload = std::mem::take(&mut self.upload);
             let interim = |head: ResponseHead| self.relay_interim(head);
@@ -177,20 +191,23 @@ impl Tries<'_> {
 
     /// Hands on what the upstream says before its answer; `100 Continue` is between the gateway and each side.
     fn relay_interim(&self, head: ResponseHead) {
-        if head.status == 100 {
+        if head.status == 100 || !self.takes_interim || self.client.queued() > MOST_INTERIM {
             return;
         }
-        self.client.queue(|out| {
+        let mut headers = head.headers;
+        response::clean(&mut headers);
+        headers.remove("Content-Length");
+        self.client.queue_head(false, |out| {
             write::status_line(out, http::Version::HTTP_11, head.status, Some(&head.reason));
-            head.headers.write_to(out);
+            headers.write_to(out);
             out.extend_from_slice(b"\r\n");
         });
     }
 
     /// Whether another peer is to be tried; then everything is ready for it.
-    fn again(&mut self, context: &RequestContext, outcome: &Result<Answer, Broken>) -> bool {
+    fn again(&mut self, context: &RequestContext, outcome: &mut Result<Answer, Broken>) -> bool {
         let rules = &self.settings.next_upstream;
-        let (allowed, is_unsent) = match outcome {
+        let (allowed, is_unsent) = match &*outcome {
             Ok(answer) => (rules.statuses.contains(&answer.head.status), false),
             Err(broken) => {
                 let allowed = match broken.failure.condition() {
@@ -206,8 +223,16 @@ impl Tries<'_> {
         if self.left == 0 || !allowed || !repeatable {
             return false;
         }
+        let upload = match outcome {
+            Ok(answer) => answer.body.upload(),
+            Err(_) => &mut self.upload,
+        };
+        if !upload.rewind() {
+            return false;
+        }
+        self.upload = std::mem::take(upload);
         self.left -= 1;
-        self.upload.rewind()
+        true
     }
 
     fn reply(&self, answer: Answer, peer: Peer) -> Reply {

@@ -86,13 +86,21 @@ impl Upload {
         self.progress != Progress::Sending
     }
 
+    /// Sends no more.
+    pub fn give_up(&mut self) {
+        self.progress = Progress::Broken;
+    }
+
     /// Begins again at the front, for another try; `false` when what was sent cannot be had again.
     pub fn rewind(&mut self) -> bool {
+        if self.has_consumed {
+            return false;
+        }
         self.progress = Progress::Sending;
         if self.held.is_some() {
             self.source = Source::of(self.held.as_ref());
         }
-        !self.has_consumed
+        true
     }
 
     /// Writes the wire's output, then the body. `patience` is the longest pause between two writes; the time that the

@@ -55,7 +55,7 @@ fn lines_are_removed() {
     assert!(headers.remove("X-A"));
     assert!(!headers.remove("X-A"));
     assert_eq!(lines(&headers), "Host: a\r\nx-b: 2\r\nX_A: 4\r\n");
-    headers.retain(|name, value| name == "Host" || value == b"4");
+    headers.retain(|name, value| name == b"Host" || value == b"4");
     assert_eq!(lines(&headers), "Host: a\r\nX_A: 4\r\n");
     headers.clear();
     assert!(headers.is_empty());
@@ -96,4 +96,13 @@ fn names_that_look_alike_are_told_apart() {
     assert_eq!(headers.text("ABCD"), Some("1"));
     assert_eq!(headers.text("axyd"), Some("2"));
     assert_eq!(headers.text("azzd"), None);
+}
+
+#[test]
+fn numbers_are_values() {
+    let mut headers = sample();
+    headers.append_number("X-N", 0);
+    headers.insert_number("x-a", u64::MAX);
+    assert_eq!(lines(&headers), "Host: a\r\nx-a: 18446744073709551615\r\nx-b: 2\r\nX_A: 4\r\nX-N: 0\r\n");
+    assert!(headers.lines().map(|(name, _)| name).eq(headers.iter().map(|(name, _)| name.as_bytes())));
 }

@@ -128,7 +128,9 @@ pub fn body(framing: Framing, whole: &[u8], first: usize, size: usize) -> Outcom
     }
     assert_eq!(decoder.remaining(), Some(0));
     let mut line = format!("done \"{}\"", escape(&content));
-    add_headers(&mut line, decoder.trailers());
+    if let Some(trailers) = decoder.trailers() {
+        add_headers(&mut line, trailers);
+    }
     add_rest(&mut line, &whole[taken..]);
     Outcome { line, fault: None, details: String::new() }
 }

@@ -135,7 +135,7 @@ pub fn request() -> RequestContext {
     };
     let environment = Environment::new(Arc::default(), Arc::new(node));
     let address = "127.0.0.1:8000".parse().expect("an address");
-    let connection = Connection { peer: address, local: address, tls: None, serial: 1 };
+    let connection = Connection::new(address, address, None, 1);
     let headers = Headers::from_iter([("x-test", b"yes".as_slice()), ("x-binary", b"\xff")]);
     let head = context::Request {
         method: http::Method::GET,

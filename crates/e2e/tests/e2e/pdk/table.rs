@@ -95,11 +95,11 @@ fn request_getters() -> Scene {
 }
 
 fn connection_getters() -> Scene {
-    Scene::new("connection", "access", get("/connection?a=b").header("X-Forwarded-For", "10.1.2.3"))
+    Scene::new("connection", "access", get("/connection?a=b").header("X-Forwarded-For", "10.1.2.3:999"))
         .row("kong.client.get_ip", none(), has(json!("127.0.0.1")))
         .row("kong.client.get_forwarded_ip", none(), has(json!("10.1.2.3")))
         .row("kong.client.get_port", none(), Number)
-        .row("kong.client.get_forwarded_port", none(), Number)
+        .row("kong.client.get_forwarded_port", none(), has(json!(999)))
         .row("kong.client.get_protocol", json!([false]), has(json!("http")))
         .row("kong.client.tls.get_full_client_certificate_chain", none(), Refused)
         .row("kong.client.tls.set_client_verify", json!(["SUCCESS"]), Done)

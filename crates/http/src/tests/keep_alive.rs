@@ -1,0 +1,283 @@
+//! What becomes of a client's connection after a request.
+
+use polygate_chain::Phase;
+use polygate_net::accept::Stop;
+use std::time::Duration;
+use tokio::time::sleep;
+
+use crate::tests::{GET, OK, Setup, pdk, plugin, run, seconds, secs, settle, setup};
+
+/// Answers everything, reading no body.
+fn deaf() -> Setup {
+    let mut setup = setup();
+    setup.plugins.push(plugin("deaf", &[Phase::Access], async |context| {
+        pdk(context, "kong.response.exit", &[200.into(), "no".into()]).await;
+        Ok(())
+    }));
+    setup
+}
+
+#[test]
+fn requests_sent_together_are_answered_in_order() {
+    run(async {
+        let world = setup().open();
+        let mut upstream = world.upstream();
+        let mut client = world.client();
+        let requests: Vec<_> = (0..50)
+            .map(|at| format!("PUT /{at} HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbod{}", at % 10))
+            .collect();
+        client.send(requests.concat()).await;
+        let mut connection = upstream.accept().await;
+        for at in 0..50 {
+            let request = connection.request().await;
+            assert_eq!(request.line(), format!("PUT /{at} HTTP/1.1"));
+            assert_eq!(request.body, format!("bod{}", at % 10));
+            connection.send(format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{at:02}")).await;
+        }
+        for at in 0..50 {
+            assert_eq!(client.answer().await.body, format!("{at:02}"));
+        }
+    });
+}
+
+#[test]
+fn so_many_requests_and_no_more() {
+    run(async {
+        let mut setup = setup();
+        setup.settings.keepalive_requests = 3;
+        let world = setup.open();
+        world.upstream().answer_all(OK);
+        let mut client = world.client();
+        client.send(GET.repeat(4)).await;
+        let mut said = Vec::new();
+        for _ in 0..3 {
+            said.push(client.answer().await.header("Connection").unwrap().to_owned());
+        }
+        assert_eq!(said, ["keep-alive", "keep-alive", "close"]);
+        assert_eq!(client.rest().await, "");
+        assert_eq!(world.statuses().await, [200; 3]);
+    });
+}
+
+#[test]
+fn one_request_for_each_connection() {
+    run(async {
+        let mut setup = setup();
+        setup.settings.keepalive_timeout = Duration::ZERO;
+        let world = setup.open();
+        world.upstream().answer_all(OK);
+        let mut client = world.client();
+        // In two pieces, as this setting once was taken for the time of heads.
+        client.send(&GET[..20]).await;
+        sleep(secs(1)).await;
+        client.send(&GET[20..]).await;
+        assert_eq!(client.answer().await.header("Connection"), Some("close"));
+        assert_eq!(client.rest().await, "");
+    });
+}
+
+#[test]
+fn old_clients_have_to_ask_for_it() {
+    run(async {
+        let world = setup().open();
+        world.upstream().answer_all(OK);
+        for (version, asked, told) in [
+            ("1.0", "", "close"),
+            ("1.0", "Connection: keep-alive\r\n", "keep-alive"),
+            ("1.1", "Connection: close\r\n", "close"),
+            ("1.1", "Connection: x, Close\r\n", "close"),
+            ("1.1", "", "keep-alive"),
+        ] {
+            let mut client = world.client();
+            client.send(format!("GET / HTTP/{version}\r\nHost: a\r\n{asked}\r\n")).await;
+            let answer = client.answer().await;
+            assert_eq!(answer.header("Connection"), Some(told), "{version} {asked}");
+            client.send(GET).await;
+            match told {
+                "close" => assert_eq!(client.rest().await, ""),
+                _ => assert_eq!(client.answer().await.status(), 200),
+            }
+        }
+    });
+}
+
+#[test]
+fn a_body_that_nobody_wants_is_read_and_thrown_away() {
+    run(async {
+        let world = deaf().open();
+        let mut client = world.client();
+        client.send("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab").await;
+        assert_eq!(client.answer().await.body, "no");
+        sleep(secs(20)).await;
+        client.send("c\r\n0\r\n\r\n").await;
+        client.send(GET).await;
+        assert_eq!(client.answer().await.body, "no");
+    });
+}
+
+#[test]
+fn but_not_for_long() {
+    run(async {
+        let world = deaf().open();
+        let mut client = world.client();
+        client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n").await;
+        assert_eq!(client.answer().await.body, "no");
+        for _ in 0..20 {
+            client.send("x").await;
+            sleep(secs(1)).await;
+        }
+        assert_eq!(seconds(client.rest()).await, (10, String::new()), "30 s in all");
+    });
+}
+
+#[test]
+fn and_not_for_many_bytes() {
+    run(async {
+        let world = deaf().open().capacity(1 << 20);
+        let mut client = world.client();
+        client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n").await;
+        assert_eq!(client.answer().await.body, "no");
+        let piece = "x".repeat(1 << 20);
+        for _ in 0..64 {
+            client.send(&piece).await;
+        }
+        settle().await;
+        client.send("x").await;
+        let (waited, rest) = seconds(client.rest()).await;
+        assert_eq!((waited, &*rest), (0, ""), "64 MiB in all");
+    });
+}
+
+#[test]
+fn a_broken_body_that_nobody_wants() {
+    run(async {
+        let world = deaf().open();
+        let mut client = world.client();
+        client.send("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n").await;
+        client.send(GET).await;
+        assert_eq!(client.answer().await.body, "no");
+        assert_eq!(client.rest().await, "");
+        assert_eq!(world.statuses().await, [200], "what follows it is no request");
+    });
+}
+
+/// Without that the system of the client would throw the answer away.
+#[test]
+fn the_last_answer_can_be_read_while_more_is_sent() {
+    run(async {
+        let world = setup().open();
+        let mut client = world.client();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").await;
+        for _ in 0..4 {
+            sleep(secs(1)).await;
+            client.send("x".repeat(60_000)).await;
+        }
+        assert_eq!(client.answer().await.status(), 400);
+        assert_eq!(client.rest().await, "", "it was told the end");
+        assert!(client.try_send("x").await.is_ok());
+        sleep(secs(2)).await;
+        assert!(client.try_send("x").await.is_ok(), "the system answers with a reset");
+        assert!(client.try_send("x").await.is_err(), "5 s in all");
+    });
+}
+
+#[test]
+fn leave_to_send_is_given_when_the_body_is_wanted() {
+    run(async {
+        let mut setup = setup();
+        setup.plugins.push(plugin("slow", &[Phase::Access], async |_| {
+            sleep(secs(5)).await;
+            Ok(())
+        }));
+        let world = setup.open();
+        let mut upstream = world.upstream();
+        let mut client = world.client();
+        client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n").await;
+        let (waited, leave) = seconds(client.answer()).await;
+        assert_eq!((waited, &*leave.head), (5, "HTTP/1.1 100 Continue\r\n\r\n"));
+        assert!(!upstream.is_visited());
+        client.send("body").await;
+        let mut connection = upstream.accept().await;
+        let request = connection.request().await;
+        assert_eq!((&*request.body, request.header("Expect")), ("body", None));
+        connection.send(OK).await;
+        let answer = client.answer().await;
+        assert_eq!((&*answer.body, answer.header("Connection")), ("ok", Some("keep-alive")));
+        let ended = world.ends().await.remove(0);
+        assert_eq!(ended.body_sent, 2, "leave is no body");
+    });
+}
+
+#[test]
+fn no_leave_to_send_what_nobody_wants() {
+    run(async {
+        let world = deaf().open();
+        let mut client = world.client();
+        client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n").await;
+        let answer = client.answer().await;
+        assert_eq!((answer.status(), answer.header("Connection")), (200, Some("close")));
+        assert_eq!(client.rest().await, "");
+    });
+}
+
+/// It may send the body without waiting: leave that comes late would be taken for an answer by some.
+#[test]
+fn no_leave_to_send_what_has_come() {
+    run(async {
+        let world = setup().open();
+        world.upstream().answer_all(OK);
+        let mut client = world.client();
+        client
+            .send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\nbody")
+            .await;
+        assert_eq!(client.answer().await.line(), "HTTP/1.1 200 OK");
+    });
+}
+
+#[test]
+fn no_leave_to_send_behind_an_early_answer() {
+    run(async {
+        let world = setup().stream_bodies().open();
+        let mut upstream = world.upstream();
+        upstream.capacity(10);
+        let mut client = world.client();
+        client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n").await;
+        let mut connection = upstream.accept().await;
+        connection.send("HTTP/1.1 403 N").await;
+        let sending = tokio::task::spawn_local(async move {
+            connection.send("o\r\nContent-Length: 2\r\n\r\n").await;
+            connection.head().await;
+            settle().await;
+            connection.send("no").await;
+            connection
+        });
+        let answer = client.answer().await;
+        assert_eq!((answer.line(), &*answer.body), ("HTTP/1.1 403 No", "no"));
+        assert_eq!(answer.header("Connection"), Some("close"));
+        assert_eq!(client.rest().await, "");
+        sending.await.unwrap();
+    });
+}
+
+#[test]
+fn a_stop_ends_what_is_idle_and_finishes_what_is_not() {
+    run(async {
+        let world = setup().open();
+        let mut upstream = world.upstream();
+        let (mut silent, mut idle, mut busy) = (world.client(), world.client(), world.client());
+        idle.send(GET).await;
+        let mut connection = upstream.accept().await;
+        connection.request().await;
+        connection.send(OK).await;
+        idle.answer().await;
+        busy.send(GET).await;
+        connection.request().await;
+        world.stop.send(Stop::Graceful).unwrap();
+        assert_eq!(seconds(silent.rest()).await, (0, String::new()));
+        assert_eq!(seconds(idle.rest()).await, (0, String::new()));
+        sleep(secs(10)).await;
+        connection.send(OK).await;
+        assert_eq!(busy.answer().await.header("Connection"), Some("close"));
+        assert_eq!(busy.rest().await, "");
+    });
+}

@@ -1,0 +1,63 @@
+//! Plugins made of closures.
+
+use std::sync::Arc;
+
+use polygate_chain::pdk::{Function, dispatch};
+use polygate_chain::{Failure, Handler, LocalFuture, Phase, Phases, Plugin, RequestContext, Value};
+
+pub struct Closure<F> {
+    name: &'static str,
+    phases: Phases,
+    run: Arc<F>,
+}
+
+/// One that does the same in each of its phases; `context.phase` tells them apart.
+pub fn plugin<F>(name: &'static str, phases: &[Phase], run: F) -> Arc<dyn Plugin>
+where
+    F: AsyncFn(&mut RequestContext) -> Result<(), Failure> + Send + Sync + 'static,
+{
+    Arc::new(Closure { name, phases: Phases::of(phases), run: Arc::new(run) })
+}
+
+impl<F> Plugin for Closure<F>
+where
+    F: AsyncFn(&mut RequestContext) -> Result<(), Failure> + Send + Sync + 'static,
+{
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn priority(&self) -> i64 {
+        1
+    }
+
+    fn phases(&self) -> Phases {
+        self.phases
+    }
+
+    fn configure(&self, _: &Arc<polygate_model::Plugin>) -> Arc<dyn Handler> {
+        Arc::new(Running(self.run.clone()))
+    }
+}
+
+struct Running<F>(Arc<F>);
+
+impl<F> Handler for Running<F>
+where
+    F: AsyncFn(&mut RequestContext) -> Result<(), Failure> + Send + Sync,
+{
+    fn run<'a>(&'a self, _: Phase, context: &'a mut RequestContext) -> LocalFuture<'a, Result<(), Failure>> {
+        Box::pin(async move { (self.0)(context).await })
+    }
+}
+
+/// Calls a function of the PDK, which must not fail.
+pub async fn pdk(context: &mut RequestContext, name: &str, args: &[Value]) -> Value {
+    let function = Function::from_name(name).unwrap();
+    dispatch(context, function, args).await.unwrap_or_else(|error| panic!("{name}: {error:?}"))
+}
+
+/// What a plugin that broke down answers with.
+pub fn broken() -> Failure {
+    Failure { status: 500, reason: "plugin_error", message: "boom".into(), is_known: false }
+}

@@ -1,0 +1,220 @@
+//! A gateway around the test: one route to one service, whatever the test changes of it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use polygate_balancer::Balancer;
+use polygate_chain::{Connection, Environment, Node, Phase, Plan, Plugin, RequestContext, Statistics};
+use polygate_model::{Entities, Id, Protocol};
+use polygate_net::accept::Stop;
+use polygate_net::dns::{DnsSettings, Resolver};
+use polygate_net::real_ip;
+use polygate_router::Router;
+use polygate_telemetry::LogWriter;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::client::Client;
+use crate::downstream::Downstream;
+use crate::server;
+use crate::tests::network::Upstream;
+use crate::tests::peer::Peer;
+use crate::tests::pipe::pipe;
+use crate::tests::plugin::plugin;
+use crate::{Gateway, HttpSettings, Worker};
+
+const ROUTE: Id = Id::from_u128(1);
+const SERVICE: Id = Id::from_u128(2);
+
+/// Where the service is.
+pub fn service_address() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 80))
+}
+
+/// What a gateway is made of.
+pub struct Setup {
+    pub settings: HttpSettings,
+    pub service: Value,
+    pub route: Value,
+    /// Without a scope.
+    pub globals: Vec<Arc<dyn Plugin>>,
+    /// On the route alone.
+    pub plugins: Vec<Arc<dyn Plugin>>,
+    pub balancers: HashMap<String, Arc<Balancer>>,
+    pub has_access_log: bool,
+}
+
+pub fn setup() -> Setup {
+    Setup {
+        settings: HttpSettings::default(),
+        service: json!({
+            "id": SERVICE, "created_at": 0, "updated_at": 0, "ws_id": Id::nil(), "retries": 5, "protocol": "http",
+            "host": "10.0.0.1", "port": 80, "connect_timeout": 60000, "write_timeout": 60000, "read_timeout": 60000,
+            "enabled": true,
+        }),
+        route: json!({
+            "id": ROUTE, "created_at": 0, "updated_at": 0, "ws_id": Id::nil(), "protocols": ["http"],
+            "paths": ["/"], "https_redirect_status_code": 426, "regex_priority": 0, "strip_path": true,
+            "path_handling": "v0", "preserve_host": false, "request_buffering": true, "response_buffering": true,
+        }),
+        globals: Vec::new(),
+        plugins: Vec::new(),
+        balancers: HashMap::new(),
+        has_access_log: false,
+    }
+}
+
+/// What the end of a request's way told its log phase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    pub status: u16,
+    pub received: u64,
+    pub sent: u64,
+    pub body_sent: u64,
+    /// The status that each failed try stands for; 0 for one that did not fail.
+    pub tries: Vec<u16>,
+}
+
+impl Ended {
+    fn of(context: &RequestContext) -> Self {
+        let failure = |it: &polygate_chain::context::Try| it.failure.map_or(0, |(_, status)| status);
+        Self {
+            status: context.response.status,
+            received: context.request.size,
+            sent: context.bytes_sent,
+            body_sent: context.body_bytes_sent,
+            tries: context.tries.iter().map(failure).collect(),
+        }
+    }
+}
+
+pub struct World {
+    pub worker: Rc<Worker>,
+    pub gateway: Arc<ArcSwap<Gateway>>,
+    pub stop: watch::Sender<Stop>,
+    ends: Arc<Mutex<Vec<Ended>>>,
+    log: Option<(LogWriter, tempfile::NamedTempFile)>,
+    capacity: usize,
+}
+
+impl Setup {
+    pub fn stream_bodies(mut self) -> Self {
+        self.route["request_buffering"] = json!(false);
+        self
+    }
+
+    pub fn open(mut self) -> World {
+        let ends = Arc::<Mutex<Vec<Ended>>>::default();
+        self.globals.push(plugin("ends", &[Phase::Log], {
+            let ends = ends.clone();
+            async move |context| {
+                ends.lock().unwrap().push(Ended::of(context));
+                Ok(())
+            }
+        }));
+        let has_access_log = self.has_access_log;
+        let gateway = Arc::new(ArcSwap::from_pointee(self.gateway()));
+        let log = has_access_log.then(|| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            (LogWriter::open(file.path()).unwrap(), file)
+        });
+        let dns = DnsSettings { hosts_file: None, ..DnsSettings::default() };
+        let lines = log.as_ref().map(|(writer, _)| writer.buffer());
+        let worker = Worker::new(gateway.clone(), Resolver::new(&dns).unwrap(), lines, None);
+        worker.start_log_runner();
+        let (stop, _) = watch::channel(Stop::Running);
+        World { worker, gateway, stop, ends, log, capacity: 64 * 1024 }
+    }
+
+    fn gateway(self) -> Gateway {
+        let node = Node { id: Id::nil(), hostname: "node.test".into(), statistics: Statistics::default() };
+        let configuration = |plugin: &Arc<dyn Plugin>, route: Option<Id>| {
+            Arc::new(polygate_model::Plugin {
+                id: Id::nil(),
+                created_at: 0,
+                updated_at: 0,
+                name: plugin.name().into(),
+                instance_name: None,
+                config: Default::default(),
+                route: route.map(|id| polygate_model::Reference { id }),
+                service: None,
+                consumer: None,
+                protocols: vec![Protocol::Http],
+                enabled: true,
+                on_error: None,
+                tags: None,
+            })
+        };
+        let globals = self.globals.iter().map(|plugin| configuration(plugin, None));
+        let scoped = self.plugins.iter().map(|plugin| configuration(plugin, Some(ROUTE)));
+        let configurations: Vec<_> = globals.chain(scoped).collect();
+        let installed: Vec<_> = self.globals.iter().chain(&self.plugins).cloned().collect();
+        let route = serde_json::from_value(self.route).unwrap();
+        let service = serde_json::from_value(self.service).unwrap();
+        Gateway {
+            environment: Arc::new(Environment::new(Arc::new(Entities::default()), Arc::new(node))),
+            router: Router::build(&[(Arc::new(route), Some(Arc::new(service)))]).unwrap(),
+            plan: Plan::new(&installed, &configurations),
+            balancers: self.balancers,
+            settings: self.settings,
+        }
+    }
+}
+
+impl World {
+    /// The same with connections of clients that hold so many bytes in each direction.
+    pub fn capacity(mut self, capacity: usize) -> Self {
+        self.capacity = capacity;
+        self
+    }
+
+    /// The service.
+    pub fn upstream(&self) -> Upstream {
+        Upstream::at(service_address())
+    }
+
+    /// A connection of a client.
+    pub fn client(&self) -> Peer {
+        let (client, own) = pipe(self.capacity);
+        let gateway = self.worker.gateway();
+        let peer = real_ip::Peer::new(([203, 0, 113, 9], 50_000).into(), ([127, 0, 0, 1], 8000).into(), None);
+        let serial = self.worker.connection_serial();
+        let downstream = Downstream {
+            client: Client::new(Box::new(own), Vec::new(), server::timeouts(&gateway.settings)),
+            connection: Arc::new(Connection::new(peer.socket(), peer.local(), None, serial)),
+            peer,
+            worker: self.worker.clone(),
+            stop: self.stop.subscribe(),
+        };
+        tokio::task::spawn_local(downstream.serve());
+        Peer::over(client)
+    }
+
+    /// The ends of all requests so far.
+    pub async fn ends(&self) -> Vec<Ended> {
+        settle().await;
+        self.ends.lock().unwrap().clone()
+    }
+
+    /// The statuses with which requests have ended so far.
+    pub async fn statuses(&self) -> Vec<u16> {
+        self.ends().await.iter().map(|ended| ended.status).collect()
+    }
+
+    /// The access log so far, which takes no more lines.
+    pub async fn access_log(&self) -> String {
+        settle().await;
+        let (writer, file) = self.log.as_ref().unwrap();
+        assert!(writer.close(Duration::from_secs(10)));
+        std::fs::read_to_string(file.path()).unwrap()
+    }
+}
+
+/// Lets everybody do what can be done without time.
+pub async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
