@@ -22,4 +22,10 @@ for sdk in go go-lm js py py-gevent py-multi; do
 done
 run wedge
 run replicas
+run uploads
+run plugin-bodies --clients 50
+run idle
+run large
+run aborts
+run slow-upload
 exit $failed

@@ -13,6 +13,7 @@ mod end;
 mod exchange;
 mod failure;
 mod gateway;
+mod lines;
 mod metrics;
 mod names;
 mod receive;

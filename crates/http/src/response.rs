@@ -5,37 +5,12 @@ use std::time::Duration;
 use http::Version;
 use polygate_chain::context::ServiceResponse;
 use polygate_chain::{Head, RequestContext, forwarded};
-use polygate_http1::{Headers, items, write};
+use polygate_http1::{Headers, write};
 
-use crate::names::NameSet;
+use crate::lines::{SINGLE, clean};
 use crate::upstream::{Exchanged, Reply};
 use crate::way::{Content, Way};
 use crate::{SERVER_TOKEN, date};
-
-/// Of these a response has one. The upstream's first line wins over its others, and over what a plugin set before
-/// proxying.
-const SINGLE: NameSet<8> = NameSet::new([
-    "Content-Type",
-    "Content-Length",
-    "Content-Encoding",
-    "Date",
-    "ETag",
-    "Last-Modified",
-    "Location",
-    "Server",
-]);
-
-/// What an upstream says of its own connection, and what nginx takes as its instructions. Trailers are not sent on, so
-/// nothing announces them.
-const OF_UPSTREAM: NameSet<7> = NameSet::new([
-    "Connection",
-    "Keep-Alive",
-    "Proxy-Connection",
-    "Transfer-Encoding",
-    "Upgrade",
-    "Trailer",
-    "X-Pad",
-]);
 
 /// Types that nginx, and so the reference, gives a charset.
 const CHARSET_TYPES: [&str; 6] = [
@@ -71,31 +46,6 @@ pub fn take_head(way: &mut Way<'_>, reply: Reply, is_buffered: bool) -> Exchange
     merge_preset(&mut context.response.headers, &preset.headers, is_buffered);
     way.reason = Some((head.status, head.reason));
     reply.exchanged
-}
-
-/// Takes away what is between the upstream and the gateway.
-pub fn clean(headers: &mut Headers) {
-    let listed: Vec<Vec<u8>> = headers
-        .get_all("Connection")
-        .flat_map(items)
-        .filter(|item| {
-            !["close", "keep-alive", "upgrade"].iter().any(|it| it.as_bytes().eq_ignore_ascii_case(item))
-        })
-        .map(<[u8]>::to_vec)
-        .collect();
-    let mut seen = 0_u16;
-    headers.retain(|name, _| {
-        if OF_UPSTREAM.contains(name)
-            || name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"X-Accel-"))
-            || listed.iter().any(|item| item.eq_ignore_ascii_case(name))
-        {
-            return false;
-        }
-        let Some(at) = SINGLE.position(name) else { return true };
-        let is_first = seen & 1 << at == 0;
-        seen |= 1 << at;
-        is_first
-    });
 }
 
 /// Adds the headers that plugins set before proxying. In a buffered response the upstream's value takes their place;

@@ -1,5 +1,6 @@
 //! Long runs that a test has no time for: plugin servers and gateways killed under load, memory over a million
-//! requests. Each one prints its figures, and what went wrong, which makes it end with 1.
+//! requests, clients that stall, leave, or send more than fits into memory. Each one prints its figures, and what went
+//! wrong, which makes it end with 1.
 //!
 //! `POLYGATE_BIN` names the gateway; without it the debug build is made and used. A short form of each run is
 //! a test of this crate.
@@ -11,17 +12,27 @@ use lexopt::prelude::*;
 
 use crate::gates::Gate;
 
+mod aborts;
 mod client;
+mod descriptors;
 mod gates;
+mod holdings;
+mod idle;
 mod kill_gateway;
 mod kill_servers;
+mod large;
 mod latency;
 mod memory;
+mod plain;
+mod plugin_bodies;
 mod reject;
 mod replicas;
 mod report;
+mod sink;
 mod site;
+mod slow_upload;
 mod traffic;
+mod uploads;
 mod wedge;
 
 const USAGE: &str = "\
@@ -33,6 +44,13 @@ Usage: soak RUN [OPTIONS]
                                 refuse every request in a plugin, watch the memory
   wedge [--seconds N]           wedge a Python server beside a busy Go server
   replicas [--seconds N]        kill one of four JavaScript replicas, under load
+  uploads [--clients N]         stop uploads in the middle, watch the memory
+  plugin-bodies [--clients N] [--megabytes N]
+                                have plugins read large bodies, watch the memory
+  idle [--clients N]            leave connections idle, watch the memory
+  large [--megabytes N]         send more than fits into memory, both ways
+  aborts [--clients N]          leave at every point of an exchange
+  slow-upload [--seconds N]     send for longer than any timeout
 ";
 
 /// What the command line asks for.
@@ -43,6 +61,12 @@ enum Run {
     Reject { requests: u64, gate: Gate },
     Wedge(Duration),
     Replicas(Duration),
+    Uploads(usize),
+    PluginBodies { clients: usize, megabytes: usize },
+    Idle(usize),
+    Large(u64),
+    Aborts(usize),
+    SlowUpload(Duration),
 }
 
 fn main() -> ExitCode {
@@ -63,6 +87,12 @@ fn main() -> ExitCode {
         Run::Reject { requests, gate } => reject::run(requests, gate),
         Run::Wedge(time) => wedge::run(time),
         Run::Replicas(time) => replicas::run(time),
+        Run::Uploads(clients) => uploads::run(clients),
+        Run::PluginBodies { clients, megabytes } => plugin_bodies::run(clients, megabytes),
+        Run::Idle(clients) => idle::run(clients),
+        Run::Large(megabytes) => large::run(megabytes),
+        Run::Aborts(clients) => aborts::run(clients),
+        Run::SlowUpload(time) => slow_upload::run(time),
     };
     print!("{report}");
     if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -70,25 +100,39 @@ fn main() -> ExitCode {
 
 /// `None` asks for help.
 fn parse(mut parser: lexopt::Parser) -> Result<Option<Run>, lexopt::Error> {
-    let (mut name, mut minutes, mut seconds, mut requests, mut gate) = (None, 5, 60, 1_000_000, Gate::Go);
+    let (mut name, mut minutes, mut requests, mut gate) = (None, 5, 1_000_000, Gate::Go);
+    // Each run has a number of its own for these.
+    let (mut seconds, mut clients, mut megabytes) = (None, None, None);
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Long("minutes") => minutes = parser.value()?.parse()?,
-            Long("seconds") => seconds = parser.value()?.parse()?,
+            Long("seconds") => seconds = Some(parser.value()?.parse()?),
+            Long("clients") => clients = Some(parser.value()?.parse()?),
+            Long("megabytes") => megabytes = Some(parser.value()?.parse()?),
             Long("requests") => requests = parser.value()?.parse()?,
             Long("sdk") => gate = parser.value()?.parse_with(Gate::named)?,
             Value(value) if name.is_none() => name = Some(value.string()?),
             other => return Err(other.unexpected()),
         }
     }
-    let (minutes, seconds) = (Duration::from_secs(60 * minutes), Duration::from_secs(seconds));
+    let minutes = Duration::from_secs(60 * minutes);
+    let seconds = |usual| Duration::from_secs(seconds.unwrap_or(usual));
+    let clients = |usual| clients.unwrap_or(usual);
     Ok(Some(match name.as_deref() {
         Some("kill-servers") => Run::KillServers(minutes),
         Some("kill-gateway") => Run::KillGateway(minutes),
         Some("reject") => Run::Reject { requests, gate },
-        Some("wedge") => Run::Wedge(seconds),
-        Some("replicas") => Run::Replicas(seconds),
+        Some("wedge") => Run::Wedge(seconds(60)),
+        Some("replicas") => Run::Replicas(seconds(60)),
+        Some("uploads") => Run::Uploads(clients(1_000)),
+        Some("plugin-bodies") => {
+            Run::PluginBodies { clients: clients(8), megabytes: megabytes.unwrap_or(64) as usize }
+        }
+        Some("idle") => Run::Idle(clients(10_000)),
+        Some("large") => Run::Large(megabytes.unwrap_or(5 * 1024)),
+        Some("aborts") => Run::Aborts(clients(10_000)),
+        Some("slow-upload") => Run::SlowUpload(seconds(120)),
         Some(other) => return Err(format!("no such run: {other}").into()),
         None => return Ok(None),
     }))
@@ -109,6 +153,13 @@ mod tests {
             ("reject", Run::Reject { requests: 1_000_000, gate: Gate::Go }),
             ("wedge --seconds 7", Run::Wedge(Duration::from_secs(7))),
             ("replicas", Run::Replicas(minute)),
+            ("uploads --clients 3", Run::Uploads(3)),
+            ("plugin-bodies --clients 2 --megabytes 4", Run::PluginBodies { clients: 2, megabytes: 4 }),
+            ("plugin-bodies", Run::PluginBodies { clients: 8, megabytes: 64 }),
+            ("idle", Run::Idle(10_000)),
+            ("large --megabytes 9", Run::Large(9)),
+            ("aborts", Run::Aborts(10_000)),
+            ("slow-upload", Run::SlowUpload(2 * minute)),
         ] {
             assert_eq!(parse(line).expect(line), Some(expected), "{line}");
         }

@@ -23,7 +23,7 @@ use crate::upstream::peers::{Peer, Peers};
 use crate::upstream::pool::{PoolLimits, Target};
 use crate::upstream::upload::Upload;
 use crate::way::Way;
-use crate::{HttpSettings, Worker, buffers, response, tracing};
+use crate::{HttpSettings, Worker, buffers, lines, tracing};
 
 /// Bytes of answers before the answer that wait for a client; what comes beyond them it does not get.
 const MOST_INTERIM: usize = 16 * 1024;
@@ -208,7 +208,7 @@ impl Tries<'_> {
             return;
         }
         let mut headers = head.headers;
-        response::clean(&mut headers);
+        lines::clean(&mut headers);
         headers.remove("Content-Length");
         self.client.queue_head(false, |out| {
             write::status_line(out, http::Version::HTTP_11, head.status, Some(&head.reason));
