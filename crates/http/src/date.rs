@@ -42,21 +42,15 @@ mod tests {
 
     #[test]
     fn both_texts_have_their_form() {
-        let http = now(str::to_owned);
-        let log = log_now(str::to_owned);
-        assert_eq!(http.len(), "Thu, 26 Nov 2026 02:30:22 GMT".len());
-        assert_eq!(log.len(), "26/Nov/2026:02:30:22 +0000".len());
-        assert!(http.ends_with(" GMT") && log.ends_with(" +0000"));
+        let moment = Duration::from_millis(784_111_777_900);
+        assert_eq!(now(moment, str::to_owned), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(log_now(moment, str::to_owned), "06/Nov/1994:08:49:37 +0000");
     }
 
     #[test]
     fn a_new_second_has_new_texts() {
-        now(|_| ());
-        LATEST.with_borrow_mut(|latest| {
-            // As if they had been made long ago.
-            latest.second = 1;
-            latest.http = "old".into();
-        });
-        assert_ne!(now(str::to_owned), "old");
+        let first = now(Duration::from_secs(1), str::to_owned);
+        assert_eq!(now(Duration::from_millis(1_999), str::to_owned), first);
+        assert_ne!(now(Duration::from_secs(2), str::to_owned), first);
     }
 }
