@@ -14,13 +14,14 @@ use polygate_config::settings::{LogLevel, Settings};
 use polygate_http::Gateway;
 use polygate_net::dns::{HostsFile, Resolver};
 use polygate_plugin_host::PluginServers;
-use polygate_telemetry::log;
 use polygate_telemetry::trace::Tracer;
+use polygate_telemetry::{LogWriter, log};
 use rustix::system::uname;
 use tokio::task::{JoinHandle, spawn_local};
 use uuid::Uuid;
 
 use crate::configuration::Configuration;
+use crate::logs::Logs;
 use crate::{Error, LoadError, logs, tracing, translate};
 
 /// What the control thread knows; its tasks share it.
@@ -29,6 +30,8 @@ pub struct Control {
     pub node: Arc<Node>,
     /// `None` when tracing is off.
     pub tracer: Option<Arc<Tracer>>,
+    /// `None` when it is switched off.
+    pub access_log: Option<Arc<LogWriter>>,
     /// Shared with the resolvers of the workers.
     pub hosts: HostsFile,
     resolver: Resolver,
@@ -51,7 +54,7 @@ pub struct Loads {
 }
 
 impl Control {
-    pub fn new(settings: &Settings) -> Result<Self, Error> {
+    pub fn new(settings: &Settings, logs: &Logs) -> Result<Self, Error> {
         let node = Node {
             id: settings.node_id.unwrap_or_else(Uuid::new_v4),
             hostname: uname().nodename().to_string_lossy().into_owned(),
@@ -62,6 +65,7 @@ impl Control {
         Ok(Self {
             prefix: settings.prefix.clone(),
             tracer: tracing::start(settings, &node)?,
+            access_log: logs.access.clone(),
             node: Arc::new(node),
             resolver: Resolver::sharing(&dns, &hosts)?,
             hosts,

@@ -45,7 +45,7 @@ async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result
     let mut stops = StopSignals::new()?;
     let (mut reload, mut reopen) = (signals::reload()?, signals::reopen()?);
     let listeners = workers::listen(&not_yet::served(&settings.proxy_listen), settings.workers)?;
-    let control = Rc::new(Control::new(&settings)?);
+    let control = Rc::new(Control::new(&settings, logs)?);
     let _status = Status::start(&settings, &control)?;
     spawn_local({
         let logs = logs.clone();

@@ -49,6 +49,14 @@ fn node(scrape: &Scrape, control: &Control) {
         &[],
         count(&statistics.connections_accepted),
     );
+    if let Some(access_log) = &control.access_log {
+        scrape.counted(
+            "polygate_access_log_lines_lost_total",
+            "Lines that were not written, as the file took them too slowly or not at all.",
+            &[],
+            access_log.lost() as f64,
+        );
+    }
     let loads = control.loads.borrow();
     scrape.counted(
         "polygate_configuration_loads_total",
