@@ -34,6 +34,15 @@ impl Holdings {
         after
     }
 
+    /// By no more than `most` KiB.
+    pub fn check_growth(&self, before: Self, most: u64, what: &str, report: &mut Report) {
+        let grown = self.grown(&before);
+        report.check(
+            grown <= most,
+            format!("{what}: the gateway grew by {}, more than {}", mib(grown), mib(most)),
+        );
+    }
+
     /// KiB more than `before`.
     pub fn grown(&self, before: &Self) -> u64 {
         self.resident.saturating_sub(before.resident)
