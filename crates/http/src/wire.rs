@@ -125,6 +125,11 @@ impl Wire {
         self.queued() > 0
     }
 
+    #[cfg(test)]
+    pub fn holds_output_buffer(&self) -> bool {
+        self.output.capacity() > 0
+    }
+
     /// Writes some of the output; 0 when there is none.
     pub fn poll_write_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if !self.has_output() {

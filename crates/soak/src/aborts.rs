@@ -153,8 +153,7 @@ pub fn run(clients: usize) -> Report {
     let ((), peak) = peak_during(pid, || abort_all(&plain, numbers.clone(), &mut report));
     wait_for_lines(&plain, WARM_UP + clients);
     let after = Holdings::after(pid, before, 0, "aborts", &mut report);
-    let grown = after.grown(&before);
-    report.check(grown <= GROWTH, format!("the gateway grew by {}", mib(grown)));
+    after.check_growth(before, GROWTH, "aborts", &mut report);
     report.say(format!("{clients} aborts: before {before}, at most {}, after {after}", mib(peak)));
     check_log(&plain, 0..numbers.end, &mut report);
     plain.check_innocent(&mut report);

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use polygate_testkit::eventually::within;
@@ -34,6 +35,15 @@ impl Holdings {
         after
     }
 
+    /// By no more than `most` KiB.
+    pub fn check_growth(&self, before: Self, most: u64, what: &str, report: &mut Report) {
+        let grown = self.grown(&before);
+        report.check(
+            grown <= most,
+            format!("{what}: the gateway grew by {}, more than {}", mib(grown), mib(most)),
+        );
+    }
+
     /// KiB more than `before`.
     pub fn grown(&self, before: &Self) -> u64 {
         self.resident.saturating_sub(before.resident)
@@ -59,18 +69,24 @@ pub fn peak_during<T>(pid: u32, work: impl FnOnce() -> T) -> (T, u64) {
 
 /// Open files without a name, in which bodies are spooled.
 pub fn spooled(pid: u32) -> usize {
-    let is_unnamed = |path: &std::path::Path| {
+    let is_unnamed = |path: &Path| {
         let text = path.to_string_lossy();
         text.starts_with('/') && text.ends_with(" (deleted)") && !text.starts_with("/memfd:")
     };
     links(pid).filter(|path| is_unnamed(path)).count()
 }
 
+/// How many of them stay.
+pub fn left_spooled(pid: u32) -> usize {
+    within(SETTLING, || (spooled(pid) == 0).then_some(()));
+    spooled(pid)
+}
+
 fn descriptors(pid: u32) -> usize {
     links(pid).count()
 }
 
-fn links(pid: u32) -> impl Iterator<Item = std::path::PathBuf> {
+fn links(pid: u32) -> impl Iterator<Item = PathBuf> {
     let folder = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     folder.filter_map(|entry| fs::read_link(entry.path()).ok())
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use polygate_testkit::Connection;
 
-use crate::holdings::{Holdings, peak_during, spooled};
+use crate::holdings::{Holdings, left_spooled, peak_during, spooled};
 use crate::memory::mib;
 use crate::plain::{Plain, ROUTES};
 use crate::report::Report;
@@ -52,7 +52,7 @@ fn measure(
     let (passed, peak) = peak_during(pid, pass);
     let rate = megabytes as f64 / begun.elapsed().as_secs_f64();
     let after = Holdings::after(pid, before, 0, what, report);
-    let left = spooled(pid);
+    let left = left_spooled(pid);
     report.say(format!("{what}: before {before}, at most {}, after {after}, {rate:.0} MB/s", mib(peak)));
     report.check(peak <= before.resident + GROWTH, format!("{what}: the gateway grew to {}", mib(peak)));
     report.check(left == 0, format!("{what}: {left} files are left"));

@@ -9,7 +9,7 @@ use polygate_testkit::{Connection, Gateway};
 use serde_json::json;
 
 use crate::gates::route;
-use crate::holdings::{Holdings, peak_during, spooled};
+use crate::holdings::{Holdings, left_spooled, peak_during};
 use crate::memory::mib;
 use crate::report::Report;
 use crate::sink::Sink;
@@ -78,7 +78,7 @@ fn read_all(gateway: &Gateway, plugin: &str, clients: usize, megabytes: usize, r
     let took = begun.elapsed().as_secs_f64();
     // Connections to the server are kept.
     let after = Holdings::after(pid, before, AT_A_TIME, plugin, report);
-    let left = spooled(pid);
+    let left = left_spooled(pid);
     report.say(format!(
         "{plugin} before {before}, {clients} bodies of {megabytes} MiB at most {}, after {after}, {took:.1} s",
         mib(peak)

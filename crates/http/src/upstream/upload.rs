@@ -140,7 +140,7 @@ impl Upload {
                     if piece.is_none() {
                         self.source = Source::Ended;
                     }
-                    frame(wire.output(), piece.as_deref(), is_chunked);
+                    frame(wire, piece.as_deref(), is_chunked);
                     continue;
                 }
                 _ => {
@@ -190,17 +190,53 @@ fn fill_from_file(file: &SpooledFile, at: &mut u64, wire: &mut Wire) -> io::Resu
     if count == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
-/// Adds a piece of a body, or its end.
-fn frame(out: &mut Vec<u8>, piece: Option<&[u8]>, is_chunked: bool) {
+/// Adds a piece of a body, or its end. Where there is nothing to add no buffer is taken: the connection may lie idle
+/// with it.
+fn frame(wire: &mut Wire, piece: Option<&[u8]>, is_chunked: bool) {
     match piece {
         Some([]) => {}
         Some(piece) if is_chunked => {
+            let out = wire.output();
             write::chunk_start(out, piece.len());
             out.extend_from_slice(piece);
             out.extend_from_slice(write::CHUNK_END);
         }
-        Some(piece) => out.extend_from_slice(piece),
-        None if is_chunked => out.extend_from_slice(write::LAST_CHUNK),
+        Some(piece) => wire.output().extend_from_slice(piece),
+        None if is_chunked => wire.output().extend_from_slice(write::LAST_CHUNK),
         None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::pipe::pipe;
+
+    /// Three bytes, then the end.
+    struct Short(bool);
+
+    impl BodySource for Short {
+        fn poll_data(&mut self, _cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+            let piece = (!std::mem::replace(&mut self.0, true)).then(|| Bytes::from_static(b"abc"));
+            Poll::Ready(Ok(piece))
+        }
+
+        fn remaining(&self) -> Option<u64> {
+            Some(3)
+        }
+    }
+
+    #[test]
+    fn a_body_that_was_sent_leaves_no_buffer() {
+        for is_chunked in [false, true] {
+            let (near, _far) = pipe(1000);
+            let mut wire = Wire::new(Box::new(near));
+            let source = Source::Stream { source: Box::new(Short(false)), is_chunked };
+            let mut upload = Upload { source, ..Upload::default() };
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            let sent = upload.poll(&mut cx, &mut wire, &mut Clock::new(), Duration::ZERO);
+            assert!(matches!(sent, Poll::Ready(Ok(()))), "chunked: {is_chunked}");
+            assert!(!wire.holds_output_buffer(), "chunked: {is_chunked}");
+        }
     }
 }
