@@ -6,6 +6,7 @@ pub mod pipe;
 mod plugin;
 mod world;
 
+mod chaos;
 mod client_clocks;
 mod client_leaves;
 mod early_answers;
