@@ -14,6 +14,7 @@ mod ends;
 mod framing;
 mod health;
 mod keep_alive;
+mod leave_to_send;
 mod plugin_bodies;
 mod plugins;
 mod pool;
