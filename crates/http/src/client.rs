@@ -196,7 +196,7 @@ impl Client {
                 if state.body.is_done() {
                     return Poll::Ready(true);
                 }
-                if state.waits_for_leave || state.failure.is_some() || limit.poll_expired(cx).is_ready() {
+                if state.failure.is_some() || limit.poll_expired(cx).is_ready() {
                     return Poll::Ready(false);
                 }
                 state.room = u64::MAX;

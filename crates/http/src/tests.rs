@@ -6,6 +6,7 @@ pub mod pipe;
 mod plugin;
 mod world;
 
+mod chaos;
 mod client_clocks;
 mod client_leaves;
 mod early_answers;
@@ -13,6 +14,7 @@ mod ends;
 mod framing;
 mod health;
 mod keep_alive;
+mod leave_to_send;
 mod plugin_bodies;
 mod plugins;
 mod pool;

@@ -190,3 +190,45 @@ fn a_client_that_is_kept_waiting() {
         assert_eq!(sending.await.unwrap(), 200);
     });
 }
+
+/// It may have nothing more to send when the upstream goes on at last: its time begins then.
+#[test]
+fn a_client_that_was_kept_waiting() {
+    run(async {
+        let mut setup = setup().stream_bodies();
+        setup.settings.client_body_timeout = secs(5);
+        let world = setup.open();
+        let mut upstream = world.upstream();
+        upstream.capacity(1000);
+        let mut client = world.client();
+        client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 6000\r\n\r\n").await;
+        let mut connection = upstream.accept().await;
+        connection.head().await;
+        client.send("x".repeat(5000)).await;
+        sleep(secs(30)).await;
+        connection.bytes(4000).await;
+        sleep(secs(4)).await;
+        client.send("x".repeat(1000)).await;
+        connection.bytes(2000).await;
+        connection.send(OK).await;
+        assert_eq!(client.answer().await.status(), 200);
+    });
+}
+
+/// What delimits a body is progress, too.
+#[test]
+fn a_chunk_that_is_announced_slowly() {
+    run(async {
+        let mut setup = setup();
+        setup.settings.client_body_timeout = secs(5);
+        let world = setup.open();
+        world.upstream().answer_all(OK);
+        let mut client = world.client();
+        client.send("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        for byte in b"0000002\r\nab\r\n0\r\n\r\n" {
+            sleep(secs(4)).await;
+            client.send([*byte]).await;
+        }
+        assert_eq!(client.answer().await.status(), 200);
+    });
+}

@@ -151,6 +151,21 @@ impl Peer {
         while let Ok(1..) = self.end.read_buf(&mut self.input).await {}
     }
 
+    /// What was received and not taken yet.
+    pub fn received(&self) -> &[u8] {
+        &self.input
+    }
+
+    /// Reads what is there until `is_enough`; whether that was before the end of the connection.
+    pub async fn until(&mut self, is_enough: impl Fn(&[u8]) -> bool) -> bool {
+        while !is_enough(&self.input) {
+            if !matches!(self.end.read_buf(&mut self.input).await, Ok(1..)) {
+                return false;
+            }
+        }
+        true
+    }
+
     async fn fill(&mut self) -> usize {
         self.end.read_buf(&mut self.input).await.unwrap()
     }
