@@ -184,7 +184,7 @@ fn prefixes_are_what_routes_strip() {
 #[test]
 fn versions_are_told_in_via() {
     for (version, expected) in [
-        (Version::HTTP_10, "1.0 kong/3.10.0"),
+        (Version::HTTP_10, "1 kong/3.10.0"),
         (Version::HTTP_11, "1.1 kong/3.10.0"),
         (Version::HTTP_2, "2 kong/3.10.0"),
     ] {
