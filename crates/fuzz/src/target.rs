@@ -1,7 +1,7 @@
 //! Request targets: what is decoded is decoded once, and what is matched is what is sent.
 
 use polygate_http1::{Limits, RequestParser};
-use polygate_router::path::{PathFault, check, encode_for_upstream, normalize};
+use polygate_model::path::{PathFault, check, encode_for_upstream, normalize};
 
 /// The path of a request, and the whole of a target.
 pub fn target(data: &[u8]) {

@@ -9,8 +9,8 @@ use http::Method;
 use polygate_chain::context::Request;
 use polygate_chain::{RequestBody, RequestContext, forwarded};
 use polygate_http1::{Framing, Headers, RequestHead};
+use polygate_model::path;
 use polygate_net::real_ip::RealIp;
-use polygate_router::path;
 use polygate_telemetry::log;
 
 use crate::client::ClientBody;

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use polygate_chain::context::{Captures, Matched};
 use polygate_chain::{RequestContext, Source, forwarded};
-use polygate_model::Protocol;
-use polygate_router::{Query, path};
+use polygate_model::{Protocol, path};
+use polygate_router::Query;
 
 use crate::way::{Early, Way};
 use crate::{Gateway, respond};
@@ -58,7 +58,7 @@ fn find(context: &RequestContext, gateway: &Gateway) -> Option<Matched> {
 fn upstream_path(matched: &Matched, path: &str) -> String {
     let base = matched.service.as_ref().and_then(|service| service.path.as_deref());
     let prefix = (!matched.prefix.is_empty()).then_some(&*matched.prefix);
-    let path = path::upstream_path(base, &matched.route, path, prefix);
+    let path = polygate_router::upstream_path(base, &matched.route, path, prefix);
     match path::encode_for_upstream(&path) {
         Cow::Borrowed(_) => path,
         Cow::Owned(encoded) => encoded,

@@ -6,6 +6,7 @@
 
 pub mod entities;
 pub mod lua_pattern;
+pub mod path;
 pub mod schema;
 
 pub use entities::{

@@ -14,7 +14,6 @@ mod field;
 mod json_schema;
 mod named;
 mod parse;
-mod path;
 mod random;
 mod references;
 mod rules;
@@ -29,7 +28,6 @@ pub use entity::EntitySchema;
 pub use errors::{ENTITY, FieldErrors, Step};
 pub use field::{Field, Record, is_reference};
 pub use parse::{SchemaErrors, SchemaProblem};
-pub use path::{normalize, percent_decoded};
 
 use field::Kind;
 use parse::Reader;

@@ -3,15 +3,15 @@
 //! [`Router`] holds the HTTP routes of one configuration and answers [`Router::select`] from an index,
 //! so that the cost of a match hardly depends on the number of routes. [`StreamRouter`] does the same
 //! for connections. Ranking is that of the `traditional_compatible` flavour: a 64-bit number per
-//! route (see [`priority`]), then the larger id. [`path`] has what happens to the path on both sides of
-//! the match. Everything here is pure: no I/O, no clock, no shared state.
+//! route (see [`priority`]), then the larger id. [`upstream_path`] is what follows for the request.
+//! Everything here is pure: no I/O, no clock, no shared state.
 
 mod error;
 #[cfg(test)]
 mod fixture;
 mod index;
 mod literal;
-pub mod path;
+mod path;
 pub mod priority;
 mod query;
 mod router;
@@ -19,6 +19,7 @@ mod rule;
 mod stream;
 
 pub use error::RouterError;
+pub use path::upstream_path;
 pub use query::{Headers, Query, split_host_port};
 pub use router::{Captures, Match, Router};
 pub use stream::{StreamMatch, StreamQuery, StreamRouter};

@@ -8,7 +8,7 @@ pub struct Query<'a> {
     pub method: &'a str,
     /// The `Host` header or `:authority` as sent, port included; empty when there was none.
     pub host: &'a str,
-    /// As [`crate::path::normalize`] returns it.
+    /// As [`polygate_model::path::normalize`] returns it.
     pub path: &'a str,
     pub headers: &'a dyn Headers,
     /// Whether the connection is TLS: `snis` constrain nothing on a plain connection.

@@ -3,7 +3,7 @@
 //! Before 3.0 a route path was a regular expression when it looked like one, and percent triplets
 //! in it were decoded; since then a regex path says so with a leading `~`.
 
-use polygate_model::schema::{normalize, percent_decoded};
+use polygate_model::path::{normalize, triplet};
 use serde_json::{Map, Value};
 
 /// What is wrong with `_format_version`.
@@ -40,16 +40,33 @@ fn migrate_routes(parent: &mut Map<String, Value>) {
 
 fn migrate_path(path: &str) -> String {
     let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_~/%".contains(&byte));
-    if is_plain { normalize(path) } else { format!("~{}", percent_decoded(path, decode_into_regex)) }
+    if is_plain { normalize(path).into_owned() } else { format!("~{}", decoded_into_regex(path)) }
+}
+
+/// With the triplets decoded; text that would be no UTF-8 then stays as it is.
+fn decoded_into_regex(path: &str) -> String {
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        match triplet(tail).filter(|_| first == b'%') {
+            Some(byte) => {
+                rest = &tail[2..];
+                push_for_regex(&mut out, byte);
+            }
+            None => out.push(first),
+        }
+    }
+    String::from_utf8(out).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Reserved characters stay encoded; what would mean something to a regex is escaped.
-fn decode_into_regex(byte: u8) -> Option<Vec<u8>> {
+fn push_for_regex(out: &mut Vec<u8>, byte: u8) {
     match byte {
         b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'/' | b':' | b';'
-        | b'=' | b'?' | b'@' | b'[' | b']' => None,
-        b'.' | b'^' | b'-' | b'{' | b'}' | b'\\' | b'|' => Some(vec![b'\\', byte]),
-        byte => Some(vec![byte]),
+        | b'=' | b'?' | b'@' | b'[' | b']' => out.extend(format!("%{byte:02X}").bytes()),
+        b'.' | b'^' | b'-' | b'{' | b'}' | b'\\' | b'|' => out.extend([b'\\', byte]),
+        byte => out.push(byte),
     }
 }
 

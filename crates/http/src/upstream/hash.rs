@@ -2,7 +2,7 @@
 
 use polygate_balancer::HashSource;
 use polygate_chain::{RequestContext, Value};
-use polygate_router::path;
+use polygate_model::path;
 
 /// A request as it is hashed.
 pub struct RequestHash<'c>(pub &'c RequestContext);

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 
 use super::address::{Address, AddressError};
-use super::path::normalize;
+use crate::path::normalize;
 
 pub(crate) type Check = fn(&str) -> Result<(), String>;
 pub(crate) type RecordCheck = fn(&Map<String, Value>) -> Result<(), String>;
