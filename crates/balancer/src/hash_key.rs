@@ -48,7 +48,13 @@ pub fn hash_key(upstream: &Upstream, source: &dyn HashSource) -> HashKey {
         query_arg: &upstream.hash_fallback_query_arg,
         uri_capture: &upstream.hash_fallback_uri_capture,
     };
-    [first, second].iter().find_map(|rule| rule.apply(upstream, source)).unwrap_or_default()
+    match first.apply(upstream, source) {
+        // The cookie is given to whoever lacks it, though it decides nothing yet, as in the reference.
+        Some(key) if second.on == HashOn::Cookie => {
+            HashKey { set_cookie: cookie(upstream, source).and_then(|it| it.set_cookie), ..key }
+        }
+        found => found.or_else(|| second.apply(upstream, source)).unwrap_or_default(),
+    }
 }
 
 struct Rule<'u> {

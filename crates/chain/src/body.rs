@@ -23,6 +23,11 @@ pub trait BodySource {
 
     /// Bytes of content that are still to come, if that is known.
     fn remaining(&self) -> Option<u64>;
+
+    /// Nothing has to be waited for: the rest was received already, or what is wrong with it.
+    fn is_here(&self) -> bool {
+        false
+    }
 }
 
 /// Why a body did not come whole. All but the last are the client's doing.
@@ -149,6 +154,15 @@ impl RequestBody {
         match &self.state {
             State::Held(body) => Some(body),
             _ => None,
+        }
+    }
+
+    /// Whether reading it takes no time, since all of it came together with the head.
+    pub fn is_here(&self) -> bool {
+        match &self.state {
+            State::Stream { source, .. } => source.is_here(),
+            State::Held(_) => true,
+            State::Failed(_) | State::Taken => false,
         }
     }
 

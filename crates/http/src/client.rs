@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use polygate_chain::{BodyError, BodySource};
-use polygate_http1::{Decoder, Framing, Limits, Refused, RequestHead, RequestParser, write};
+use polygate_http1::{Decoder, Framing, Limits, Progress, Refused, RequestHead, RequestParser, write};
 
 use crate::clock::Clock;
 use crate::stream::{HungUp, Stream};
@@ -303,16 +303,9 @@ impl State {
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
         loop {
-            let progress = self
-                .body
-                .advance(self.wire.input())
-                .map_err(|fault| BodyError::Malformed(fault.rule().text))?;
+            let progress = advance(&mut self.body, &mut self.room, self.wire.input())?;
             self.wire.consume(progress.skip);
             if progress.content > 0 {
-                let Some(room) = self.room.checked_sub(progress.content as u64) else {
-                    return Poll::Ready(Err(BodyError::TooLarge));
-                };
-                self.room = room;
                 let content = Bytes::copy_from_slice(&self.wire.input()[..progress.content]);
                 self.wire.consume(progress.content);
                 return Poll::Ready(Ok(Some(content)));
@@ -408,6 +401,18 @@ impl State {
     }
 }
 
+/// Goes on in a body of which `room` bytes more are let in. A chunk that does not fit is refused for its size, before any
+/// of it is taken.
+fn advance(body: &mut Decoder, room: &mut u64, input: &[u8]) -> Result<Progress, BodyError> {
+    let progress = body.advance(input).map_err(|fault| BodyError::Malformed(fault.rule().text))?;
+    let left = room.checked_sub(progress.content as u64).ok_or(BodyError::TooLarge)?;
+    if body.announced() > left {
+        return Err(BodyError::TooLarge);
+    }
+    *room = left;
+    Ok(progress)
+}
+
 impl From<SendError> for BodyError {
     fn from(_: SendError) -> Self {
         Self::ClientGone
@@ -424,5 +429,18 @@ impl BodySource for ClientBody {
 
     fn remaining(&self) -> Option<u64> {
         self.0.state.borrow().body.remaining()
+    }
+
+    fn is_here(&self) -> bool {
+        let state = self.0.state.borrow();
+        let (mut body, mut room, mut input) = (state.body.clone(), state.room, state.wire.input());
+        while !body.is_done() {
+            match advance(&mut body, &mut room, input) {
+                Ok(Progress { content: 0, .. }) => return body.is_done(),
+                Ok(Progress { skip, content }) => input = &input[skip + content..],
+                Err(_) => return true,
+            }
+        }
+        true
     }
 }

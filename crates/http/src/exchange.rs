@@ -85,11 +85,13 @@ impl Way<'_> {
         Ok(())
     }
 
-    /// Reads the body to its end, unless it is to be sent on as it comes.
+    /// Reads the body to its end, unless it is to be sent on as it comes. One that is here already has a length and can
+    /// be sent again, for nothing.
     async fn body_ahead(&mut self) -> Result<(), Early> {
         let context = &mut *self.context;
-        let buffered = context.route().is_some_and(|route| route.request_buffering);
-        if (buffered || context.buffering) && context.request_body.held().is_none() {
+        let buffered = context.buffering || context.route().is_some_and(|route| route.request_buffering);
+        let body = &context.request_body;
+        if body.held().is_none() && (buffered || body.is_here()) {
             let read = context.request_body.read().await;
             context.timings.now();
             read.map_err(|error| self.failed(error.into()))?;

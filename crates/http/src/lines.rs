@@ -17,20 +17,13 @@ pub const SINGLE: NameSet<8> = NameSet::new([
     "Server",
 ]);
 
-/// What an upstream says of its own connection, and what nginx takes as its instructions. Trailers are not sent on, so
-/// nothing announces them.
-const OF_UPSTREAM: NameSet<7> = NameSet::new([
-    "Connection",
-    "Keep-Alive",
-    "Proxy-Connection",
-    "Transfer-Encoding",
-    "Upgrade",
-    "Trailer",
-    "X-Pad",
-]);
+/// What an upstream says of its own connection, and what nginx takes as its instructions.
+const OF_UPSTREAM: NameSet<6> =
+    NameSet::new(["Connection", "Keep-Alive", "Trailer", "Transfer-Encoding", "Upgrade", "X-Pad"]);
 
-/// Takes away what is between the upstream and the gateway.
-pub fn clean(headers: &mut Headers) {
+/// Takes away what is between the upstream and the gateway. As in the reference, `Trailer` is for clients whose `request`
+/// asks for trailers.
+pub fn clean(headers: &mut Headers, request: &Headers) {
     let listed: Vec<Vec<u8>> = headers
         .get_all("Connection")
         .flat_map(items)
@@ -41,7 +34,8 @@ pub fn clean(headers: &mut Headers) {
         .collect();
     let mut seen = 0_u16;
     headers.retain(|name, _| {
-        if OF_UPSTREAM.contains(name)
+        let is_asked_for = || name.eq_ignore_ascii_case(b"Trailer") && request.lists("TE", "trailers");
+        if OF_UPSTREAM.contains(name) && !is_asked_for()
             || name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"X-Accel-"))
             || listed.iter().any(|item| item.eq_ignore_ascii_case(name))
         {

@@ -41,7 +41,7 @@ pub fn take_head(way: &mut Way<'_>, reply: Reply, is_buffered: bool) -> Exchange
     let shown = if is_shown { head.headers.clone() } else { Headers::new() };
     context.service_response = Some(ServiceResponse { status: head.status, headers: shown, body: None });
     let mut headers = head.headers;
-    clean(&mut headers);
+    clean(&mut headers, &context.request.headers);
     let preset = std::mem::replace(&mut context.response, Head { status: head.status, headers });
     merge_preset(&mut context.response.headers, &preset.headers, is_buffered);
     way.reason = Some((head.status, head.reason));
@@ -97,9 +97,9 @@ fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
     // These tell of a body that is not there: a length that goes with none stays.
     let is_told = context.head_only || context.response.status == 304;
     let framing = match length {
-        // No body and no length (RFC 9110, section 8.6).
+        // No body and no length (RFC 9110, section 8.6). Upstreams say 0, and the reference lets them.
         _ if context.response.status == 204 => {
-            headers.remove("Content-Length");
+            headers.retain(|name, value| !name.eq_ignore_ascii_case(b"Content-Length") || value == b"0");
             BodyFraming::None
         }
         Some(0) if is_told => {

@@ -29,6 +29,10 @@ pub fn route(way: &mut Way<'_>) -> Result<(), Early> {
 
 fn find(context: &RequestContext, gateway: &Gateway) -> Option<Matched> {
     let request = &context.request;
+    // Routes are text; the reference finds none for any other path.
+    if !path::is_text(&request.path) {
+        return None;
+    }
     let local = context.connection.local;
     let found = gateway.router.select(&Query {
         method: request.method.as_str(),

@@ -30,14 +30,14 @@ pub struct Progress {
 }
 
 /// Finds the content of one body. Knows nothing of buffers: it is shown bytes and says which of them to take.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Decoder {
     state: State,
     /// Most bodies have none.
     trailers: Option<Box<Fields>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum State {
     Length(u64),
     UntilClose,
@@ -102,6 +102,14 @@ impl Decoder {
             State::Length(left) => Some(left),
             State::Done => Some(0),
             _ => None,
+        }
+    }
+
+    /// Bytes of content that are still to come for certain.
+    pub fn announced(&self) -> u64 {
+        match self.state {
+            State::Length(left) | State::Chunk(left) => left,
+            _ => 0,
         }
     }
 
@@ -175,7 +183,7 @@ impl Decoder {
                     b"" => State::Done,
                     line => {
                         let trailers = self.trailers.get_or_insert_default();
-                        trailers.add(line, Names::Tokens).map_err(|_| Fault::Trailer)?;
+                        trailers.add(line, Names::Usual).map_err(|_| Fault::Trailer)?;
                         State::Trailer { line: Vec::new(), total: *total }
                     }
                 }

@@ -65,7 +65,7 @@ impl Lines {
 pub(crate) struct TooLong;
 
 /// Header lines as far as they have come, and what they say of the message's body and connection.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Fields {
     pub headers: Headers,
     pub hosts: u32,
@@ -80,8 +80,9 @@ pub(crate) struct Fields {
 /// Which names a role takes. Both refuse blanks and controls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Names {
-    /// What is no token is left out, as nginx does with requests.
-    Tokens,
+    /// A name with anything but letters, digits, `-` and `_` is left out, as nginx does with requests: programs that
+    /// make variables of names cannot tell `X.A` from `X-A`.
+    Usual,
     /// All of visible ASCII is passed on, as nginx does with responses.
     Visible,
 }
@@ -99,7 +100,7 @@ impl Fields {
             return Err(Fault::Fold);
         }
         // A name is looked at once, on the way to its end.
-        let mut worst = NameByte::Token;
+        let mut worst = NameByte::Usual;
         let is_end = |&byte: &u8| {
             worst = worst.max(NameByte::of(byte));
             byte == b':'
@@ -113,7 +114,7 @@ impl Fields {
             return Err(Fault::Value);
         }
         let is_taken = match names {
-            Names::Tokens => worst == NameByte::Token,
+            Names::Usual => worst == NameByte::Usual,
             Names::Visible => worst <= NameByte::Visible,
         };
         if !is_taken {

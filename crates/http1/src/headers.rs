@@ -323,7 +323,8 @@ fn is_name_of(name: &[u8], worst: NameByte) -> bool {
 /// What a byte makes of a name that holds it, from good to bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum NameByte {
-    /// Or the colon at the end of the name.
+    /// A letter, a digit, `-`, `_`, or the colon at the end of the name.
+    Usual,
     Token,
     /// ASCII that can be seen.
     Visible,
@@ -334,14 +335,14 @@ pub(crate) enum NameByte {
 
 impl NameByte {
     const ALL: [Self; 256] = {
-        let mut all = [Self::Token; 256];
+        let mut all = [Self::Usual; 256];
         let mut byte = 0;
         while byte < 256 {
             all[byte] = match byte as u8 {
                 0..=b' ' | 0x7f => Self::Blank,
                 0x80.. => Self::Foreign,
-                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b':' => Self::Token,
-                b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~' => Self::Token,
+                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b':' => Self::Usual,
+                b'!' | b'#'..=b'\'' | b'*' | b'+' | b'.' | b'^' | b'`' | b'|' | b'~' => Self::Token,
                 _ => Self::Visible,
             };
             byte += 1;

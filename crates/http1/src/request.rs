@@ -27,7 +27,7 @@ pub struct RequestHead {
     pub expects_continue: bool,
     /// The client asks for another protocol, as HTTP/1.0 cannot (RFC 9110, section 7.8).
     pub upgrades: bool,
-    /// Header lines that were left out since their name is no token.
+    /// Header lines that were left out since their name has letters that none should have.
     pub dropped: u32,
     /// Bytes of the head.
     pub length: usize,
@@ -103,7 +103,7 @@ impl RequestParser {
                 Some(line) if line.is_empty() => return self.finish().map(Some),
                 Some(line) => {
                     let hosts = self.fields.hosts;
-                    self.fields.add(&input[line], Names::Tokens)?;
+                    self.fields.add(&input[line], Names::Usual)?;
                     if self.fields.hosts > hosts {
                         check_host(&self.fields)?;
                     }

@@ -178,6 +178,11 @@ fn remove_dot_segments(path: &str) -> String {
     out
 }
 
+/// Whether a path in normal form is text: bytes that are no UTF-8 are all that keeps a triplet beyond ASCII.
+pub fn is_text(normal: &str) -> bool {
+    !normal.as_bytes().windows(2).any(|pair| pair[0] == b'%' && pair[1] >= b'8')
+}
+
 /// Percent-encodes what may not stand in a request target; triplets and reserved characters pass.
 pub fn encode_for_upstream(path: &str) -> Cow<'_, str> {
     let passes = |byte: u8| is_unreserved(byte) || is_reserved(byte);

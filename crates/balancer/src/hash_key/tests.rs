@@ -101,6 +101,9 @@ fn a_client_without_the_cookie_gets_one() {
     assert_eq!(hash_key(&hashing(HashOn::Cookie, HashOn::None), &Parts(&[])), expected);
     assert_eq!(hash_key(&hashing(HashOn::Consumer, HashOn::Cookie), &Parts(&[])), expected);
     assert_eq!(hash_key(&hashing(HashOn::Consumer, HashOn::Cookie), &EVERYTHING).set_cookie, None);
+    let without = Parts(&[("consumer", "c1")]);
+    let expected = HashKey { key: "c1".into(), ..expected };
+    assert_eq!(hash_key(&hashing(HashOn::Consumer, HashOn::Cookie), &without), expected);
 }
 
 #[test]

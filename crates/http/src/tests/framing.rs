@@ -50,6 +50,12 @@ fn to_every_kind_of_client() {
             ("HEAD / HTTP/1.1", "HTTP/1.1 200 OK\r\n\r\n", vec![stays], ""),
             ("HEAD / HTTP/1.0", "HTTP/1.1 200 OK\r\n\r\n", vec![stays], ""),
             ("GET / HTTP/1.1", "HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", vec![stays], ""),
+            (
+                "GET / HTTP/1.1",
+                "HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n",
+                vec!["Content-Length: 0", stays],
+                "",
+            ),
             ("GET / HTTP/1.1", "HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n", vec![length, stays], ""),
             ("GET / HTTP/1.1", "HTTP/1.1 304 No\r\n\r\n", vec![stays], ""),
             (
@@ -226,4 +232,41 @@ fn large_bodies() {
             }
         }
     });
+}
+
+/// A body that is streamed, all of which came together with the head.
+#[test]
+fn what_is_here_already_has_a_length() {
+    let cases = [
+        ("3\r\nabc\r\n0\r\nA: b\r\n\r\n", Some("Content-Length: 3")),
+        ("0\r\n\r\n", Some("Content-Length: 0")),
+        ("3\r\nabc\r\n0\r\n", Some("Transfer-Encoding: chunked")),
+        ("3\r\nab", Some("Transfer-Encoding: chunked")),
+        // More than may come, though it is not there yet.
+        ("b\r\n", None),
+        ("a\r\n0123456789\r\n1\r\n", None),
+    ];
+    for (body, expected) in cases {
+        run(async move {
+            let mut setup = setup();
+            setup.route["request_buffering"] = false.into();
+            setup.settings.client_max_body_size = 10;
+            let world = setup.open();
+            let mut upstream = world.upstream();
+            let mut client = world.client();
+            client
+                .send(format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}"))
+                .await;
+            match expected {
+                Some(line) => {
+                    let head = upstream.accept().await.head().await.unwrap();
+                    assert!(head.lines().any(|it| it == line), "{body:?} {head}");
+                }
+                None => {
+                    assert_eq!(client.answer().await.status(), 413, "{body:?}");
+                    assert!(!upstream.is_visited());
+                }
+            }
+        });
+    }
 }

@@ -81,7 +81,7 @@ fn one_that_is_closed_after_something_that_must_not_happen_twice() {
 fn a_streamed_body_is_gone_then() {
     run(async {
         let (world, upstream, mut client, mut connection) = kept(false).await;
-        client.send(request("PUT", 5)).await;
+        client.send(request("PUT", 100_000)).await;
         connection.request().await;
         drop(connection);
         assert_eq!(client.answer().await.status(), 502);

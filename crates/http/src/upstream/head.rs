@@ -13,8 +13,8 @@ use crate::names::NameSet;
 const LONGEST_TARGET: usize = 64 * 1024;
 
 /// The gateway's own lines, and those that concern one connection (RFC 9110, section 7.6.1). The reference answers
-/// `Expect` itself, drops `Proxy` (it becomes `HTTP_PROXY` in CGI programs) and sends no trailers.
-const OWN: NameSet<21> = NameSet::new([
+/// `Expect` itself, drops `Proxy` (it becomes `HTTP_PROXY` in CGI programs).
+const OWN: NameSet<20> = NameSet::new([
     "Host",
     "Connection",
     "Content-Length",
@@ -25,7 +25,6 @@ const OWN: NameSet<21> = NameSet::new([
     "Upgrade",
     "Expect",
     "TE",
-    "Trailer",
     "HTTP2-Settings",
     forwarded::VIA,
     forwarded::FOR,

@@ -208,7 +208,7 @@ impl Tries<'_> {
             return;
         }
         let mut headers = head.headers;
-        lines::clean(&mut headers);
+        lines::clean(&mut headers, &Headers::new());
         headers.remove("Content-Length");
         self.client.queue_head(false, |out| {
             write::status_line(out, http::Version::HTTP_11, head.status, Some(&head.reason));

@@ -210,3 +210,17 @@ fn what_cannot_stand_in_a_target_is_encoded() {
     assert_eq!(encode_for_upstream("/a b\"<ä>\\^`{|}\0"), "/a%20b%22%3C%C3%A4%3E%5C%5E%60%7B%7C%7D%00");
     assert_eq!(encode_for_upstream("/%2F!*'();:@&=+$,?#[]-._~%"), "/%2F!*'();:@&=+$,?#[]-._~%");
 }
+
+#[test]
+fn bytes_that_are_no_text_are_told() {
+    for byte in 0..=u8::MAX {
+        let normal = normalize(&format!("/a%{byte:02x}b")).into_owned();
+        assert_eq!(is_text(&normal), byte.is_ascii(), "{normal}");
+    }
+    for raw in ["/", "/%2580", "/%c3%a4", "/\u{e4}", "/%25%38%30"] {
+        assert!(is_text(&normalize(raw)), "{raw}");
+    }
+    for raw in [b"/\xff".as_slice(), b"/%ff", b"/%c3", b"/%C3%a4/%80"] {
+        assert!(!is_text(&normalize(raw)), "{raw:?}");
+    }
+}
