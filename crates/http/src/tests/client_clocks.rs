@@ -131,11 +131,7 @@ fn a_client_must_read() {
         let mut setup = setup();
         setup.settings.client_send_timeout = secs(9);
         let world = setup.open().capacity(1000);
-        let mut upstream = world.upstream();
-        let mut client = world.client();
-        client.send(GET).await;
-        let mut connection = upstream.accept().await;
-        connection.request().await;
+        let (_upstream, mut client, mut connection) = world.asked().await;
         connection.send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n").await;
         connection.send("x".repeat(60_000)).await;
         sleep(secs(8)).await;

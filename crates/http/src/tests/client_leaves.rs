@@ -76,11 +76,7 @@ fn one_that_sends_no_more_while_the_answer_is_held_back() {
         let mut setup = setup();
         setup.plugins.push(holding());
         let world = setup.open();
-        let mut upstream = world.upstream();
-        let mut client = world.client();
-        client.send(GET).await;
-        let mut connection = upstream.accept().await;
-        connection.request().await;
+        let (_upstream, mut client, mut connection) = world.asked().await;
         connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab").await;
         settle().await;
         client.finish().await;
@@ -113,11 +109,7 @@ fn the_upstream_does_not_work_for_nobody() {
     run(async {
         for resets in [true, false] {
             let world = setup().open();
-            let mut upstream = world.upstream();
-            let mut client = world.client();
-            client.send(GET).await;
-            let mut connection = upstream.accept().await;
-            connection.request().await;
+            let (upstream, client, mut connection) = world.asked().await;
             if resets {
                 client.reset();
             } else {
@@ -140,11 +132,7 @@ fn one_that_leaves_in_the_middle_of_the_answer() {
                 setup.plugins.push(holding());
             }
             let world = setup.open();
-            let mut upstream = world.upstream();
-            let mut client = world.client();
-            client.send(GET).await;
-            let mut connection = upstream.accept().await;
-            connection.request().await;
+            let (_upstream, client, mut connection) = world.asked().await;
             connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab").await;
             settle().await;
             client.reset();

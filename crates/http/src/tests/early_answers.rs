@@ -101,11 +101,7 @@ fn a_client_that_reads_only_when_it_has_sent_all() {
 fn hints_come_before_the_answer() {
     run(async {
         let world = setup().open();
-        let mut upstream = world.upstream();
-        let mut client = world.client();
-        client.send(GET).await;
-        let mut connection = upstream.accept().await;
-        connection.request().await;
+        let (_upstream, mut client, mut connection) = world.asked().await;
         connection.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n").await;
         let (waited, hints) = seconds(client.answer()).await;
         assert_eq!((waited, &*hints.head), (0, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"));
@@ -124,11 +120,7 @@ fn hints_come_before_the_answer() {
 fn hints_say_nothing_of_connections_and_lengths() {
     run(async {
         let world = setup().open();
-        let mut upstream = world.upstream();
-        let mut client = world.client();
-        client.send(GET).await;
-        let mut connection = upstream.accept().await;
-        connection.request().await;
+        let (_upstream, mut client, mut connection) = world.asked().await;
         let lines = "Connection: close, X-Own\r\nX-Own: 1\r\nTransfer-Encoding: chunked\r\nContent-Length: 7\r\nLink: </a>\r\n";
         connection.send(format!("HTTP/1.1 103 Early Hints\r\n{lines}\r\n")).await;
         assert_eq!(client.head().await.unwrap(), "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
@@ -159,11 +151,7 @@ fn an_old_client_gets_no_hints() {
 fn hints_that_nobody_reads_are_left_out() {
     run(async {
         let world = setup().open().capacity(1000);
-        let mut upstream = world.upstream();
-        let mut client = world.client();
-        client.send(GET).await;
-        let mut connection = upstream.accept().await;
-        connection.request().await;
+        let (_upstream, mut client, mut connection) = world.asked().await;
         let hint = format!("HTTP/1.1 103 Early Hints\r\nLink: {}\r\n\r\n", "x".repeat(1000));
         for _ in 0..1000 {
             connection.send(&hint).await;
@@ -202,11 +190,7 @@ fn hints_after_the_client_has_ended() {
 fn protocols_are_not_switched_unasked() {
     run(async {
         let world = setup().open();
-        let mut upstream = world.upstream();
-        let mut client = world.client();
-        client.send(GET).await;
-        let mut connection = upstream.accept().await;
-        connection.request().await;
+        let (upstream, mut client, mut connection) = world.asked().await;
         connection.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n").await;
         assert_eq!(client.answer().await.status(), 502);
         connection.closed().await;

@@ -142,11 +142,7 @@ fn broken_off_while_held_back() {
             let mut setup = setup();
             setup.plugins.push(plugin("holding", &[Phase::Response], async |_| Ok(())));
             let world = setup.open();
-            let mut upstream = world.upstream();
-            let mut client = world.client();
-            client.send(GET).await;
-            let mut connection = upstream.accept().await;
-            connection.request().await;
+            let (_upstream, mut client, mut connection) = world.asked().await;
             connection.send(answer).await;
             connection.finish().await;
             let told = client.answer().await;
@@ -160,11 +156,7 @@ fn broken_off_while_held_back() {
 fn reset_in_the_middle_of_the_body() {
     run(async {
         let world = setup().open();
-        let mut upstream = world.upstream();
-        let mut client = world.client();
-        client.send(GET).await;
-        let mut connection = upstream.accept().await;
-        connection.request().await;
+        let (_upstream, mut client, mut connection) = world.asked().await;
         connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n").await;
         client.head().await;
         assert_eq!(client.bytes(10).await, "5\r\nhello\r\n");

@@ -51,11 +51,7 @@ fn answers_instead_of_the_upstream() {
 fn an_answer_in_place_of_the_upstreams() {
     run(async {
         let world = exiting(Phase::Response);
-        let mut upstream = world.upstream();
-        let mut client = world.client();
-        client.send(GET).await;
-        let mut connection = upstream.accept().await;
-        connection.request().await;
+        let (_upstream, mut client, mut connection) = world.asked().await;
         connection
             .send("HTTP/1.1 201 Fine\r\nContent-Length: 8\r\nContent-Type: a/b\r\nX-Up: 1\r\n\r\nupstream")
             .await;

@@ -166,11 +166,7 @@ fn some_answers_leave_nothing_to_keep() {
             "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         ] {
             let world = setup().open();
-            let mut upstream = world.upstream();
-            let mut client = world.client();
-            client.send(GET).await;
-            let mut connection = upstream.accept().await;
-            connection.request().await;
+            let (_upstream, mut client, mut connection) = world.asked().await;
             connection.send(answer).await;
             assert_eq!(client.answer().await.body, "ok", "{answer}");
             assert_eq!(seconds(connection.closed()).await.0, 0, "{answer}");
@@ -186,11 +182,7 @@ fn some_answers_do() {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Trailer: 1\r\n\r\n",
         ] {
             let world = setup().open();
-            let mut upstream = world.upstream();
-            let mut client = world.client();
-            client.send(GET).await;
-            let mut connection = upstream.accept().await;
-            connection.request().await;
+            let (_upstream, mut client, mut connection) = world.asked().await;
             connection.send(answer).await;
             assert_eq!(client.answer().await.body, "ok", "{answer}");
             exchange(&world, &mut connection).await;

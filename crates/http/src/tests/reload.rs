@@ -57,11 +57,7 @@ fn an_idle_connection_has_the_new_one() {
 fn keep_alive_that_is_switched_off_between_two_requests() {
     run(async {
         let world = setup().open();
-        let mut upstream = world.upstream();
-        let mut client = world.client();
-        client.send(GET).await;
-        let mut connection = upstream.accept().await;
-        connection.request().await;
+        let (_upstream, mut client, mut connection) = world.asked().await;
         let mut new = setup();
         new.settings.keepalive_timeout = std::time::Duration::ZERO;
         world.gateway.store(Arc::new(new.gateway()));

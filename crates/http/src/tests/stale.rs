@@ -11,11 +11,7 @@ async fn kept(buffering: bool) -> (World, Upstream, Peer, Peer) {
     setup.service["retries"] = json!(0);
     setup.route["request_buffering"] = json!(buffering);
     let world = setup.open();
-    let mut upstream = world.upstream();
-    let mut client = world.client();
-    client.send(GET).await;
-    let mut connection = upstream.accept().await;
-    connection.request().await;
+    let (upstream, mut client, mut connection) = world.asked().await;
     connection.send(OK).await;
     assert_eq!(client.answer().await.status(), 200);
     (world, upstream, client, connection)

@@ -107,11 +107,7 @@ fn reading_begins_when_all_is_sent() {
 fn reading_a_head() {
     run(async {
         let world = hurried().open();
-        let mut upstream = world.upstream();
-        let mut client = world.client();
-        client.send(GET).await;
-        let mut connection = upstream.accept().await;
-        connection.request().await;
+        let (_upstream, mut client, mut connection) = world.asked().await;
         for byte in OK.as_bytes().chunks(1).take(6) {
             sleep(secs(4)).await;
             connection.send(byte).await;
@@ -126,11 +122,7 @@ fn reading_a_head() {
 fn reading_a_body() {
     run(async {
         let world = hurried().open();
-        let mut upstream = world.upstream();
-        let mut client = world.client();
-        client.send(GET).await;
-        let mut connection = upstream.accept().await;
-        connection.request().await;
+        let (_upstream, mut client, mut connection) = world.asked().await;
         connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n").await;
         for _ in 0..4 {
             sleep(secs(4)).await;

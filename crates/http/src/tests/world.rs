@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::client::Client;
 use crate::downstream::Downstream;
 use crate::server;
+use crate::tests::GET;
 use crate::tests::network::Upstream;
 use crate::tests::peer::Peer;
 use crate::tests::pipe::pipe;
@@ -192,6 +193,16 @@ impl World {
         };
         tokio::task::spawn_local(downstream.serve());
         Peer::over(client)
+    }
+
+    /// A client has sent [`GET`], and the upstream has read it: the upstream, the client, the upstream's connection.
+    pub async fn asked(&self) -> (Upstream, Peer, Peer) {
+        let mut upstream = self.upstream();
+        let mut client = self.client();
+        client.send(GET).await;
+        let mut connection = upstream.accept().await;
+        connection.request().await;
+        (upstream, client, connection)
     }
 
     /// The ends of all requests so far.
