@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 
 use super::address::{Address, AddressError};
-use crate::path::normalize;
+use crate::path::{is_text, normalize};
 
 pub(crate) type Check = fn(&str) -> Result<(), String>;
 pub(crate) type RecordCheck = fn(&Map<String, Value>) -> Result<(), String>;
@@ -151,6 +151,9 @@ fn route_path(text: &str) -> Result<(), String> {
     let Some(pattern) = text.strip_prefix('~') else {
         percent_encoding(text)?;
         let normal = normalize(text);
+        if !is_text(&normal) {
+            return refuse("its triplets are no UTF-8, and no request with such a path is matched".into());
+        }
         if text != normal {
             return refuse(format!("non-normalized path, consider use '{normal}' instead"));
         }

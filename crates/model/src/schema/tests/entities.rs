@@ -152,6 +152,10 @@ fn routes() {
                 json!({"paths": ["/a/../b"]}),
                 json!({"paths": ["non-normalized path, consider use '/b' instead"]}),
             ),
+            (
+                json!({"paths": ["/%FF"]}),
+                json!({"paths": ["its triplets are no UTF-8, and no request with such a path is matched"]}),
+            ),
             (json!({"paths": ["/a%2"]}), json!({"paths": ["invalid url-encoded value: '%2'"]})),
             (json!({"paths": ["~/a("]}), json!({"paths": ["invalid regex: '/a(' (unclosed group)"]})),
             (
