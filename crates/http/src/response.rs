@@ -204,7 +204,7 @@ fn add_charset(headers: &mut Headers, charset: Option<&str>) {
     let Some(charset) = charset else { return };
     let Some(current) = headers.text("Content-Type") else { return };
     if CHARSET_TYPES.iter().any(|of| of.eq_ignore_ascii_case(current)) {
-        let value = format!("{current}; charset={charset}");
+        let value = [current, "; charset=", charset].concat();
         headers.insert("Content-Type", value);
     }
 }

@@ -1,9 +1,11 @@
 //! The head of a request as it goes upstream.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use http::Method;
+use polygate_chain::context::SentRequest;
 use polygate_chain::{RequestContext, forwarded};
 use polygate_http1::{Headers, items, write};
 
@@ -85,14 +87,13 @@ pub fn framing(context: &RequestContext) -> BodyFraming {
 pub fn write(
     out: &mut Vec<u8>,
     context: &RequestContext,
-    target: &[u8],
-    host: &str,
+    sent: &SentRequest,
     body: BodyFraming,
     trace: &Headers,
     with_request_id: bool,
 ) {
     let headers = &context.request.headers;
-    write::request_line(out, &context.request.method, target);
+    write::request_line(out, &context.request.method, &sent.uri);
     if headers.lists("TE", "trailers") {
         write::line(out, "TE", b"trailers");
     }
@@ -101,7 +102,7 @@ pub fn write(
     {
         write::line(out, forwarded::VIA, via);
     }
-    write::line(out, "Host", host.as_bytes());
+    write::line(out, "Host", sent.host.as_bytes());
     write::line(out, "Connection", b"keep-alive");
     if let Some(lines) = &context.forwarded {
         for (name, value) in lines.lines().filter(|(name, _)| *name != forwarded::VIA.as_bytes()) {
@@ -154,10 +155,13 @@ pub fn host(context: &RequestContext, peer_name: Option<&str>, peer: SocketAddr)
     let is_tls = context.upstream.scheme.as_deref().is_some_and(|scheme| scheme.ends_with('s'));
     // Of hosts only an IPv6 address has colons.
     let (open, close) = if host.contains(':') && !host.starts_with('[') { ("[", "]") } else { ("", "") };
-    match port == if is_tls { 443 } else { 80 } {
-        true => [open, host, close].concat(),
-        false => [open, host, close, ":", &port.to_string()].concat(),
+    let mut text = String::with_capacity(host.len() + "[]:65535".len());
+    text.extend([open, host, close]);
+    if port != if is_tls { 443 } else { 80 } {
+        // Writing to memory does not fail.
+        let _ = write!(text, ":{port}");
     }
+    text
 }
 
 /// Methods that may be repeated although something of the request was sent (gateway.md, section 6.3).

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use polygate_balancer::Outcome;
 use polygate_chain::RequestContext;
 use polygate_chain::context::{SentRequest, Try};
@@ -60,8 +59,9 @@ pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
     let context = &mut *way.context;
     let settings = &way.gateway.settings;
     let retries = context.upstream.retries.or(context.service().map(|service| service.retries)).unwrap_or(5);
+    let uri = head::target(context).ok_or(Failure::TargetTooLong)?;
     let mut tries = Tries {
-        target: head::target(context).ok_or(Failure::TargetTooLong)?,
+        sent: SentRequest { host: String::new(), uri },
         framing: head::framing(context),
         upload: Upload::of(&mut context.request_body),
         timeouts: timeouts(context),
@@ -72,35 +72,9 @@ pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
         client: &way.downstream.client,
         takes_interim: context.request.version != http::Version::HTTP_10,
     };
-    let Picked { peers, first: mut peer } = picked;
-    loop {
-        let mut outcome = tries.run(context, &peer).await;
-        let told = match &outcome {
-            Ok(answer) => Some(Outcome::Status(answer.head.status)),
-            Err(broken) => broken.failure.outcome(),
-        };
-        peers.report(&peer, told, context.timings.upstream.duration().unwrap_or_default());
-        let again = tries.again(context, &mut outcome);
-        if let Some(last) = context.tries.last_mut() {
-            last.failure = match &outcome {
-                Ok(answer) if again => Some(("failed", answer.head.status)),
-                Err(broken) if broken.failure.blame() == Blame::Upstream => {
-                    Some(("failed", broken.failure.status()))
-                }
-                _ => None,
-            };
-        }
-        match outcome {
-            _ if again => {}
-            Ok(answer) => return Ok(tries.reply(answer, peer)),
-            Err(broken) => return Err(broken.failure),
-        }
-        tries.tried.push(peer.address);
-        let begun = context.timings.latest;
-        peer = peers.choose(&tries.tried, begun)?;
-        context.timings.now();
-        note_try(context, peer.address, begun);
-    }
+    let outcome = tries.all(context, picked).await;
+    context.upstream.sent = Some(tries.sent);
+    outcome
 }
 
 /// Tells the context of a try whose peer was chosen just now.
@@ -115,7 +89,8 @@ fn note_try(context: &mut RequestContext, address: SocketAddr, begun: Instant) {
 
 /// What the tries of one request have in common.
 struct Tries<'w> {
-    target: Bytes,
+    /// The request of the latest.
+    sent: SentRequest,
     framing: BodyFraming,
     upload: Upload,
     timeouts: UpstreamTimeouts,
@@ -131,8 +106,40 @@ struct Tries<'w> {
 }
 
 impl Tries<'_> {
+    async fn all(&mut self, context: &mut RequestContext, picked: Picked) -> Result<Reply, Failure> {
+        let Picked { peers, first: mut peer } = picked;
+        loop {
+            let mut outcome = self.run(context, &peer).await;
+            let told = match &outcome {
+                Ok(answer) => Some(Outcome::Status(answer.head.status)),
+                Err(broken) => broken.failure.outcome(),
+            };
+            peers.report(&peer, told, context.timings.upstream.duration().unwrap_or_default());
+            let again = self.again(context, &mut outcome);
+            if let Some(last) = context.tries.last_mut() {
+                last.failure = match &outcome {
+                    Ok(answer) if again => Some(("failed", answer.head.status)),
+                    Err(broken) if broken.failure.blame() == Blame::Upstream => {
+                        Some(("failed", broken.failure.status()))
+                    }
+                    _ => None,
+                };
+            }
+            match outcome {
+                _ if again => {}
+                Ok(answer) => return Ok(self.reply(answer, peer)),
+                Err(broken) => return Err(broken.failure),
+            }
+            self.tried.push(peer.address);
+            let begun = context.timings.latest;
+            peer = peers.choose(&self.tried, begun)?;
+            context.timings.now();
+            note_try(context, peer.address, begun);
+        }
+    }
+
     async fn run(&mut self, context: &mut RequestContext, peer: &Peer) -> Result<Answer, Broken> {
-        let host = head::host(context, peer.name.as_deref(), peer.address);
+        self.sent.host = head::host(context, peer.name.as_deref(), peer.address);
         let span = tracing::begin_try(context, peer.address, self.tried.len());
         let mut trace = Headers::new();
         if let Some(context_trace) = &context.trace {
@@ -140,8 +147,7 @@ impl Tries<'_> {
         }
         let mut request = buffers::take();
         let with_id = self.settings.request_id_upstream;
-        head::write(&mut request, context, &self.target, &host, self.framing, &trace, with_id);
-        context.upstream.sent = Some(SentRequest { host, uri: self.target.clone() });
+        head::write(&mut request, context, &self.sent, self.framing, &trace, with_id);
         context.timings.upstream.begin(context.timings.latest);
         let is_head = context.request.method == http::Method::HEAD;
         let outcome = self
