@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use polygate_http1::Headers;
 use polygate_model::{Consumer, Id, Plugin, Route, Service};
 use polygate_telemetry::trace::Trace;
+use smallvec::SmallVec;
 
 use crate::timings::Timings;
 use crate::{Answer, Environment, Phase, RequestBody, Source, Value, forwarded};
@@ -68,7 +69,7 @@ pub struct RequestContext {
     pub handshake: Handshake,
     pub bytes_sent: u64,
     pub body_bytes_sent: u64,
-    pub tries: Vec<Try>,
+    pub tries: SmallVec<[Try; 1]>,
 }
 
 /// One downstream connection; shared by its requests.
@@ -286,7 +287,7 @@ impl RequestContext {
             handshake: Handshake::default(),
             bytes_sent: 0,
             body_bytes_sent: 0,
-            tries: Vec::new(),
+            tries: SmallVec::new(),
         }
     }
 

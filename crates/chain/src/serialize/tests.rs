@@ -1,5 +1,7 @@
 use std::net::SocketAddr;
 
+use smallvec::smallvec;
+
 use super::*;
 use crate::Value;
 use crate::context::{SentRequest, ServiceResponse};
@@ -45,7 +47,7 @@ fn record_of_a_proxied_request() {
         balancer_latency_ns: 2_000_000,
         failure,
     };
-    context.tries = vec![attempt(Some(("next", 502))), attempt(None)];
+    context.tries = smallvec![attempt(Some(("next", 502))), attempt(None)];
     context.upstream.path = Some("/x".into());
     context.request.query = Some("y=1".into());
     context.phase = Phase::Log;
