@@ -39,15 +39,14 @@ pub async fn relay(way: &mut Way<'_>, content: Content, framing: BodyFraming) ->
             let body = &mut exchanged.body;
             let mut is_ended = false;
             let sent = poll_fn(|cx| poll_relay(cx, client, body, framing, &mut is_ended)).await;
-            if let Err(Unsent::Upstream(_)) = &sent {
-                // What there is of the response goes out before the connection is closed.
-                let _ = client.flush().await;
-            }
-            if let Err(Unsent::Upstream(failure)) = &sent {
-                upstream::log_failure(&way.context, failure, exchanged.address());
-            }
-            if sent.is_ok() {
-                exchanged.give_back(way.worker);
+            match &sent {
+                Ok(()) => exchanged.give_back(way.worker),
+                Err(Unsent::Upstream(failure)) => {
+                    // What there is of the response goes out before the connection is closed.
+                    let _ = client.flush().await;
+                    upstream::log_failure(&way.context, failure, exchanged.address());
+                }
+                Err(_) => {}
             }
             sent
         }

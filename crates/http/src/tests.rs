@@ -32,7 +32,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, timeout};
 
 pub use network::{Door, Upstream};
-pub use plugin::{broken, pdk, plugin};
+pub use plugin::{broken, holding, pdk, plugin};
 pub use world::{Setup, World, settle, setup};
 
 /// Runs a test. Time goes on only when nothing else can.

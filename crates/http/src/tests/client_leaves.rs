@@ -4,12 +4,7 @@ use polygate_chain::Phase;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::tests::{Door, GET, OK, pdk, plugin, run, secs, settle, setup};
-
-/// Holds responses back.
-fn holding() -> std::sync::Arc<dyn polygate_chain::Plugin> {
-    plugin("holding", &[Phase::Response], async |_| Ok(()))
-}
+use crate::tests::{Door, GET, OK, holding, pdk, plugin, run, secs, settle, setup};
 
 #[test]
 fn one_that_sends_no_more_gets_its_answer() {

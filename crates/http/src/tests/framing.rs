@@ -1,15 +1,13 @@
 //! Answers with every kind of body, whole and not, to every kind of client.
 
-use polygate_chain::Phase;
-
-use crate::tests::{GET, plugin, run, setup};
+use crate::tests::{GET, holding, run, setup};
 
 /// What a client gets: the lines that delimit the body, and what is behind the head until the connection ends or
 /// rests.
 async fn relayed(request: &str, answer: &str, held: bool) -> (Vec<String>, String) {
     let mut setup = setup();
     if held {
-        setup.plugins.push(plugin("holding", &[Phase::Response], async |_| Ok(())));
+        setup.plugins.push(holding());
     }
     setup.settings.keepalive_timeout = crate::tests::secs(1);
     let world = setup.open();
@@ -140,7 +138,7 @@ fn broken_off_while_held_back() {
             ("HTTP/1.1 200 OK\r\nX-Secret: 1\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n", 502),
         ] {
             let mut setup = setup();
-            setup.plugins.push(plugin("holding", &[Phase::Response], async |_| Ok(())));
+            setup.plugins.push(holding());
             let world = setup.open();
             let (_upstream, mut client, mut connection) = world.asked().await;
             connection.send(answer).await;

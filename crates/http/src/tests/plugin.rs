@@ -19,6 +19,11 @@ where
     Arc::new(Closure { name, phases: Phases::of(phases), run: Arc::new(run) })
 }
 
+/// One for which responses are held back.
+pub fn holding() -> Arc<dyn Plugin> {
+    plugin("holding", &[Phase::Response], async |_| Ok(()))
+}
+
 impl<F> Plugin for Closure<F>
 where
     F: AsyncFn(&mut RequestContext) -> Result<(), Failure> + Send + Sync + 'static,

@@ -3,7 +3,7 @@
 use polygate_chain::{Phase, Value};
 use serde_json::json;
 
-use crate::tests::{GET, OK, World, broken, pdk, plugin, run, settle, setup};
+use crate::tests::{GET, OK, World, broken, holding, pdk, plugin, run, settle, setup};
 
 /// A gateway whose plugin exits in `phase`.
 fn exiting(phase: Phase) -> World {
@@ -141,7 +141,7 @@ fn headers_set_before_there_is_a_response() {
                 Ok(())
             }));
             if held {
-                setup.plugins.push(plugin("holding", &[Phase::Response], async |_| Ok(())));
+                setup.plugins.push(holding());
             }
             let world = setup.open();
             world.upstream().answer_all(format!(
