@@ -29,7 +29,7 @@ if ! command -v wrk >/dev/null; then
     fi
 fi
 
-program=${POLYGATE_BIN:-$root/target/release/polygate}
+program=${POLYGATE_BIN:-${CARGO_TARGET_DIR:-$root/target}/release/polygate}
 [ -n "${POLYGATE_BIN:-}" ] || cargo build --quiet --release --package polygate-gateway
 
 free_port() {

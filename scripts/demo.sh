@@ -83,7 +83,7 @@ fill() {
 fill kong.conf
 fill kong.yml
 
-"$root/target/debug/polygate" start -c "$prefix/kong.conf" -p "$prefix" &
+"${CARGO_TARGET_DIR:-$root/target}/debug/polygate" start -c "$prefix/kong.conf" -p "$prefix" &
 gateway=$!
 wait_until_ready
 
