@@ -8,7 +8,8 @@ use serde::Deserialize;
 use toml::Value;
 
 /// From the lowest to the highest.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
+    &["value"],
     &["http1", "model", "plugin-proto"],
     &["net", "telemetry"],
     &["balancer", "chain", "config", "router"],

@@ -23,10 +23,23 @@ pub struct Function {
     #[serde(default)]
     pub body: bool,
     #[serde(default)]
-    pub terminal: bool,
+    pub effect: Effect,
+    #[serde(default)]
+    pub raw: bool,
     pub step: Option<String>,
     pub protobuf: Option<Messages>,
     pub doc: String,
+}
+
+/// What a call does besides answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    #[default]
+    Read,
+    Write,
+    Log,
+    End,
 }
 
 #[derive(Debug, Deserialize)]

@@ -17,7 +17,6 @@ pub mod plan;
 pub mod plugin;
 pub mod serialize;
 pub mod timings;
-pub mod value;
 
 pub use answer::{Answer, Source};
 pub use body::{BodyError, BodySource, HeldBody, RequestBody, SpoolSettings, SpooledFile};
@@ -26,4 +25,4 @@ pub use environment::{Environment, Limits, Node, Statistics, TrustedIps};
 pub use phase::{Phase, Phases};
 pub use plan::{Collected, Plan};
 pub use plugin::{Failure, Handler, LocalFuture, Plugin};
-pub use value::{Key, Value};
+pub use polygate_value::{Key, Value};

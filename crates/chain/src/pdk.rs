@@ -39,6 +39,34 @@ use crate::{HeldBody, RequestContext, Value};
 /// What a function answers; `(nil, message)` and raised errors are the two kinds of [`PdkError`].
 pub type PdkResult = Result<Value, PdkError>;
 
+/// What a call does besides answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    Read,
+    /// It changes the request or the response.
+    Write,
+    /// It writes to the log, and the plugin does not look at the answer.
+    Log,
+    /// It decides the request: the plugin gets no answer.
+    End,
+}
+
+/// What a function answers to a plugin: borrowed where that spares a copy.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply<'a> {
+    Bytes(&'a [u8]),
+    Value(Value),
+}
+
+impl Reply<'_> {
+    pub fn into_value(self) -> Value {
+        match self {
+            Self::Bytes(bytes) => Value::str(bytes),
+            Self::Value(value) => value,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PdkError {
     /// The function returned nil and this message.
@@ -61,9 +89,13 @@ impl PdkError {
 
 /// Calls `function` for a plugin, after checking the phase. The request's body is read first when
 /// the function looks at it.
-pub async fn dispatch(context: &mut RequestContext, function: Function, args: &[Value]) -> PdkResult {
+pub async fn dispatch<'a>(
+    context: &'a mut RequestContext,
+    function: Function,
+    args: &[Value],
+) -> Result<Reply<'a>, PdkError> {
     prepare(context, function).await?;
-    function.call(context, args)
+    function.call(context, args).map(Reply::Value)
 }
 
 /// [`dispatch`] of `kong.request.get_raw_body` for those who can hand a file on: nothing is loaded.

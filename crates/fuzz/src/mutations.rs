@@ -71,7 +71,7 @@ fn run(context: &mut RequestContext, function: Function, args: &[Value]) {
 /// Nothing here makes a function wait.
 fn call(context: &mut RequestContext, function: Function, args: &[Value]) -> PdkResult {
     match pin!(pdk::dispatch(context, function, args)).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
+        Poll::Ready(result) => result.map(pdk::Reply::into_value),
         Poll::Pending => panic!("{} waits", function.name()),
     }
 }

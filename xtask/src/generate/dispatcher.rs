@@ -1,7 +1,7 @@
 //! The enum of all PDK functions and the way from it to the code of each.
 
 use super::{header, variants};
-use crate::description::{Function, PHASES};
+use crate::description::{Effect, Function, PHASES};
 
 pub fn text(functions: &[Function]) -> String {
     let each = |line: &dyn Fn(&Function) -> String| functions.iter().map(line).collect::<String>();
@@ -18,10 +18,13 @@ pub fn text(functions: &[Function]) -> String {
         .map(|set| format!("{} => {set},\n", variants(functions, |f| f.phases == **set)))
         .collect();
     let bodies = variants(functions, |f| f.body);
-    let terminal = variants(functions, |f| f.terminal);
+    let raw = variants(functions, |f| f.raw);
+    let writes = variants(functions, |f| f.effect == Effect::Write);
+    let logs = variants(functions, |f| f.effect == Effect::Log);
+    let ends = variants(functions, |f| f.effect == Effect::End);
     header()
         + &format!(
-            "use super::PdkResult;
+            "use super::{{Effect, PdkResult}};
 use crate::{{Phase, Phases, RequestContext, Value}};
 
 /// A function that plugins can call, by its name on the wire.
@@ -46,8 +49,18 @@ impl Function {{
     /// Whether the request's body must have been read before the call.
     pub const fn reads_body(self) -> bool {{ matches!(self, {bodies}) }}
 
-    /// Whether the function ends the request: the plugin gets no answer.
-    pub const fn is_terminal(self) -> bool {{ matches!(self, {terminal}) }}
+    /// What a call does besides answering.
+    pub const fn effect(self) -> Effect {{
+        match self {{
+            {writes} => Effect::Write,
+            {logs} => Effect::Log,
+            {ends} => Effect::End,
+            _ => Effect::Read,
+        }}
+    }}
+
+    /// Whether the result is a body: bytes, whatever is in them.
+    pub const fn answers_raw_body(self) -> bool {{ matches!(self, {raw}) }}
 
     pub(super) fn call(self, context: &mut RequestContext, args: &[Value]) -> PdkResult {{
         match self {{ {calls} }}

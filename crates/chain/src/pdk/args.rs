@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::pdk::PdkError;
-use crate::pdk::headers::plain;
 use crate::{Key, Value};
 
 /// The argument at `index`, counted from 0.
@@ -38,16 +37,11 @@ pub fn optional_text<'a>(args: &'a [Value], index: usize, name: &str) -> Result<
 pub fn key(args: &[Value], index: usize) -> Result<Cow<'_, str>, PdkError> {
     match at(args, index) {
         Value::Int(_) | Value::Float(_) => {
-            let text = plain(at(args, index));
+            let text = at(args, index).plain();
             Ok(String::from_utf8_lossy(&text).into_owned().into())
         }
         _ => text(args, index, "key").map(Cow::Borrowed),
     }
-}
-
-/// What counts as true in Lua: all but false and nil.
-pub fn truth(value: &Value) -> bool {
-    !matches!(value, Value::Nil | Value::Bool(false))
 }
 
 /// `default` for nil; `name must be a boolean` for what is neither.

@@ -61,7 +61,7 @@ pub fn authenticate(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 
 /// The route's protocol if there is only one, else that of the connection.
 pub fn get_protocol(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let allow_terminated = args::truth(args::at(args, 0));
+    let allow_terminated = args::at(args, 0).truth();
     let route = context.route().ok_or_else(|| PdkError::returned("No active route found"))?;
     if let [protocol] = route.protocols.as_slice() {
         return Ok(protocol.as_str().into());

@@ -12,7 +12,7 @@ use polygate_model::{Consumer, Entities, Id, Plugin, Route, Service};
 use serde_json::json;
 
 use crate::context::{Captures, Matched, Request};
-use crate::pdk::{Function, PdkError, PdkResult, dispatch};
+use crate::pdk::{Function, PdkError, PdkResult, Reply, dispatch};
 use crate::{
     BodyError, BodySource, Connection, Environment, Node, Phase, RequestBody, RequestContext, SpoolSettings,
     Statistics, TrustedIps, Value, forwarded,
@@ -101,7 +101,7 @@ impl BodySource for Upload {
 pub fn call(context: &mut RequestContext, name: &str, args: &[Value]) -> PdkResult {
     let function = Function::from_name(name).unwrap();
     match pin!(dispatch(context, function, args)).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
+        Poll::Ready(result) => result.map(Reply::into_value),
         Poll::Pending => panic!("{name} waits"),
     }
 }

@@ -1,6 +1,6 @@
 // Written from protocol/pdk.toml by `cargo run -q -p xtask -- generate`; do not edit.
 
-use super::PdkResult;
+use super::{Effect, PdkResult};
 use crate::{Phase, Phases, RequestContext, Value};
 
 /// A function that plugins can call, by its name on the wire.
@@ -699,9 +699,62 @@ impl Function {
         matches!(self, Function::RequestGetRawBody | Function::RequestGetBody)
     }
 
-    /// Whether the function ends the request: the plugin gets no answer.
-    pub const fn is_terminal(self) -> bool {
-        matches!(self, Function::ResponseExit | Function::ResponseError)
+    /// What a call does besides answering.
+    pub const fn effect(self) -> Effect {
+        match self {
+            Function::ClientAuthenticate
+            | Function::ClientTlsRequestClientCertificate
+            | Function::ClientTlsDisableSessionReuse
+            | Function::ClientTlsSetClientVerify
+            | Function::CtxSharedSet
+            | Function::LogSetSerializeValue
+            | Function::NginxSetCtx
+            | Function::ResponseSetStatus
+            | Function::ResponseSetHeader
+            | Function::ResponseAddHeader
+            | Function::ResponseClearHeader
+            | Function::ResponseSetHeaders
+            | Function::ServiceSetUpstream
+            | Function::ServiceSetTarget
+            | Function::ServiceSetRetries
+            | Function::ServiceSetTimeouts
+            | Function::ServiceSetTlsVerify
+            | Function::ServiceSetTlsVerifyDepth
+            | Function::ServiceRequestSetScheme
+            | Function::ServiceRequestSetPath
+            | Function::ServiceRequestSetRawQuery
+            | Function::ServiceRequestSetMethod
+            | Function::ServiceRequestSetQuery
+            | Function::ServiceRequestClearQueryArg
+            | Function::ServiceRequestSetHeader
+            | Function::ServiceRequestAddHeader
+            | Function::ServiceRequestClearHeader
+            | Function::ServiceRequestSetHeaders
+            | Function::ServiceRequestSetRawBody
+            | Function::ServiceRequestSetBody
+            | Function::ServiceRequestEnableBuffering
+            | Function::ServiceRequestDisableTls
+            | Function::ServiceRequestEnableTls => Effect::Write,
+            Function::Log
+            | Function::LogEmerg
+            | Function::LogAlert
+            | Function::LogCrit
+            | Function::LogErr
+            | Function::LogWarn
+            | Function::LogNotice
+            | Function::LogInfo
+            | Function::LogDebug
+            | Function::LogInspect
+            | Function::LogDeprecation
+            | Function::TelemetryLog => Effect::Log,
+            Function::ResponseExit | Function::ResponseError => Effect::End,
+            _ => Effect::Read,
+        }
+    }
+
+    /// Whether the result is a body: bytes, whatever is in them.
+    pub const fn answers_raw_body(self) -> bool {
+        matches!(self, Function::RequestGetRawBody | Function::ServiceResponseGetRawBody)
     }
 
     pub(super) fn call(self, context: &mut RequestContext, args: &[Value]) -> PdkResult {

@@ -100,7 +100,7 @@ impl Change {
                 })
                 .collect::<Result<_, _>>()?,
             Value::Str(bytes) => vec![checked_value(&shown, bytes.clone())?],
-            Value::Bool(_) | Value::Int(_) | Value::Float(_) => vec![checked_value(&shown, plain(value))?],
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) => vec![checked_value(&shown, value.plain())?],
             Value::Nil | Value::Map(_) => {
                 return Err(PdkError::thrown(format!(
                     "invalid header value for \"{shown}\": got {}, expected array of string, string, number \
@@ -229,17 +229,6 @@ pub fn name_argument<'a>(args: &'a [Value], what: &str) -> Result<&'a str, PdkEr
 /// `name` with each `_` as `-`.
 pub fn dashed(name: &str) -> String {
     name.replace('_', "-")
-}
-
-/// The text of a scalar as headers and query strings have it: numbers as Lua prints them.
-pub fn plain(value: &Value) -> Bytes {
-    match value {
-        Value::Str(bytes) => bytes.clone(),
-        Value::Int(number) => crate::pdk::log::number(*number as f64).into(),
-        Value::Float(number) => crate::pdk::log::number(*number).into(),
-        Value::Bool(flag) => flag.to_string().into(),
-        Value::Nil | Value::List(_) | Value::Map(_) => Bytes::new(),
-    }
 }
 
 fn is_same(key: &str, name: &[u8]) -> bool {

@@ -100,36 +100,13 @@ pub fn set_serialize_value(context: &mut RequestContext, args: &[Value]) -> PdkR
     context.log_edits.push(LogEdit { key, value: args::at(args, 1).clone(), mode });
     Ok(Value::Nil)
 }
-
-/// A number as Lua prints it, with `%.14g`.
-pub(crate) fn number(number: f64) -> String {
-    const DIGITS: i32 = 14;
-    if !number.is_finite() {
-        let name = if number.is_nan() { "nan" } else { "inf" };
-        return format!("{}{name}", if number.is_sign_negative() { "-" } else { "" });
-    }
-    let scientific = format!("{number:.13e}");
-    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
-    let exponent: i32 = exponent.parse().unwrap_or_default();
-    if (-4..DIGITS).contains(&exponent) {
-        let decimals = (DIGITS - 1 - exponent) as usize;
-        return without_zeros(&format!("{number:.decimals$}")).to_owned();
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{}e{sign}{:02}", without_zeros(mantissa), exponent.abs())
-}
-
-fn without_zeros(text: &str) -> &str {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
-}
-
 /// A value as log lines show it; tables as JSON.
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Nil => "nil".to_owned(),
         Value::Bool(flag) => flag.to_string(),
         Value::Int(integer) => integer.to_string(),
-        Value::Float(float) => number(*float),
+        Value::Float(float) => polygate_value::number(*float),
         Value::Str(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Value::List(_) | Value::Map(_) => value.to_json().to_string(),
     }
@@ -162,25 +139,6 @@ mod tests {
     use super::*;
     use crate::pdk::fixture::{self, thrown};
     use serde_json::json;
-
-    #[test]
-    fn numbers_look_as_in_lua() {
-        for (value, expected) in [
-            (0.0, "0"),
-            (1795404080123.0, "1795404080123"),
-            (0.1, "0.1"),
-            (-2.5, "-2.5"),
-            (1.0 / 3.0, "0.33333333333333"),
-            (99999999999999.0, "99999999999999"),
-            (100000000000000.0, "1e+14"),
-            (1.5e300, "1.5e+300"),
-            (0.0001, "0.0001"),
-            (0.00001, "1e-05"),
-            (f64::INFINITY, "inf"),
-        ] {
-            assert_eq!(number(value), expected);
-        }
-    }
 
     #[test]
     fn values_are_shown() {

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use polygate_http1::is_name;
 use serde_json::Value as Json;
 
-use crate::pdk::{PdkError, PdkResult, args, headers, query};
+use crate::pdk::{PdkError, PdkResult, args, query};
 use crate::{Key, Value};
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -161,7 +161,7 @@ fn part_of(key: &Key, value: &Value) -> Result<(String, Bytes), PdkError> {
             value.type_name()
         )));
     }
-    Ok((name, headers::plain(value)))
+    Ok((name, value.plain()))
 }
 
 /// A boundary that stands in no part, so that none becomes two: the one that is `wanted`, else one of our own.

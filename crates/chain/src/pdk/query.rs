@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::pdk::{PdkError, args, headers};
+use crate::pdk::{PdkError, args};
 use crate::{Key, Value};
 
 /// The arguments in their order; without `=` there is no value. At most `limit`, empty names left out.
@@ -125,7 +125,7 @@ fn pair(name: &str, value: &Value) -> Result<Option<String>, PdkError> {
         Value::Bool(false) => Ok(None),
         Value::Bool(true) => Ok(Some(name.to_owned())),
         Value::Str(_) | Value::Int(_) | Value::Float(_) => {
-            Ok(Some(format!("{name}={}", escape_argument(&headers::plain(value)))))
+            Ok(Some(format!("{name}={}", escape_argument(&value.plain()))))
         }
         Value::Nil | Value::List(_) | Value::Map(_) => Err(PdkError::thrown(format!(
             "invalid value for query argument \"{name}\": got {}, expected string, number, boolean or array of these",

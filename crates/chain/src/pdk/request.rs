@@ -108,7 +108,7 @@ pub fn get_raw_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 
 pub fn get_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let content_type = match args::at(args, 0) {
-        number @ (Value::Int(_) | Value::Float(_)) => &Value::Str(headers::plain(number)),
+        number @ (Value::Int(_) | Value::Float(_)) => &Value::Str(number.plain()),
         other => other,
     };
     let content_type = args::optional_text(std::slice::from_ref(content_type), 0, "mimetype")?;

@@ -59,7 +59,8 @@ where
 /// Calls a function of the PDK, which must not fail.
 pub async fn pdk(context: &mut RequestContext, name: &str, args: &[Value]) -> Value {
     let function = Function::from_name(name).unwrap();
-    dispatch(context, function, args).await.unwrap_or_else(|error| panic!("{name}: {error:?}"))
+    let reply = dispatch(context, function, args).await;
+    reply.unwrap_or_else(|error| panic!("{name}: {error:?}")).into_value()
 }
 
 /// What a plugin that broke down answers with.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use polygate_chain::pdk::{Function, PdkError, dispatch, raw_body};
+use polygate_chain::pdk::{Function, PdkError, Reply, dispatch, raw_body};
 use polygate_chain::{HeldBody, RequestContext, SpooledFile, Value};
 use polygate_telemetry::log;
 
@@ -39,7 +39,7 @@ pub(super) async fn invoke(context: &mut RequestContext, function: Function, arg
             Ok(HeldBody::Memory(body)) => Ok(body.into()),
             Err(error) => Err(error),
         },
-        _ => dispatch(context, function, &args).await,
+        _ => dispatch(context, function, &args).await.map(Reply::into_value),
     };
     match result {
         Ok(value) => Called::Value(function, value),

@@ -1,5 +1,9 @@
 //! A value that crosses the plugin boundary, whatever the protocol and the language.
 
+mod number;
+
+pub use number::number;
+
 use bytes::Bytes;
 use serde_json::{Map, Number, Value as Json};
 
@@ -82,6 +86,22 @@ impl Value {
             .iter()
             .find(|(key, _)| matches!(key, Key::Str(key) if key == name.as_bytes()))
             .map_or(&NIL, |(_, value)| value)
+    }
+
+    /// What counts as true in Lua: all but false and nil.
+    pub fn truth(&self) -> bool {
+        !matches!(self, Self::Nil | Self::Bool(false))
+    }
+
+    /// The text of a scalar as headers and query strings have it: numbers as Lua prints them.
+    pub fn plain(&self) -> Bytes {
+        match self {
+            Self::Str(bytes) => bytes.clone(),
+            Self::Int(n) => number(*n as f64).into(),
+            Self::Float(n) => number(*n).into(),
+            Self::Bool(flag) => flag.to_string().into(),
+            Self::Nil | Self::List(_) | Self::Map(_) => Bytes::new(),
+        }
     }
 
     /// `string`, `number`, `table` ...: the names that the PDK's error texts use.
