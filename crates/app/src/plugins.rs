@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use polygate_chain::{Failure, Handler, LocalFuture, Phase, Phases, Plugin, RequestContext};
+use polygate_chain::{Exchange, Failure, Handler, LocalFuture, Phase, Phases, Plugin};
 use polygate_config::reference;
 use polygate_model::OnError;
 use polygate_model::schema::Schema;
@@ -107,7 +107,7 @@ struct Refusal {
 }
 
 impl Handler for Refusal {
-    fn run<'a>(&'a self, phase: Phase, _: &'a mut RequestContext) -> LocalFuture<'a, Result<(), Failure>> {
+    fn run<'a>(&'a self, phase: Phase, _: &'a mut Exchange) -> LocalFuture<'a, Result<(), Failure>> {
         self.counters.unavailable(phase, self.on_error);
         let outcome = match self.on_error {
             OnError::Closed => Err(Failure {

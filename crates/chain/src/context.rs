@@ -1,4 +1,4 @@
-//! The state of one request, owned in one place from accept to log.
+//! The state of a connection and of a request on it, owned in one place from accept to log.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -10,16 +10,17 @@ use indexmap::IndexMap;
 use polygate_http1::Headers;
 use polygate_model::{Consumer, Id, Plugin, Route, Service};
 use polygate_telemetry::trace::Trace;
+use serde::Serialize;
 use smallvec::SmallVec;
 
 use crate::timings::Timings;
 use crate::{Answer, Environment, Phase, RequestBody, Source, Value, forwarded};
 
-/// Everything about one request. The PDK's functions are methods in [`crate::pdk`].
-pub struct RequestContext {
+/// What plugins see and change whether or not there is a request: all there is in the phases certificate and preread.
+pub struct Session {
     pub environment: Arc<Environment>,
-    /// 32 lower-case hex digits.
-    pub request_id: String,
+    /// 32 lower-case hex digits; a request's own.
+    pub id: String,
     pub connection: Arc<Connection>,
     /// Whether the peer's forwarding headers count.
     pub peer_is_trusted: bool,
@@ -32,33 +33,11 @@ pub struct RequestContext {
     pub phase: Phase,
     /// The configuration whose handler runs now.
     pub plugin: Option<Arc<Plugin>>,
-
-    /// The request as it stands: plugins change it in place, the gateway's own headers are added
-    /// when it goes upstream.
-    pub request: Request,
-    /// What the client said of the way so far.
-    pub arrival: Arrival,
-    /// The client sent HEAD: whatever a plugin makes of the method, the response has no body.
-    pub head_only: bool,
-    pub request_body: RequestBody,
-
     pub matched: Option<Matched>,
-    /// What the upstream is told of the way so far: see [`crate::forwarded`]. `None` before routing.
-    pub forwarded: Option<Headers>,
-    pub consumer: Authenticated,
     pub upstream: UpstreamChoice,
-
-    /// The head of the response to the client; before proxying only what plugins set.
-    pub response: Head,
     /// Set once somebody other than the upstream decided the response.
     pub answer: Option<Answer>,
-    /// Whether the request went (or was about to go) to the upstream.
-    pub proxied: bool,
-    /// What the upstream sent.
-    pub service_response: Option<ServiceResponse>,
-    /// A plugin asked for `kong.service.request.enable_buffering`.
-    pub buffering: bool,
-
+    pub tries: SmallVec<[Try; 1]>,
     /// `kong.ctx.shared`.
     pub shared: IndexMap<String, Value>,
     /// What `kong.nginx.set_ctx` stored.
@@ -67,9 +46,34 @@ pub struct RequestContext {
     /// `kong.client.tls.set_client_verify`.
     pub client_verify: Option<String>,
     pub handshake: Handshake,
+}
+
+/// A request and its response, within a session. The PDK's functions are in [`crate::pdk`].
+pub struct Exchange {
+    pub session: Session,
+    /// The request as it stands: plugins change it in place, the gateway's own headers are added
+    /// when it goes upstream.
+    pub request: Request,
+    /// What the client said of the way so far.
+    pub arrival: Arrival,
+    /// The client sent HEAD: whatever a plugin makes of the method, the response has no body.
+    pub head_only: bool,
+    pub request_body: RequestBody,
+    /// What the upstream is told of the way so far: see [`crate::forwarded`]. `None` before routing.
+    pub forwarded: Option<Headers>,
+    pub consumer: Option<Authenticated>,
+    /// The credential that authentication set.
+    pub credential: Option<Value>,
+    /// The head of the response to the client; before proxying only what plugins set.
+    pub response: Head,
+    /// Whether the request went (or was about to go) to the upstream.
+    pub proxied: bool,
+    /// What the upstream sent.
+    pub service_response: Option<ServiceResponse>,
+    /// A plugin asked for `kong.service.request.enable_buffering`.
+    pub buffering: bool,
     pub bytes_sent: u64,
     pub body_bytes_sent: u64,
-    pub tries: SmallVec<[Try; 1]>,
 }
 
 /// One downstream connection; shared by its requests.
@@ -164,19 +168,35 @@ pub struct Captures {
     pub named: Vec<(String, String)>,
 }
 
-/// Consumer and credential as a plugin gave them; the id is known when it is a UUID.
-#[derive(Debug, Default)]
-pub struct Authenticated {
-    pub consumer: Option<Value>,
-    pub credential: Option<Value>,
-    pub consumer_id: Option<Id>,
+/// Who the client was found to be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Authenticated {
+    Known(Arc<Consumer>),
+    /// As a plugin in another process gave it; it may be in no configuration.
+    Given(Value),
 }
 
 impl Authenticated {
-    pub fn set_consumer(&mut self, consumer: Option<Value>) {
-        self.consumer_id = consumer.as_ref().and_then(|it| it.get("id").as_str()?.parse().ok());
-        self.consumer = consumer;
+    /// `None` when a plugin gave no UUID.
+    pub fn id(&self) -> Option<Id> {
+        match self {
+            Self::Known(consumer) => Some(consumer.id),
+            Self::Given(consumer) => consumer.get("id").as_str()?.parse().ok(),
+        }
     }
+
+    /// As plugins see it.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Known(consumer) => entity(consumer),
+            Self::Given(consumer) => consumer.clone(),
+        }
+    }
+}
+
+/// An entity as plugins see it: unset members are left out.
+pub fn entity<T: Serialize>(entity: &T) -> Value {
+    serde_json::to_value(entity).map_or(Value::Nil, |json| Value::from(&json))
 }
 
 /// Where and how the request goes upstream: the service's values, and what plugins put in their place.
@@ -248,46 +268,33 @@ pub enum LogEditMode {
     Replace,
 }
 
-impl RequestContext {
+impl Session {
     pub fn new(
         environment: Arc<Environment>,
         connection: Arc<Connection>,
         client: SocketAddr,
-        request_id: String,
-        request: Request,
-        request_body: RequestBody,
+        id: String,
+        phase: Phase,
     ) -> Self {
         Self {
             peer_is_trusted: environment.trusted_ips.contains(connection.peer.ip()),
             environment,
-            request_id,
+            id,
             connection,
             client,
             timings: Timings::start_now(),
             trace: None,
-            phase: Phase::Rewrite,
+            phase,
             plugin: None,
-            arrival: Arrival::of(&request.headers),
-            head_only: request.method == Method::HEAD,
-            request,
-            request_body,
             matched: None,
-            forwarded: None,
-            consumer: Authenticated::default(),
             upstream: UpstreamChoice::default(),
-            response: Head::default(),
             answer: None,
-            proxied: false,
-            service_response: None,
-            buffering: false,
+            tries: SmallVec::new(),
             shared: IndexMap::new(),
             nginx_ctx: IndexMap::new(),
             log_edits: Vec::new(),
             client_verify: None,
             handshake: Handshake::default(),
-            bytes_sent: 0,
-            body_bytes_sent: 0,
-            tries: SmallVec::new(),
         }
     }
 
@@ -311,15 +318,40 @@ impl RequestContext {
     pub fn service(&self) -> Option<&Arc<Service>> {
         self.matched.as_ref()?.service.as_ref()
     }
+}
+
+impl Exchange {
+    /// A request whose session is in the phase rewrite.
+    pub fn new(session: Session, request: Request, request_body: RequestBody) -> Self {
+        Self {
+            session,
+            arrival: Arrival::of(&request.headers),
+            head_only: request.method == Method::HEAD,
+            request,
+            request_body,
+            forwarded: None,
+            consumer: None,
+            credential: None,
+            response: Head::default(),
+            proxied: false,
+            service_response: None,
+            buffering: false,
+            bytes_sent: 0,
+            body_bytes_sent: 0,
+        }
+    }
 
     /// The authenticated consumer, if it is one of the configuration's.
     pub fn known_consumer(&self) -> Option<&Arc<Consumer>> {
-        self.environment.entities.consumers.get(&self.consumer.consumer_id?)
+        match self.consumer.as_ref()? {
+            Authenticated::Known(consumer) => Some(consumer),
+            given => self.session.environment.entities.consumers.get(&given.id()?),
+        }
     }
 
     /// Who made the response that goes to the client.
     pub fn source(&self) -> Source {
-        match &self.answer {
+        match &self.session.answer {
             Some(answer) => answer.source,
             None if self.proxied => Source::Service,
             None => Source::Error,

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use http::Version;
 use polygate_http1::Headers;
 
-use crate::RequestContext;
+use crate::Exchange;
 
 pub const FOR: &str = "X-Forwarded-For";
 pub const PROTO: &str = "X-Forwarded-Proto";
@@ -32,17 +32,17 @@ pub const OWN_VIA: &str = "1.1 kong/3.10.0";
 pub const SERVER_NAME: &str = "kong";
 
 /// All lines, in the order in which the reference writes them. A trusted peer can have one left out by an empty value.
-pub fn lines(context: &RequestContext) -> Headers {
+pub fn lines(context: &Exchange) -> Headers {
     let mut lines = Headers::with_capacity(320, 8);
-    let client = context.client_ip();
+    let client = context.session.client_ip();
     // Of several lines the first counts, as in the reference.
     match &context.arrival.forwarded_for {
         Some(before) => {
-            lines.append(FOR, [before, &b", "[..], context.connection.peer_ip().as_bytes()].concat())
+            lines.append(FOR, [before, &b", "[..], context.session.connection.peer_ip().as_bytes()].concat())
         }
         None => lines.append(FOR, client.as_bytes()),
     }
-    lines.append(PROTO, told(context, PROTO).unwrap_or(context.scheme().as_bytes()));
+    lines.append(PROTO, told(context, PROTO).unwrap_or(context.session.scheme().as_bytes()));
     lines.append(HOST, host_and_port(context).as_bytes());
     match told(context, PORT) {
         Some(port) => lines.append(PORT, port),
@@ -63,22 +63,22 @@ pub fn lines(context: &RequestContext) -> Headers {
 }
 
 /// `http` or `https`, or whatever a trusted peer says.
-pub fn scheme(context: &RequestContext) -> &str {
-    told_text(context, PROTO).unwrap_or(context.scheme())
+pub fn scheme(context: &Exchange) -> &str {
+    told_text(context, PROTO).unwrap_or(context.session.scheme())
 }
 
 /// The host as links to this request have it: a trusted peer's, port included, else the request's.
-pub fn host_and_port(context: &RequestContext) -> Cow<'_, str> {
+pub fn host_and_port(context: &Exchange) -> Cow<'_, str> {
     told_text(context, HOST).map_or_else(|| host_name(context), Cow::Borrowed)
 }
 
 /// The host that the client asked for: lower case, without port.
-pub fn host(context: &RequestContext) -> String {
+pub fn host(context: &Exchange) -> String {
     let told = told_text(context, HOST).map(|host| split_port(host).0.to_ascii_lowercase());
     told.filter(|host| !host.is_empty()).unwrap_or_else(|| host_name(context).into_owned())
 }
 
-pub fn port(context: &RequestContext) -> u16 {
+pub fn port(context: &Exchange) -> u16 {
     let valid = |text: &str| text.trim().parse::<u16>().ok().filter(|&port| port > 0);
     told_text(context, PORT)
         .and_then(valid)
@@ -87,20 +87,20 @@ pub fn port(context: &RequestContext) -> u16 {
 }
 
 /// The path that a trusted peer says the client asked for.
-pub fn path(context: &RequestContext) -> Option<&[u8]> {
+pub fn path(context: &Exchange) -> Option<&[u8]> {
     told(context, PATH).filter(|path| !path.is_empty())
 }
 
 /// A trusted peer's, else what the route strips; none when it strips nothing.
-pub fn prefix(context: &RequestContext) -> Option<&[u8]> {
+pub fn prefix(context: &Exchange) -> Option<&[u8]> {
     told(context, PREFIX).or_else(|| {
-        let matched = context.matched.as_ref()?;
+        let matched = context.session.matched.as_ref()?;
         (matched.route.strip_path && matched.prefix.len() > 1).then_some(matched.prefix.as_bytes())
     })
 }
 
 /// The request's own host: lower case, without port and without the dot at the end of a full name.
-pub fn host_name(context: &RequestContext) -> Cow<'_, str> {
+pub fn host_name(context: &Exchange) -> Cow<'_, str> {
     let host = context.request.headers.text("Host").map_or("", |host| split_port(host).0);
     match host.strip_suffix('.').unwrap_or(host) {
         "" => SERVER_NAME.into(),
@@ -115,8 +115,8 @@ pub fn path_of(target: &[u8]) -> &[u8] {
 }
 
 /// The port by which the outside reaches the listener.
-pub fn outside_port(context: &RequestContext) -> u16 {
-    context.environment.outside_port(context.connection.local.port())
+pub fn outside_port(context: &Exchange) -> u16 {
+    context.session.environment.outside_port(context.session.connection.local.port())
 }
 
 /// This hop: the version in which the message came, and who took it (RFC 9110, section 7.6.3). The reference writes 1
@@ -130,11 +130,11 @@ fn own_via(version: Version) -> Cow<'static, str> {
 }
 
 /// The first value of a forwarding header, if the peer may set it.
-fn told<'c>(context: &'c RequestContext, name: &str) -> Option<&'c [u8]> {
-    context.request.headers.get(name).filter(|_| context.peer_is_trusted)
+fn told<'c>(context: &'c Exchange, name: &str) -> Option<&'c [u8]> {
+    context.request.headers.get(name).filter(|_| context.session.peer_is_trusted)
 }
 
-fn told_text<'c>(context: &'c RequestContext, name: &str) -> Option<&'c str> {
+fn told_text<'c>(context: &'c Exchange, name: &str) -> Option<&'c str> {
     told(context, name).and_then(|value| str::from_utf8(value).ok()).filter(|value| !value.is_empty())
 }
 

@@ -1,6 +1,6 @@
 //! A request's state, the phases, the PDK and the traits plugins are written against.
 //!
-//! Everything a plugin can see or change is a method of [`RequestContext`], written once: built-in
+//! Everything a plugin can see or change is a method of [`Exchange`], written once: built-in
 //! plugins call the methods, plugin servers reach them by name through [`pdk::dispatch`]. The crate
 //! opens no sockets; the edge crates (`http`, `plugin-host`) do that and meet here.
 
@@ -20,7 +20,7 @@ pub mod timings;
 
 pub use answer::{Answer, Source};
 pub use body::{BodyError, BodySource, HeldBody, RequestBody, SpoolSettings, SpooledFile};
-pub use context::{Connection, Head, RequestContext, Tls};
+pub use context::{Connection, Exchange, Head, Session, Tls};
 pub use environment::{Environment, Limits, Node, Statistics, TrustedIps};
 pub use phase::{Phase, Phases};
 pub use plan::{Collected, Plan};

@@ -32,9 +32,8 @@ pub mod vault;
 pub use generated::Function;
 
 use indexmap::IndexMap;
-use serde::Serialize;
 
-use crate::{HeldBody, RequestContext, Value};
+use crate::{Exchange, HeldBody, Value};
 
 /// What a function answers; `(nil, message)` and raised errors are the two kinds of [`PdkError`].
 pub type PdkResult = Result<Value, PdkError>;
@@ -90,7 +89,7 @@ impl PdkError {
 /// Calls `function` for a plugin, after checking the phase. The request's body is read first when
 /// the function looks at it.
 pub async fn dispatch<'a>(
-    context: &'a mut RequestContext,
+    context: &'a mut Exchange,
     function: Function,
     args: &[Value],
 ) -> Result<Reply<'a>, PdkError> {
@@ -99,17 +98,17 @@ pub async fn dispatch<'a>(
 }
 
 /// [`dispatch`] of `kong.request.get_raw_body` for those who can hand a file on: nothing is loaded.
-pub async fn raw_body(context: &mut RequestContext, args: &[Value]) -> Result<HeldBody, PdkError> {
+pub async fn raw_body(context: &mut Exchange, args: &[Value]) -> Result<HeldBody, PdkError> {
     prepare(context, Function::RequestGetRawBody).await?;
     request::held_body(context, args, 0).cloned()
 }
 
 /// What has to be true before a function runs.
-async fn prepare(context: &mut RequestContext, function: Function) -> Result<(), PdkError> {
-    if !function.phases().contains(context.phase) {
+async fn prepare(context: &mut Exchange, function: Function) -> Result<(), PdkError> {
+    if !function.phases().contains(context.session.phase) {
         return Err(PdkError::thrown(format!(
             "function cannot be called in {} phase (only in: {})",
-            context.phase,
+            context.session.phase,
             function.phases()
         )));
     }
@@ -117,11 +116,6 @@ async fn prepare(context: &mut RequestContext, function: Function) -> Result<(),
         context.request_body.read().await.map_err(|error| PdkError::returned(error.to_string()))?;
     }
     Ok(())
-}
-
-/// An entity as plugins see it: unset members are left out.
-fn entity<T: Serialize>(entity: &T) -> Value {
-    serde_json::to_value(entity).map_or(Value::Nil, |json| Value::from(&json))
 }
 
 /// Keeps `value` under `key`; a nil removes the key.
@@ -157,7 +151,7 @@ mod tests {
             ),
         ] {
             let context = &mut fixture::routed("/");
-            context.phase = phase;
+            context.session.phase = phase;
             let result = fixture::call(context, name, &[Value::Int(200)]);
             assert_eq!(result.err(), refusal.map(PdkError::thrown), "of {name} in {phase}");
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use polygate_telemetry::log;
 
-use crate::{Phase, Phases, RequestContext};
+use crate::{Exchange, Phase, Phases};
 
 /// Requests stay on the worker thread that accepted them, so futures need not be `Send`.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -29,11 +29,7 @@ pub trait Plugin: Send + Sync {
 pub trait Handler: Send + Sync {
     /// Runs the handler of one phase; only called for phases that the plugin announced. What the
     /// plugin decided is in `context`, an error means that it could not decide.
-    fn run<'a>(
-        &'a self,
-        phase: Phase,
-        context: &'a mut RequestContext,
-    ) -> LocalFuture<'a, Result<(), Failure>>;
+    fn run<'a>(&'a self, phase: Phase, context: &'a mut Exchange) -> LocalFuture<'a, Result<(), Failure>>;
 }
 
 /// A handler that did not do its work. The request fails with it: closed, never skipped.

@@ -10,38 +10,39 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::context::{LogEdit, LogEditMode, Tls, Try};
 use crate::pdk::{headers, query, request};
-use crate::{Phase, RequestContext, Source, forwarded};
+use crate::{Exchange, Phase, Source, forwarded};
 
 const REDACTED: [&str; 2] = ["authorization", "proxy-authorization"];
 
 /// The record of the request as it stands, with the plugins' edits applied.
-pub fn record(context: &RequestContext) -> Json {
+pub fn record(context: &Exchange) -> Json {
     let mut record = if is_stream(context) { stream_record(context) } else { http_record(context) };
     add_common(context, &mut record);
-    for edit in &context.log_edits {
+    for edit in &context.session.log_edits {
         apply(&mut record, edit);
     }
     Json::Object(record)
 }
 
 /// Whether this is a session of the stream subsystem and not an HTTP request.
-pub(crate) fn is_stream(context: &RequestContext) -> bool {
+pub(crate) fn is_stream(context: &Exchange) -> bool {
     let is_http = |protocols: &[Protocol]| protocols.is_empty() || protocols.iter().any(|it| it.is_http());
-    context.phase == Phase::Preread || context.route().is_some_and(|route| !is_http(&route.protocols))
+    context.session.phase == Phase::Preread
+        || context.session.route().is_some_and(|route| !is_http(&route.protocols))
 }
 
 /// One status per try, as `502, 200`; empty if nothing was tried.
-pub(crate) fn upstream_status(context: &RequestContext) -> String {
-    let failed = context.tries.iter().filter_map(|attempt| Some(attempt.failure?.1));
+pub(crate) fn upstream_status(context: &Exchange) -> String {
+    let failed = context.session.tries.iter().filter_map(|attempt| Some(attempt.failure?.1));
     let answered = context.service_response.as_ref().map(|response| response.status);
     failed.chain(answered).map(|status| status.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// Path and query as sent upstream, or as they were to be sent; empty before routing. The query is added when the access
 /// phase has ended, as in the reference.
-pub(crate) fn upstream_uri(context: &RequestContext) -> Bytes {
-    let query = context.request.query.as_ref().filter(|_| context.phase > Phase::Access);
-    match (&context.upstream.sent, &context.upstream.path, query) {
+pub(crate) fn upstream_uri(context: &Exchange) -> Bytes {
+    let query = context.request.query.as_ref().filter(|_| context.session.phase > Phase::Access);
+    match (&context.session.upstream.sent, &context.session.upstream.path, query) {
         (Some(sent), ..) => sent.uri.clone(),
         (None, Some(path), Some(query)) => [path.as_bytes(), b"?", query].concat().into(),
         (None, Some(path), None) => path.clone().into(),
@@ -50,9 +51,9 @@ pub(crate) fn upstream_uri(context: &RequestContext) -> Bytes {
 }
 
 /// What was found about the client's certificate, unless a plugin said otherwise.
-pub(crate) fn client_verify<'a>(context: &'a RequestContext, tls: &Tls) -> &'a str {
+pub(crate) fn client_verify<'a>(context: &'a Exchange, tls: &Tls) -> &'a str {
     let found = if tls.client_chain.is_some() { "SUCCESS" } else { "NONE" };
-    context.client_verify.as_deref().unwrap_or(found)
+    context.session.client_verify.as_deref().unwrap_or(found)
 }
 
 /// The first certificate of a chain in PEM.
@@ -61,13 +62,13 @@ pub(crate) fn leaf_certificate(chain: &str) -> Option<&str> {
     chain.find(END).map(|at| &chain[..at + END.len()])
 }
 
-fn http_record(context: &RequestContext) -> Map<String, Json> {
+fn http_record(context: &Exchange) -> Map<String, Json> {
     let buffered = context.service_response.as_ref().filter(|response| response.body.is_some());
     let upstream_status = match buffered {
         Some(response) => json!(response.status),
         None => json!(upstream_status(context)),
     };
-    let limit = context.environment.limits.response_headers;
+    let limit = context.session.environment.limits.response_headers;
     object(json!({
         "request": request_record(context),
         "upstream_uri": String::from_utf8_lossy(&upstream_uri(context)),
@@ -82,8 +83,8 @@ fn http_record(context: &RequestContext) -> Map<String, Json> {
     }))
 }
 
-fn request_record(context: &RequestContext) -> Json {
-    let (request, limits) = (&context.request, &context.environment.limits);
+fn request_record(context: &Exchange) -> Json {
+    let (request, limits) = (&context.request, &context.session.environment.limits);
     let mut fields = headers::all(&request.headers, limits.request_headers).to_json();
     for name in REDACTED {
         if let Some(value) = fields.get_mut(name) {
@@ -92,9 +93,9 @@ fn request_record(context: &RequestContext) -> Json {
     }
     let (host, port) = (forwarded::host_name(context), forwarded::outside_port(context));
     let target = String::from_utf8_lossy(&request.target);
-    let url = format!("{}://{host}:{port}{target}", context.scheme());
+    let url = format!("{}://{host}:{port}{target}", context.session.scheme());
     let mut record = json!({
-        "id": context.request_id,
+        "id": context.session.id,
         "method": request.method.as_str(),
         "uri": target,
         "url": url,
@@ -102,19 +103,19 @@ fn request_record(context: &RequestContext) -> Json {
         "headers": fields,
         "size": request.size,
     });
-    if let Some(tls) = &context.connection.tls {
+    if let Some(tls) = &context.session.connection.tls {
         record["tls"] = tls_record(context, tls);
     }
     record
 }
 
-fn tls_record(context: &RequestContext, tls: &Tls) -> Json {
+fn tls_record(context: &Exchange, tls: &Tls) -> Json {
     json!({"version": tls.version, "cipher": tls.cipher, "client_verify": client_verify(context, tls)})
 }
 
 /// Milliseconds. `kong` is the time until the upstream was chosen, or all of it when none was.
-fn latencies(context: &RequestContext) -> Json {
-    let timings = &context.timings;
+fn latencies(context: &Exchange) -> Json {
+    let timings = &context.session.timings;
     let total =
         timings.log.map_or_else(|| timings.elapsed(), |log| log.saturating_duration_since(timings.start));
     json!({
@@ -126,7 +127,7 @@ fn latencies(context: &RequestContext) -> Json {
 }
 
 /// The gateway passes bytes through, so each side has sent what the other received.
-fn stream_record(context: &RequestContext) -> Map<String, Json> {
+fn stream_record(context: &Exchange) -> Map<String, Json> {
     let latencies = latencies(context);
     let mut session = json!({
         "received": context.request.size,
@@ -134,7 +135,7 @@ fn stream_record(context: &RequestContext) -> Map<String, Json> {
         "status": context.response.status,
         "server_port": forwarded::outside_port(context),
     });
-    if let Some(tls) = &context.connection.tls {
+    if let Some(tls) = &context.session.connection.tls {
         session["tls"] = tls_record(context, tls);
     }
     object(json!({
@@ -144,27 +145,27 @@ fn stream_record(context: &RequestContext) -> Map<String, Json> {
     }))
 }
 
-fn add_common(context: &RequestContext, record: &mut Map<String, Json>) {
+fn add_common(context: &Exchange, record: &mut Map<String, Json>) {
     let mut add = |name: &str, value: Json| drop(record.insert(name.to_owned(), value));
     // Without a route there was nothing to try.
-    if context.matched.is_some() {
-        add("tries", context.tries.iter().map(try_record).collect());
+    if context.session.matched.is_some() {
+        add("tries", context.session.tries.iter().map(try_record).collect());
     }
-    if let Some(credential) = &context.consumer.credential {
+    if let Some(credential) = &context.credential {
         let members = ["id", "consumer_id"].map(|name| (name.to_owned(), credential.get(name).to_json()));
         add("authenticated_entity", members.into_iter().filter(|(_, value)| !value.is_null()).collect());
     }
-    if let Some(route) = context.route() {
+    if let Some(route) = context.session.route() {
         add("route", json!(route));
     }
-    if let Some(service) = context.service() {
+    if let Some(service) = context.session.service() {
         add("service", json!(service));
     }
-    if let Some(consumer) = &context.consumer.consumer {
-        add("consumer", consumer.to_json());
+    if let Some(consumer) = &context.consumer {
+        add("consumer", consumer.to_value().to_json());
     }
-    add("client_ip", json!(context.client.ip().to_canonical()));
-    add("started_at", json!(context.timings.unix_ms(context.timings.start)));
+    add("client_ip", json!(context.session.client.ip().to_canonical()));
+    add("started_at", json!(context.session.timings.unix_ms(context.session.timings.start)));
     add("workspace", json!(DEFAULT_WORKSPACE));
     add("workspace_name", json!("default"));
 }

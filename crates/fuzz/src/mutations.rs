@@ -18,7 +18,7 @@ use http::{Method, Version};
 use polygate_chain::context::{Captures, Matched, Request};
 use polygate_chain::pdk::{self, Function, PdkResult};
 use polygate_chain::{
-    Connection, Environment, Node, Phase, RequestBody, RequestContext, Statistics, TrustedIps, Value,
+    Connection, Environment, Exchange, Node, Phase, RequestBody, Session, Statistics, TrustedIps, Value,
     forwarded, serialize,
 };
 use polygate_config::declarative::{self, Syntax};
@@ -44,7 +44,7 @@ pub fn mutations(data: &[u8]) {
     let mut context = context();
     for step in script::steps(data) {
         match step {
-            Step::Phase(phase) => context.phase = phase,
+            Step::Phase(phase) => context.session.phase = phase,
             Step::Body(body) => context.request_body = RequestBody::new(body),
             Step::Call(Function::LogEmerg, _) => {}
             Step::Call(function, args) => run(&mut context, function, &args),
@@ -54,7 +54,7 @@ pub fn mutations(data: &[u8]) {
     serde_json::from_str::<serde::de::IgnoredAny>(&record).expect("the log record is JSON");
 }
 
-fn run(context: &mut RequestContext, function: Function, args: &[Value]) {
+fn run(context: &mut Exchange, function: Function, args: &[Value]) {
     let before = Heads::of(context);
     let result = call(context, function, args);
     let after = Heads::of(context);
@@ -69,7 +69,7 @@ fn run(context: &mut RequestContext, function: Function, args: &[Value]) {
 }
 
 /// Nothing here makes a function wait.
-fn call(context: &mut RequestContext, function: Function, args: &[Value]) -> PdkResult {
+fn call(context: &mut Exchange, function: Function, args: &[Value]) -> PdkResult {
     match pin!(pdk::dispatch(context, function, args)).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result.map(pdk::Reply::into_value),
         Poll::Pending => panic!("{} waits", function.name()),
@@ -91,8 +91,8 @@ struct Heads {
 }
 
 impl Heads {
-    fn of(context: &RequestContext) -> Self {
-        let upstream = &context.upstream;
+    fn of(context: &Exchange) -> Self {
+        let upstream = &context.session.upstream;
         Self {
             request: context.request.headers.clone(),
             query: context.request.query.clone(),
@@ -102,7 +102,7 @@ impl Heads {
             target: upstream.target.clone(),
             status: context.response.status,
             response: context.response.headers.clone(),
-            answer: context.answer.as_ref().map(|answer| answer.body.clone()),
+            answer: context.session.answer.as_ref().map(|answer| answer.body.clone()),
         }
     }
 
@@ -152,7 +152,7 @@ fn head_can_be_sent(head: &Headers, say: &dyn Fn() -> String) {
 }
 
 /// A request from a trusted peer that matched a route and its service.
-fn context() -> RequestContext {
+fn context() -> Exchange {
     let lines = [("host", "client.test"), ("accept", "text/html"), ("x-forwarded-for", "192.0.2.1")];
     let request = Request {
         method: Method::POST,
@@ -176,12 +176,12 @@ fn context() -> RequestContext {
     let client = SocketAddr::from(([203, 0, 113, 9], 50_000));
     let id = "0123456789abcdef0123456789abcdef".to_owned();
     let body = RequestBody::new("");
-    let mut context =
-        RequestContext::new(Arc::new(environment), Arc::new(connection), client, id, request, body);
-    context.phase = Phase::Access;
+    let session = Session::new(Arc::new(environment), Arc::new(connection), client, id, Phase::Access);
+    let mut context = Exchange::new(session, request, body);
     let route = ENTITIES.routes.values().next().expect("the configuration has a route").clone();
     let service = ENTITIES.services.values().next().cloned();
-    context.matched = Some(Matched { route, service, prefix: "/api".into(), captures: Captures::default() });
+    context.session.matched =
+        Some(Matched { route, service, prefix: "/api".into(), captures: Captures::default() });
     context.forwarded = Some(forwarded::lines(&context));
     context
 }

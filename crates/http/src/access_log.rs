@@ -3,22 +3,22 @@
 use std::io::Write as _;
 
 use http::{Method, Version};
-use polygate_chain::{RequestContext, credentials};
+use polygate_chain::{Exchange, credentials};
 use polygate_http1::write::number;
 
 use crate::date;
 
 /// Adds the line of a request that came with `method`. `line` is that of one whose head was refused, as received.
-pub fn write(out: &mut Vec<u8>, context: &RequestContext, method: &Method, line: Option<&[u8]>) {
+pub fn write(out: &mut Vec<u8>, context: &Exchange, method: &Method, line: Option<&[u8]>) {
     let request = &context.request;
-    out.extend_from_slice(context.client_ip().as_bytes());
+    out.extend_from_slice(context.session.client_ip().as_bytes());
     out.extend_from_slice(b" - ");
     match credentials::basic_user(&request.headers) {
         Some(user) if !user.is_empty() => escape(out, user.as_bytes()),
         _ => out.push(b'-'),
     }
     out.extend_from_slice(b" [");
-    let timings = &context.timings;
+    let timings = &context.session.timings;
     date::log_now(timings.unix(timings.latest), |date| out.extend_from_slice(date.as_bytes()));
     out.extend_from_slice(b"] \"");
     match line {
@@ -41,7 +41,7 @@ pub fn write(out: &mut Vec<u8>, context: &RequestContext, method: &Method, line:
         out.push(b'"');
     }
     out.extend_from_slice(b" kong_request_id: \"");
-    out.extend_from_slice(context.request_id.as_bytes());
+    out.extend_from_slice(context.session.id.as_bytes());
     out.extend_from_slice(b"\"\n");
 }
 

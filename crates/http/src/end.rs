@@ -16,7 +16,7 @@ pub fn end(way: Way<'_>, head_end: u64, sent: Result<(), Unsent>) -> After {
         Ok(()) if way.keep_alive => After::KeepAlive,
         Ok(()) => After::Linger,
         Err(unsent) => {
-            let (client, id) = (way.context.client.ip(), &way.context.request_id);
+            let (client, id) = (way.context.session.client.ip(), &way.context.session.id);
             log!(Info, "client {client}: response cut off: {unsent}, request_id: \"{id}\"");
             if matches!(unsent, Unsent::Client(_) | Unsent::ClientLeft) {
                 METRICS.count_client_gone();
@@ -38,13 +38,13 @@ pub fn left(mut way: Way<'_>) -> After {
 
 fn finish(way: Way<'_>, head_end: u64) {
     let Way { mut context, collected, downstream, worker, traffic_before, method, refused_line, .. } = way;
-    context.timings.log = Some(context.timings.latest);
+    context.session.timings.log = Some(context.session.timings.latest);
     let (received, sent) = downstream.client.traffic();
     context.request.size = received.saturating_sub(traffic_before.0);
     context.bytes_sent = sent.saturating_sub(traffic_before.1);
     context.body_bytes_sent = sent.saturating_sub(head_end);
     METRICS.count_response(context.response.status);
-    context.environment.node.statistics.requests_active.fetch_sub(1, Relaxed);
+    context.session.environment.node.statistics.requests_active.fetch_sub(1, Relaxed);
     if let Some(log) = &worker.access_log {
         log.append(|out| access_log::write(out, &context, &method, refused_line.as_deref()));
     }

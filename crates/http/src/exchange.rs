@@ -48,22 +48,22 @@ impl Way<'_> {
 
     async fn rewrite(&mut self) -> Result<(), Early> {
         let context = &mut *self.context;
-        context.timings.rewrite.begin(context.timings.latest);
+        context.session.timings.rewrite.begin(context.session.timings.latest);
         let outcome = self.gateway.plan.rewrite(context).await;
-        let now = context.timings.now();
-        context.timings.rewrite.finish(now);
+        let now = context.session.timings.now();
+        context.session.timings.rewrite.finish(now);
         self.settle(outcome)
     }
 
     async fn access(&mut self) -> Result<(), Early> {
         let context = &mut *self.context;
-        context.timings.access.begin(context.timings.latest);
+        context.session.timings.access.begin(context.session.timings.latest);
         let (collected, outcome) = self.gateway.plan.access(context).await;
-        let now = context.timings.now();
-        context.timings.access.finish(now);
+        let now = context.session.timings.now();
+        context.session.timings.access.finish(now);
         self.collected = collected;
         self.settle(outcome)?;
-        if self.context.service().is_none() {
+        if self.context.session.service().is_none() {
             respond::decide(&mut self.context, Source::Exit, 503, "no Service found with those values");
             return Err(Early::Answered);
         }
@@ -75,7 +75,7 @@ impl Way<'_> {
         if let Err(failure) = outcome {
             respond::plugin_failure(&mut self.context, &failure);
         }
-        if self.context.answer.is_some() {
+        if self.context.session.answer.is_some() {
             return Err(Early::Answered);
         }
         // A plugin saw a body that broke off; nobody else is to see the rest.
@@ -89,11 +89,12 @@ impl Way<'_> {
     /// be sent again, for nothing.
     async fn body_ahead(&mut self) -> Result<(), Early> {
         let context = &mut *self.context;
-        let buffered = context.buffering || context.route().is_some_and(|route| route.request_buffering);
+        let buffered =
+            context.buffering || context.session.route().is_some_and(|route| route.request_buffering);
         let body = &context.request_body;
         if body.held().is_none() && (buffered || body.is_here()) {
             let read = context.request_body.read().await;
-            context.timings.now();
+            context.session.timings.now();
             read.map_err(|error| self.failed(error.into()))?;
         }
         Ok(())
@@ -102,7 +103,7 @@ impl Way<'_> {
     /// Holds the whole response back.
     async fn buffer(&mut self, mut exchanged: Exchanged) -> Result<Bytes, Early> {
         let collected = exchanged.body.collect(&self.downstream.client).await;
-        self.context.timings.now();
+        self.context.session.timings.now();
         match collected {
             Ok(body) => {
                 exchanged.give_back(self.worker);
@@ -122,10 +123,10 @@ impl Way<'_> {
 
     async fn response(&mut self) -> Result<(), Early> {
         let context = &mut *self.context;
-        context.timings.response.begin(context.timings.latest);
+        context.session.timings.response.begin(context.session.timings.latest);
         let outcome = self.collected.response(context).await;
-        let now = context.timings.now();
-        context.timings.response.finish(now);
+        let now = context.session.timings.now();
+        context.session.timings.response.finish(now);
         self.settle(outcome)
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use bytes::Bytes;
 use http::Method;
 use polygate_chain::context::Request;
-use polygate_chain::{RequestBody, RequestContext, forwarded};
+use polygate_chain::{Exchange, Phase, RequestBody, Session, forwarded};
 use polygate_http1::{Framing, Headers, RequestHead};
 use polygate_model::path;
 use polygate_net::real_ip::RealIp;
@@ -62,15 +62,15 @@ pub fn begin(
     statistics.requests_active.fetch_add(1, Relaxed);
     let method = request.method.clone();
     let trace = tracing::begin(worker, &request.method, &request.headers);
-    let mut context = Box::new(RequestContext::new(
+    let mut session = Session::new(
         gateway.environment.clone(),
         downstream.connection.clone(),
         client,
         worker.request_id(),
-        request,
-        body,
-    ));
-    context.trace = trace;
+        Phase::Rewrite,
+    );
+    session.trace = trace;
+    let context = Box::new(Exchange::new(session, request, body));
     // Until others are chosen: whoever ends the request before that has these log it.
     let collected = gateway.plan.collect_globals();
     Way {
@@ -126,7 +126,7 @@ pub fn check(way: &mut Way<'_>) -> Result<(), Early> {
 }
 
 fn refuse(way: &mut Way<'_>, status: u16, why: &str) -> Early {
-    let (client, id) = (way.context.client.ip(), &way.context.request_id);
+    let (client, id) = (way.context.session.client.ip(), &way.context.session.id);
     log!(Notice, "client {client}: refused with {status}: {why}, request_id: \"{id}\"");
     way.refuse(status)
 }

@@ -29,7 +29,7 @@ pub enum Unsent {
 /// Sends what is queued, and the body behind it.
 pub async fn relay(way: &mut Way<'_>, content: Content, framing: BodyFraming) -> Result<(), Unsent> {
     let client = &way.downstream.client;
-    way.context.timings.receive.begin(way.context.timings.latest);
+    way.context.session.timings.receive.begin(way.context.session.timings.latest);
     let sent = match content {
         Content::Bytes(body) => {
             let bytes = if framing == BodyFraming::None { &[][..] } else { &body };
@@ -51,8 +51,8 @@ pub async fn relay(way: &mut Way<'_>, content: Content, framing: BodyFraming) ->
             sent
         }
     };
-    let now = way.context.timings.now();
-    way.context.timings.receive.finish(now);
+    let now = way.context.session.timings.now();
+    way.context.session.timings.receive.finish(now);
     sent
 }
 

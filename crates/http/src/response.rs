@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Version;
 use polygate_chain::context::ServiceResponse;
-use polygate_chain::{Head, RequestContext, forwarded};
+use polygate_chain::{Exchange, Head, forwarded};
 use polygate_http1::{Headers, write};
 
 use crate::lines::{SINGLE, clean};
@@ -74,7 +74,7 @@ pub fn finish_head(way: &mut Way<'_>, content: &Content) -> (BodyFraming, u64) {
     let framing = frame(way, content);
     own_lines(way);
     let response = &way.context.response;
-    let is_upstreams = way.context.answer.is_none();
+    let is_upstreams = way.context.session.answer.is_none();
     let reason = way.reason.as_ref().filter(|(status, _)| *status == response.status && is_upstreams);
     let client = &way.downstream.client;
     client.queue_head(true, |out| {
@@ -138,8 +138,8 @@ fn own_lines(way: &mut Way<'_>) {
     let context = &mut *way.context;
     let settings = &way.gateway.settings;
     let tokens = settings.response_tokens;
-    let timings = context.timings;
-    let is_upstreams = context.answer.is_none();
+    let timings = context.session.timings;
+    let is_upstreams = context.session.answer.is_none();
     let headers = &mut context.response.headers;
     if is_upstreams {
         add_charset(headers, settings.charset.as_deref());
@@ -175,7 +175,7 @@ fn own_lines(way: &mut Way<'_>) {
         context.response.headers.insert_number("X-Kong-Upstream-Status", status.into());
     }
     if tokens.request_id {
-        context.response.headers.insert("X-Kong-Request-Id", &context.request_id);
+        context.response.headers.insert("X-Kong-Request-Id", &context.session.id);
     }
 }
 
@@ -195,8 +195,8 @@ fn continue_via(headers: &mut Headers, is_upstreams: bool) {
 }
 
 /// The status that the last try stands for.
-fn upstream_status(context: &RequestContext) -> u16 {
-    let failed = || context.tries.last()?.failure.map(|(_, status)| status);
+fn upstream_status(context: &Exchange) -> u16 {
+    let failed = || context.session.tries.last()?.failure.map(|(_, status)| status);
     context.service_response.as_ref().map(|response| response.status).or_else(failed).unwrap_or(502)
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use polygate_chain::context::{Captures, Matched};
-use polygate_chain::{RequestContext, Source, forwarded};
+use polygate_chain::{Exchange, Source, forwarded};
 use polygate_model::{Protocol, path};
 use polygate_router::Query;
 
@@ -18,25 +18,26 @@ pub fn route(way: &mut Way<'_>) -> Result<(), Early> {
         respond::decide(context, Source::Exit, 404, "no Route matched with those values");
         return Err(Early::Answered);
     };
-    context.upstream.path = Some(upstream_path(&matched, &context.request.path));
-    context.upstream.scheme =
+    context.session.upstream.path = Some(upstream_path(&matched, &context.request.path));
+    context.session.upstream.scheme =
         matched.service.as_ref().map(|service| Cow::Borrowed(service.protocol.as_str()));
-    context.matched = Some(matched);
+    context.session.matched = Some(matched);
     context.forwarded = Some(forwarded::lines(context));
     debug_headers(context, &way.gateway);
     require_https(context)
 }
 
-fn find(context: &RequestContext, gateway: &Gateway) -> Option<Matched> {
+fn find(context: &Exchange, gateway: &Gateway) -> Option<Matched> {
     let request = &context.request;
     // Routes are text; the reference finds none for any other path.
     if !path::is_text(&request.path) {
         return None;
     }
-    let local = context.connection.local;
+    let local = context.session.connection.local;
     let found = gateway.router.select(&Query {
         method: request.method.as_str(),
         host: context
+            .session
             .upstream
             .host_header
             .as_deref()
@@ -44,10 +45,13 @@ fn find(context: &RequestContext, gateway: &Gateway) -> Option<Matched> {
             .unwrap_or_default(),
         path: &request.path,
         headers: &request.headers,
-        is_tls: context.connection.tls.is_some(),
-        sni: context.connection.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
-        source: Some(context.client),
-        destination: Some(SocketAddr::new(local.ip(), context.environment.outside_port(local.port()))),
+        is_tls: context.session.connection.tls.is_some(),
+        sni: context.session.connection.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
+        source: Some(context.session.client),
+        destination: Some(SocketAddr::new(
+            local.ip(),
+            context.session.environment.outside_port(local.port()),
+        )),
     })?;
     let captures = found.captures.map(|it| Captures { unnamed: it.unnamed, named: it.named });
     Some(Matched {
@@ -70,8 +74,8 @@ fn upstream_path(matched: &Matched, path: &str) -> String {
 }
 
 /// `Kong-Route-Id` and its like, for those who ask when `allow_debug_header` is on.
-fn debug_headers(context: &mut RequestContext, gateway: &Gateway) {
-    let Some(matched) = &context.matched else { return };
+fn debug_headers(context: &mut Exchange, gateway: &Gateway) {
+    let Some(matched) = &context.session.matched else { return };
     if !gateway.settings.debug_header || !context.request.headers.contains("Kong-Debug") {
         return;
     }
@@ -87,8 +91,8 @@ fn debug_headers(context: &mut RequestContext, gateway: &Gateway) {
 }
 
 /// A route for https only answers plain requests with 426 or a redirect.
-fn require_https(context: &mut RequestContext) -> Result<(), Early> {
-    let Some(route) = context.route() else { return Ok(()) };
+fn require_https(context: &mut Exchange) -> Result<(), Early> {
+    let Some(route) = context.session.route() else { return Ok(()) };
     let https_only = route.protocols.contains(&Protocol::Https) && !route.protocols.contains(&Protocol::Http);
     if !https_only || forwarded::scheme(context) == "https" {
         return Ok(());

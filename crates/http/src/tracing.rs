@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use http::{Method, Version};
 use polygate_chain::context::Matched;
-use polygate_chain::{RequestContext, forwarded};
+use polygate_chain::{Exchange, forwarded};
 use polygate_http1::Headers;
 use polygate_telemetry::trace::{KeyValue, Span, Step, Trace};
 
@@ -19,11 +19,11 @@ pub fn begin(worker: &crate::Worker, method: &Method, headers: &Headers) -> Opti
 }
 
 /// Ends the request's span, when the response was sent. Handlers of `log` still add theirs.
-pub fn end(context: &mut RequestContext) {
-    let Some(mut trace) = context.trace.take_if(|trace| trace.is_sampled()) else { return };
+pub fn end(context: &mut Exchange) {
+    let Some(mut trace) = context.session.trace.take_if(|trace| trace.is_sampled()) else { return };
     let span = &mut trace.root;
     span.set(request_attributes(context));
-    if let Some(matched) = &context.matched {
+    if let Some(matched) = &context.session.matched {
         let route = matched_path(matched);
         if let Some(path) = route {
             span.rename(format!("{} {path}", span_name(&context.request.method)));
@@ -34,18 +34,19 @@ pub fn end(context: &mut RequestContext) {
     let status = context.response.status;
     span.set([KeyValue::new("http.response.status_code", i64::from(status))]);
     if status >= 500 {
-        let reason = context.response.headers.text(respond::REASON).filter(|_| context.answer.is_some());
+        let reason =
+            context.response.headers.text(respond::REASON).filter(|_| context.session.answer.is_some());
         let kind = reason.map_or_else(|| status.to_string(), str::to_owned);
         span.fail(kind, "");
     }
     span.end();
-    context.trace = Some(trace);
+    context.session.trace = Some(trace);
 }
 
 /// Begins the span of one try to reach the service.
-pub fn begin_try(context: &RequestContext, peer: SocketAddr, attempt: usize) -> Option<Span> {
+pub fn begin_try(context: &Exchange, peer: SocketAddr, attempt: usize) -> Option<Span> {
     let method = &context.request.method;
-    let mut span = context.trace.as_ref()?.step(Step::Upstream, || span_name(method).to_owned())?;
+    let mut span = context.session.trace.as_ref()?.step(Step::Upstream, || span_name(method).to_owned())?;
     span.set([
         KeyValue::new("http.request.method", method_name(method)),
         KeyValue::new("server.address", peer.ip().to_string()),
@@ -72,7 +73,7 @@ pub fn end_try(span: Option<Span>, outcome: Result<u16, &Failure>) {
     }
 }
 
-fn request_attributes(context: &RequestContext) -> Vec<KeyValue> {
+fn request_attributes(context: &Exchange) -> Vec<KeyValue> {
     let request = &context.request;
     let path = String::from_utf8_lossy(forwarded::path_of(&request.target)).into_owned();
     let version = match request.version {
@@ -82,12 +83,12 @@ fn request_attributes(context: &RequestContext) -> Vec<KeyValue> {
     };
     let mut attributes = vec![
         KeyValue::new("http.request.method", method_name(&request.method)),
-        KeyValue::new("url.scheme", context.scheme()),
+        KeyValue::new("url.scheme", context.session.scheme()),
         KeyValue::new("url.path", path),
         KeyValue::new("network.protocol.version", version),
-        KeyValue::new("client.address", context.client.ip().to_string()),
-        KeyValue::new("network.peer.address", context.connection.peer.ip().to_string()),
-        KeyValue::new("polygate.request.id", context.request_id.clone()),
+        KeyValue::new("client.address", context.session.client.ip().to_string()),
+        KeyValue::new("network.peer.address", context.session.connection.peer.ip().to_string()),
+        KeyValue::new("polygate.request.id", context.session.id.clone()),
     ];
     if let Some(host) = request.headers.text("Host") {
         let (name, port) = polygate_router::split_host_port(host);

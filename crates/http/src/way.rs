@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Method;
-use polygate_chain::{Collected, RequestContext, Source};
+use polygate_chain::{Collected, Exchange, Source};
 use polygate_telemetry::log;
 
 use crate::downstream::Downstream;
@@ -16,7 +16,7 @@ use crate::{Gateway, Worker, respond};
 
 /// A request on its way, and all that the steps need of its surroundings.
 pub struct Way<'d> {
-    pub context: Box<RequestContext>,
+    pub context: Box<Exchange>,
     pub collected: Collected,
     pub downstream: &'d Downstream,
     pub worker: &'d Rc<Worker>,
@@ -51,8 +51,8 @@ impl Way<'_> {
     /// Turns a failure into the response, and logs it where its cause has to be looked for.
     pub fn failed(&mut self, failure: Failure) -> Early {
         let context = &mut *self.context;
-        let id = &context.request_id;
-        let client = context.client.ip();
+        let id = &context.session.id;
+        let client = context.session.client.ip();
         match failure.blame() {
             Blame::Client => log!(Info, "client {client}: {failure}, request_id: \"{id}\""),
             Blame::Upstream => {}
@@ -76,6 +76,8 @@ impl Way<'_> {
 
     /// The body of a response that the gateway or a plugin made.
     pub fn answer(&self) -> Content {
-        Content::Bytes(self.context.answer.as_ref().map(|answer| answer.body.clone()).unwrap_or_default())
+        Content::Bytes(
+            self.context.session.answer.as_ref().map(|answer| answer.body.clone()).unwrap_or_default(),
+        )
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
-use polygate_chain::{Collected, RequestContext};
+use polygate_chain::{Collected, Exchange};
 use polygate_net::dns::Resolver;
 use polygate_telemetry::trace::Tracer;
 use polygate_telemetry::{LogBuffer, log};
@@ -32,7 +32,7 @@ pub struct Worker {
     next_connection: Cell<u64>,
 }
 
-type LogJob = (Box<RequestContext>, Collected);
+type LogJob = (Box<Exchange>, Collected);
 
 enum LogRunner {
     Waiting(Receiver<LogJob>),
@@ -79,7 +79,7 @@ impl Worker {
     }
 
     /// Has the `log` handlers run, detached from the request. The context is their snapshot.
-    pub(crate) fn enqueue_log(&self, context: Box<RequestContext>, collected: Collected) {
+    pub(crate) fn enqueue_log(&self, context: Box<Exchange>, collected: Collected) {
         let queued = match &*self.log_queue.borrow() {
             Some(queue) => queue.try_send((context, collected)).is_ok(),
             None => false,

@@ -25,7 +25,7 @@ pub fn text(functions: &[Function]) -> String {
     header()
         + &format!(
             "use super::{{Effect, PdkResult}};
-use crate::{{Phase, Phases, RequestContext, Value}};
+use crate::{{Phase, Phases, Exchange, Value}};
 
 /// A function that plugins can call, by its name on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,7 +62,7 @@ impl Function {{
     /// Whether the result is a body: bytes, whatever is in them.
     pub const fn answers_raw_body(self) -> bool {{ matches!(self, {raw}) }}
 
-    pub(super) fn call(self, context: &mut RequestContext, args: &[Value]) -> PdkResult {{
+    pub(super) fn call(self, context: &mut Exchange, args: &[Value]) -> PdkResult {{
         match self {{ {calls} }}
     }}
 }}

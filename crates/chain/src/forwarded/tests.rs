@@ -6,7 +6,7 @@ use crate::Connection;
 use crate::pdk::fixture;
 
 /// The lines of a request to port 8000, each as `name: value`.
-fn told_upstream(context: &RequestContext) -> Vec<String> {
+fn told_upstream(context: &Exchange) -> Vec<String> {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     lines(context).iter().map(|(name, value)| format!("{name}: {}", text(value))).collect()
 }
@@ -160,9 +160,9 @@ fn forwarded_hosts_and_ports() {
 fn mapped_addresses_are_shown_as_what_they_are() {
     let mut context = fixture::context("GET", "/", &[("x-forwarded-for", "8.8.8.8")]);
     let mapped = |text: &str| text.parse::<SocketAddr>().unwrap();
-    context.client = mapped("[::ffff:192.0.2.1]:1");
-    let (peer, local) = (mapped("[::ffff:10.1.2.3]:2"), context.connection.local);
-    context.connection = Arc::new(Connection::new(peer, local, None, 1));
+    context.session.client = mapped("[::ffff:192.0.2.1]:1");
+    let (peer, local) = (mapped("[::ffff:10.1.2.3]:2"), context.session.connection.local);
+    context.session.connection = Arc::new(Connection::new(peer, local, None, 1));
     let lines = told_upstream(&context);
     assert_eq!(lines[0], "X-Forwarded-For: 8.8.8.8, 10.1.2.3");
     assert!(lines.contains(&"X-Real-IP: 192.0.2.1".to_owned()), "{lines:?}");
@@ -174,7 +174,7 @@ fn prefixes_are_what_routes_strip() {
         [(true, "/api", Some("/api")), (true, "/", None), (true, "", None), (false, "/api", None)]
     {
         let mut context = fixture::routed("/api/x");
-        let found = context.matched.as_mut().unwrap();
+        let found = context.session.matched.as_mut().unwrap();
         found.prefix = matched.into();
         Arc::make_mut(&mut found.route).strip_path = strip_path;
         assert_eq!(prefix(&context), expected.map(str::as_bytes), "of {strip_path} {matched}");

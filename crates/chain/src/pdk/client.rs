@@ -2,75 +2,76 @@
 
 use std::net::IpAddr;
 
+use crate::context::Authenticated;
 use crate::pdk::{PdkError, PdkResult, args, headers};
-use crate::{Phase, RequestContext, Value};
+use crate::{Exchange, Phase, Value};
 
 /// The TCP peer's address.
-pub fn get_ip(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(address(context.connection.peer.ip()))
+pub fn get_ip(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    Ok(address(context.session.connection.peer.ip()))
 }
 
 /// The client's address after real-ip processing.
-pub fn get_forwarded_ip(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(address(context.client.ip()))
+pub fn get_forwarded_ip(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    Ok(address(context.session.client.ip()))
 }
 
-pub fn get_port(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(Value::Int(context.connection.peer.port().into()))
+pub fn get_port(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    Ok(Value::Int(context.session.connection.peer.port().into()))
 }
 
 /// Nil when the trusted peer named an address only.
-pub fn get_forwarded_port(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(Some(i64::from(context.client.port())).filter(|&port| port > 0).into())
+pub fn get_forwarded_port(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    Ok(Some(i64::from(context.session.client.port())).filter(|&port| port > 0).into())
 }
 
-pub fn get_credential(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(context.consumer.credential.clone().into())
+pub fn get_credential(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    Ok(context.credential.clone().into())
 }
 
-pub fn get_consumer(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(context.consumer.consumer.clone().into())
+pub fn get_consumer(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    Ok(context.consumer.as_ref().map(Authenticated::to_value).into())
 }
 
 /// The consumer with this id or, if the second argument says so, this username.
-pub fn load_consumer(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn load_consumer(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let name = args::text(args, 0, "consumer_id")?;
     let by_username = args::flag(args, 1, "search_by_username", false)?;
     let id = name.parse().ok();
     if id.is_none() && !by_username {
         return Err(PdkError::thrown("cannot load a consumer with an id that is not a uuid"));
     }
-    let entities = &context.environment.entities;
+    let entities = &context.session.environment.entities;
     let consumer = id
         .and_then(|id| entities.consumers.get(&id))
         .or_else(|| by_username.then(|| entities.consumer_by_username(name)).flatten());
-    Ok(consumer.map(super::entity).into())
+    Ok(consumer.map(crate::context::entity).into())
 }
 
 /// Sets consumer and credential; a nil clears. What reaches the upstream is the plugin's business.
-pub fn authenticate(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn authenticate(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let consumer = optional_table(args, 0, "consumer")?;
     let credential = optional_table(args, 1, "credential")?;
     if consumer.is_none() && credential.is_none() {
         return Err(PdkError::thrown("either credential or consumer must be provided"));
     }
-    context.consumer.set_consumer(consumer);
-    context.consumer.credential = credential;
+    context.consumer = consumer.map(Authenticated::Given);
+    context.credential = credential;
     Ok(Value::Nil)
 }
 
 /// The route's protocol if there is only one, else that of the connection.
-pub fn get_protocol(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn get_protocol(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let allow_terminated = args::at(args, 0).truth();
-    let route = context.route().ok_or_else(|| PdkError::returned("No active route found"))?;
+    let route = context.session.route().ok_or_else(|| PdkError::returned("No active route found"))?;
     if let [protocol] = route.protocols.as_slice() {
         return Ok(protocol.as_str().into());
     }
-    let with_tls = context.connection.tls.is_some();
-    if context.phase == Phase::Preread || !route.protocols.iter().any(|protocol| protocol.is_http()) {
+    let with_tls = context.session.connection.tls.is_some();
+    if context.session.phase == Phase::Preread || !route.protocols.iter().any(|protocol| protocol.is_http()) {
         return Ok(if with_tls { "tls" } else { "tcp" }.into());
     }
-    if !with_tls && allow_terminated && context.peer_is_trusted {
+    if !with_tls && allow_terminated && context.session.peer_is_trusted {
         let forwarded = headers::first(&context.request.headers, b"x-forwarded-proto");
         let forwarded = forwarded.as_str().unwrap_or_default();
         if forwarded.contains(',') {
@@ -80,7 +81,7 @@ pub fn get_protocol(context: &mut RequestContext, args: &[Value]) -> PdkResult {
             return Ok("https".into());
         }
     }
-    Ok(context.scheme().into())
+    Ok(context.session.scheme().into())
 }
 
 /// IPv4 addresses that came in through an IPv6 socket are shown as IPv4.
@@ -111,7 +112,7 @@ mod tests {
         assert_eq!(get_port(context, &[]), Ok(Value::Int(40_000)));
         assert_eq!(get_forwarded_ip(context, &[]), Ok("203.0.113.9".into()));
         assert_eq!(get_forwarded_port(context, &[]), Ok(Value::Int(50_000)));
-        context.client.set_port(0);
+        context.session.client.set_port(0);
         assert_eq!(get_forwarded_port(context, &[]), Ok(Value::Nil));
     }
 

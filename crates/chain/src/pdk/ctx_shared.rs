@@ -1,17 +1,17 @@
 //! `kong.ctx.shared`: one table per request, the same for all plugins of all languages.
 
 use crate::pdk::{PdkResult, args};
-use crate::{RequestContext, Value};
+use crate::{Exchange, Value};
 
 /// Nil also for what can be no key.
-pub fn get(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let value = args::key(args, 0).ok().and_then(|key| context.shared.get(&*key));
+pub fn get(context: &mut Exchange, args: &[Value]) -> PdkResult {
+    let value = args::key(args, 0).ok().and_then(|key| context.session.shared.get(&*key));
     Ok(value.cloned().into())
 }
 
 /// A nil value removes the key.
-pub fn set(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    super::store(&mut context.shared, &args::key(args, 0)?, args::at(args, 1));
+pub fn set(context: &mut Exchange, args: &[Value]) -> PdkResult {
+    super::store(&mut context.session.shared, &args::key(args, 0)?, args::at(args, 1));
     Ok(Value::Nil)
 }
 
@@ -27,7 +27,7 @@ mod tests {
         set(context, &["k".into(), false.into()]).unwrap();
         assert_eq!(get(context, &["k".into()]), Ok(Value::Bool(false)));
         set(context, &["k".into()]).unwrap();
-        assert!(context.shared.is_empty());
+        assert!(context.session.shared.is_empty());
         assert_eq!(get(context, &[]), Ok(Value::Nil));
         assert_eq!(set(context, &[]), thrown("key must be a string"));
     }

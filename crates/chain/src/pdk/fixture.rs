@@ -14,15 +14,15 @@ use serde_json::json;
 use crate::context::{Captures, Matched, Request};
 use crate::pdk::{Function, PdkError, PdkResult, Reply, dispatch};
 use crate::{
-    BodyError, BodySource, Connection, Environment, Node, Phase, RequestBody, RequestContext, SpoolSettings,
-    Statistics, TrustedIps, Value, forwarded,
+    BodyError, BodySource, Connection, Environment, Exchange, Node, Phase, RequestBody, Session,
+    SpoolSettings, Statistics, TrustedIps, Value, forwarded,
 };
 
 pub const CONSUMER: Id = uuid::uuid!("5f1cf7a4-3a36-4a35-9a49-0a1f0d6c1001");
 
 /// A request over a plain connection from the trusted peer 127.0.0.1:40000 to port 8000, in the access
 /// phase, before any plugin. The client behind the peer is 203.0.113.9:50000.
-pub fn context(method: &str, target: &str, fields: &[(&str, &str)]) -> RequestContext {
+pub fn context(method: &str, target: &str, fields: &[(&str, &str)]) -> Exchange {
     let (path, query) = match target.split_once('?') {
         Some((path, query)) => (path, Some(Bytes::from(query.to_owned()))),
         None => (target, None),
@@ -46,14 +46,12 @@ pub fn context(method: &str, target: &str, fields: &[(&str, &str)]) -> RequestCo
     let client = SocketAddr::from(([203, 0, 113, 9], 50_000));
     let body = RequestBody::new("");
     let id = "0123456789abcdef0123456789abcdef".to_owned();
-    let mut context =
-        RequestContext::new(Arc::new(environment()), Arc::new(connection), client, id, request, body);
-    context.phase = Phase::Access;
-    context
+    let session = Session::new(Arc::new(environment()), Arc::new(connection), client, id, Phase::Access);
+    Exchange::new(session, request, body)
 }
 
 /// A GET that matched a route `/api` with a service, while the plugin `sample` runs.
-pub fn routed(target: &str) -> RequestContext {
+pub fn routed(target: &str) -> Exchange {
     let mut context = context("GET", target, &[("host", "client.test")]);
     let service: Service = entity(json!({
         "retries": 5, "protocol": "http", "host": "service.test", "port": 80, "connect_timeout": 60000,
@@ -66,13 +64,13 @@ pub fn routed(target: &str) -> RequestContext {
     }));
     let plugin: Plugin =
         entity(json!({"name": "sample", "config": {}, "protocols": ["http"], "enabled": true}));
-    context.matched = Some(Matched {
+    context.session.matched = Some(Matched {
         route: Arc::new(route),
         service: Some(Arc::new(service)),
         prefix: "/api".into(),
         captures: Captures::default(),
     });
-    context.plugin = Some(Arc::new(plugin));
+    context.session.plugin = Some(Arc::new(plugin));
     context.forwarded = Some(forwarded::lines(&context));
     context
 }
@@ -98,7 +96,7 @@ impl BodySource for Upload {
 }
 
 /// Calls a function as a plugin does. Nothing in the fixtures makes it wait.
-pub fn call(context: &mut RequestContext, name: &str, args: &[Value]) -> PdkResult {
+pub fn call(context: &mut Exchange, name: &str, args: &[Value]) -> PdkResult {
     let function = Function::from_name(name).unwrap();
     match pin!(dispatch(context, function, args)).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result.map(Reply::into_value),
@@ -107,11 +105,11 @@ pub fn call(context: &mut RequestContext, name: &str, args: &[Value]) -> PdkResu
 }
 
 /// From now on no peer is trusted.
-pub fn distrust(context: &mut RequestContext) {
+pub fn distrust(context: &mut Exchange) {
     let mut environment = environment();
     environment.trusted_ips = TrustedIps::default();
-    context.environment = Arc::new(environment);
-    context.peer_is_trusted = false;
+    context.session.environment = Arc::new(environment);
+    context.session.peer_is_trusted = false;
 }
 
 pub fn headers(fields: &[(&str, &str)]) -> Headers {

@@ -1,7 +1,7 @@
 // Written from protocol/pdk.toml by `cargo run -q -p xtask -- generate`; do not edit.
 
 use super::{Effect, PdkResult};
-use crate::{Phase, Phases, RequestContext, Value};
+use crate::{Exchange, Phase, Phases, Value};
 
 /// A function that plugins can call, by its name on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -757,7 +757,7 @@ impl Function {
         matches!(self, Function::RequestGetRawBody | Function::ServiceResponseGetRawBody)
     }
 
-    pub(super) fn call(self, context: &mut RequestContext, args: &[Value]) -> PdkResult {
+    pub(super) fn call(self, context: &mut Exchange, args: &[Value]) -> PdkResult {
         match self {
             Function::ClientGetIp => super::client::get_ip(context, args),
             Function::ClientGetForwardedIp => super::client::get_forwarded_ip(context, args),

@@ -5,7 +5,7 @@ use http::Version;
 use polygate_http1::Headers;
 use serde_json::Value as Json;
 
-use crate::RequestContext;
+use crate::Exchange;
 use crate::pdk::query;
 
 const CONTENT_TYPE_GRPC: &str = "application/grpc";
@@ -32,7 +32,7 @@ const NAMES: [&str; 17] = [
 ];
 
 /// Whether the client waits for a gRPC answer.
-pub fn is_request(context: &RequestContext) -> bool {
+pub fn is_request(context: &Exchange) -> bool {
     context.request.version == Version::HTTP_2 && has_grpc_type(&context.request.headers)
 }
 

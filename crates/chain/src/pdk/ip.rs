@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use crate::pdk::{PdkResult, args};
-use crate::{RequestContext, Value};
+use crate::{Exchange, Value};
 
 /// Whether the address is in `trusted_ips`; what is no address is in no range.
-pub fn is_trusted(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn is_trusted(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let ip = args::at(args, 0).as_str().and_then(|ip| ip.parse::<IpAddr>().ok());
-    Ok(Value::Bool(ip.is_some_and(|ip| context.environment.trusted_ips.contains(ip))))
+    Ok(Value::Bool(ip.is_some_and(|ip| context.session.environment.trusted_ips.contains(ip))))
 }
 
 #[cfg(test)]

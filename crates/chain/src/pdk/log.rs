@@ -6,48 +6,48 @@ use polygate_telemetry::log::{self, Level};
 
 use crate::context::{LogEdit, LogEditMode};
 use crate::pdk::{PdkError, PdkResult, args};
-use crate::{RequestContext, Value, serialize};
+use crate::{Exchange, Value, serialize};
 
-pub fn emerg(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn emerg(context: &mut Exchange, args: &[Value]) -> PdkResult {
     line(context, Level::Emerg, args)
 }
 
-pub fn alert(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn alert(context: &mut Exchange, args: &[Value]) -> PdkResult {
     line(context, Level::Alert, args)
 }
 
-pub fn crit(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn crit(context: &mut Exchange, args: &[Value]) -> PdkResult {
     line(context, Level::Crit, args)
 }
 
-pub fn err(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn err(context: &mut Exchange, args: &[Value]) -> PdkResult {
     line(context, Level::Error, args)
 }
 
-pub fn warn(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn warn(context: &mut Exchange, args: &[Value]) -> PdkResult {
     line(context, Level::Warn, args)
 }
 
-pub fn notice(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn notice(context: &mut Exchange, args: &[Value]) -> PdkResult {
     line(context, Level::Notice, args)
 }
 
-pub fn info(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn info(context: &mut Exchange, args: &[Value]) -> PdkResult {
     line(context, Level::Info, args)
 }
 
-pub fn debug(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn debug(context: &mut Exchange, args: &[Value]) -> PdkResult {
     line(context, Level::Debug, args)
 }
 
 /// The values with blanks between them, strings in quotes.
-pub fn inspect(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn inspect(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let shown: Vec<String> = args.iter().map(inspected).collect();
     line(context, Level::Notice, &[shown.join(" ").into()])
 }
 
 /// A warning; a last table `{after, removal}` says since when and until when.
-pub fn deprecation(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn deprecation(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let (args, schedule) = match args {
         [args @ .., schedule @ Value::Map(_)] => (args, schedule),
         _ => (args, &Value::Nil),
@@ -70,13 +70,13 @@ pub fn deprecation(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 const KEY_DOTS: usize = 100;
 
 /// JSON text: see [`serialize::record`].
-pub fn serialize(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+pub fn serialize(context: &mut Exchange, _args: &[Value]) -> PdkResult {
     let record = serialize::record(context);
     Ok(record.to_string().into())
 }
 
 /// Changes the record when it is built: `key`, `value`, `{mode = set, add or replace}`.
-pub fn set_serialize_value(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn set_serialize_value(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let key = args::text(args, 0, "key")?.to_owned();
     let dots = key.matches('.').count();
     if dots > KEY_DOTS {
@@ -97,7 +97,7 @@ pub fn set_serialize_value(context: &mut RequestContext, args: &[Value]) -> PdkR
             return Err(PdkError::thrown(format!("mode must be 'set', 'add' or 'replace': given {given}")));
         }
     };
-    context.log_edits.push(LogEdit { key, value: args::at(args, 1).clone(), mode });
+    context.session.log_edits.push(LogEdit { key, value: args::at(args, 1).clone(), mode });
     Ok(Value::Nil)
 }
 /// A value as log lines show it; tables as JSON.
@@ -119,7 +119,7 @@ fn inspected(value: &Value) -> String {
     }
 }
 
-fn line(context: &RequestContext, level: Level, values: &[Value]) -> PdkResult {
+fn line(context: &Exchange, level: Level, values: &[Value]) -> PdkResult {
     if log::enabled(level) {
         let message: String = values.iter().map(text).collect();
         log::write(level, format_args!("{}", tagged(context, &message)));
@@ -128,10 +128,11 @@ fn line(context: &RequestContext, level: Level, values: &[Value]) -> PdkResult {
 }
 
 /// The text of a line with what tells its plugin and its request.
-pub(crate) fn tagged(context: &RequestContext, message: &str) -> String {
-    let plugin = context.plugin.as_ref().map(|plugin| format!("[{}] ", plugin.name)).unwrap_or_default();
-    let client = context.client.ip().to_canonical();
-    format!("[kong] {plugin}{message}, client: {client}, request_id: \"{}\"", context.request_id)
+pub(crate) fn tagged(context: &Exchange, message: &str) -> String {
+    let plugin =
+        context.session.plugin.as_ref().map(|plugin| format!("[{}] ", plugin.name)).unwrap_or_default();
+    let client = context.session.client.ip().to_canonical();
+    format!("[kong] {plugin}{message}, client: {client}, request_id: \"{}\"", context.session.id)
 }
 
 #[cfg(test)]
@@ -158,7 +159,7 @@ mod tests {
     fn lines_name_plugin_client_and_request() {
         let context = &mut fixture::routed("/");
         let expected =
-            format!("[kong] [sample] hello, client: 203.0.113.9, request_id: \"{}\"", context.request_id);
+            format!("[kong] [sample] hello, client: 203.0.113.9, request_id: \"{}\"", context.session.id);
         assert_eq!(tagged(context, "hello"), expected);
     }
 
@@ -168,7 +169,8 @@ mod tests {
         set_serialize_value(context, &["a".into(), Value::Int(1)]).unwrap();
         set_serialize_value(context, &["b".into(), Value::Nil, Value::from(&json!({"mode": "add"}))])
             .unwrap();
-        let modes: Vec<_> = context.log_edits.iter().map(|edit| (edit.key.as_str(), edit.mode)).collect();
+        let modes: Vec<_> =
+            context.session.log_edits.iter().map(|edit| (edit.key.as_str(), edit.mode)).collect();
         assert_eq!(modes, [("a", LogEditMode::Set), ("b", LogEditMode::Add)]);
         let wrong = [Value::from("c"), Value::Nil, Value::from(&json!({"mode": "put"}))];
         let error = "mode must be 'set', 'add' or 'replace': given put";

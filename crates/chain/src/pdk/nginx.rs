@@ -9,12 +9,13 @@ use polygate_http1::Headers;
 use polygate_model::entities::DEFAULT_WORKSPACE;
 use polygate_telemetry::clock::{self, DateTime};
 
+use crate::context::Authenticated;
 use crate::pdk::{PdkResult, args, client, headers, query, request};
 use crate::timings::{Span, Timings};
-use crate::{HeldBody, Key, Phase, RequestContext, Source, Value, credentials, forwarded, serialize};
+use crate::{Exchange, HeldBody, Key, Phase, Source, Value, credentials, forwarded, serialize};
 
 /// A variable by its name in nginx; nil for unknown ones.
-pub fn get_var(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn get_var(context: &mut Exchange, args: &[Value]) -> PdkResult {
     if matches!(args::at(args, 0), Value::Int(_) | Value::Float(_)) {
         return Ok(Value::Nil);
     }
@@ -29,37 +30,37 @@ pub fn get_var(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 }
 
 /// Nil without TLS.
-pub fn get_tls1_version_str(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(context.connection.tls.as_ref().map(|tls| tls.version).into())
+pub fn get_tls1_version_str(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    Ok(context.session.connection.tls.as_ref().map(|tls| tls.version).into())
 }
 
 /// What [`set_ctx`] stored, else one of the values that Kong keeps there.
-pub fn get_ctx(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn get_ctx(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let Ok(key) = args::key(args, 0) else { return Ok(Value::Nil) };
-    Ok(match context.nginx_ctx.get(&*key) {
+    Ok(match context.session.nginx_ctx.get(&*key) {
         Some(value) => value.clone(),
         None => internal(context, &key),
     })
 }
 
 /// A nil value removes the key.
-pub fn set_ctx(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    super::store(&mut context.nginx_ctx, &args::key(args, 0)?, args::at(args, 1));
+pub fn set_ctx(context: &mut Exchange, args: &[Value]) -> PdkResult {
+    super::store(&mut context.session.nginx_ctx, &args::key(args, 0)?, args::at(args, 1));
     Ok(Value::Nil)
 }
 
 /// Unix seconds with milliseconds as their fraction.
-pub fn req_start_time(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(Value::number(context.timings.unix_ms(context.timings.start) as f64 / 1000.0))
+pub fn req_start_time(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    Ok(Value::number(context.session.timings.unix_ms(context.session.timings.start) as f64 / 1000.0))
 }
 
 /// `http` or `stream`.
-pub fn get_subsystem(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+pub fn get_subsystem(context: &mut Exchange, _args: &[Value]) -> PdkResult {
     Ok(if serialize::is_stream(context) { "stream" } else { "http" }.into())
 }
 
-pub fn get_statistics(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    let statistics = &context.environment.node.statistics;
+pub fn get_statistics(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    let statistics = &context.session.environment.node.statistics;
     let active = statistics.connections_active.load(Ordering::Relaxed);
     let busy = statistics.requests_active.load(Ordering::Relaxed);
     let accepted = statistics.connections_accepted.load(Ordering::Relaxed);
@@ -77,7 +78,7 @@ pub fn get_statistics(context: &mut RequestContext, _args: &[Value]) -> PdkResul
     ))
 }
 
-fn request_variable(context: &RequestContext, name: &str) -> Value {
+fn request_variable(context: &Exchange, name: &str) -> Value {
     let request = &context.request;
     let header = |name: &str| headers::first(&request.headers, name.as_bytes());
     match name {
@@ -93,8 +94,8 @@ fn request_variable(context: &RequestContext, name: &str) -> Value {
         "uri" | "document_uri" => query::unescape(request.path.as_bytes(), false).into(),
         "server_protocol" => protocol(request.version).into(),
         "request_length" => request.size.to_string().into(),
-        "request_time" => seconds(context.timings.elapsed()),
-        "request_id" | "kong_request_id" => context.request_id.as_str().into(),
+        "request_time" => seconds(context.session.timings.elapsed()),
+        "request_id" | "kong_request_id" => context.session.id.as_str().into(),
         "request_body" => match context.request_body.held() {
             Some(HeldBody::Memory(body)) if !body.is_empty() => body.clone().into(),
             _ => Value::Nil,
@@ -103,16 +104,16 @@ fn request_variable(context: &RequestContext, name: &str) -> Value {
             Some(HeldBody::File(file)) => file.path().to_string_lossy().as_ref().into(),
             _ => Value::Nil,
         },
-        "request_completion" => if context.phase == Phase::Log { "OK" } else { "" }.into(),
+        "request_completion" => if context.session.phase == Phase::Log { "OK" } else { "" }.into(),
         "remote_user" => credentials::basic_user(&request.headers).into(),
-        "http2" => match (request.version, &context.connection.tls) {
+        "http2" => match (request.version, &context.session.connection.tls) {
             (Version::HTTP_2, Some(_)) => "h2",
             (Version::HTTP_2, None) => "h2c",
             _ => "",
         }
         .into(),
         "proxy_add_x_forwarded_for" => {
-            let client = context.client.ip().to_canonical().to_string();
+            let client = context.session.client.ip().to_canonical().to_string();
             match request.headers.joined(forwarded::FOR) {
                 Some(before) => Value::str([&before, b", ".as_slice(), client.as_bytes()].concat()),
                 None => client.into(),
@@ -133,28 +134,28 @@ fn request_variable(context: &RequestContext, name: &str) -> Value {
     }
 }
 
-fn connection_variable(context: &RequestContext, name: &str) -> Value {
-    let connection = &context.connection;
+fn connection_variable(context: &Exchange, name: &str) -> Value {
+    let connection = &context.session.connection;
     let tls = connection.tls.as_ref();
     let leaf = || serialize::leaf_certificate(tls?.client_chain.as_deref()?);
     match name {
-        "remote_addr" => client::address(context.client.ip()),
-        "remote_port" => match context.client.port() {
+        "remote_addr" => client::address(context.session.client.ip()),
+        "remote_port" => match context.session.client.port() {
             0 => "".into(),
             port => port.to_string().into(),
         },
         "realip_remote_addr" => client::address(connection.peer.ip()),
         "realip_remote_port" => connection.peer.port().to_string().into(),
-        "binary_remote_addr" => match context.client.ip().to_canonical() {
+        "binary_remote_addr" => match context.session.client.ip().to_canonical() {
             IpAddr::V4(ip) => Value::str(ip.octets()),
             IpAddr::V6(ip) => Value::str(ip.octets()),
         },
         "server_addr" => client::address(connection.local.ip()),
         "server_port" => connection.local.port().to_string().into(),
         "server_name" => forwarded::SERVER_NAME.into(),
-        "scheme" => context.scheme().into(),
+        "scheme" => context.session.scheme().into(),
         "https" => if tls.is_some() { "on" } else { "" }.into(),
-        "hostname" => context.environment.node.hostname.as_str().into(),
+        "hostname" => context.session.environment.node.hostname.as_str().into(),
         "connection" => connection.serial.to_string().into(),
         // Requests are never pipelined into one another, and no files are served.
         "pipe" => ".".into(),
@@ -176,15 +177,15 @@ fn connection_variable(context: &RequestContext, name: &str) -> Value {
 }
 
 /// What the upstream is told is the empty text until the request is routed, as in the reference.
-fn upstream_variable(context: &RequestContext, name: &str) -> Value {
-    let (upstream, timings) = (&context.upstream, &context.timings);
+fn upstream_variable(context: &Exchange, name: &str) -> Value {
+    let (upstream, timings) = (&context.session.upstream, &context.session.timings);
     let is_routed = context.forwarded.is_some();
     let told = |name: &str| match &context.forwarded {
         Some(lines) => lines.get(name).map(Value::str).into(),
         None => "".into(),
     };
     let response = context.service_response.as_ref();
-    let tries = context.tries.iter().map(|attempt| attempt.address.to_string());
+    let tries = context.session.tries.iter().map(|attempt| attempt.address.to_string());
     let time = |span: Span| span.duration().map_or(Value::Nil, seconds);
     match name {
         "upstream_addr" => Some(tries.collect::<Vec<_>>().join(", ")).filter(|it| !it.is_empty()).into(),
@@ -226,9 +227,9 @@ fn upstream_variable(context: &RequestContext, name: &str) -> Value {
 }
 
 /// What was sent; before that only what plugin or route say, since the rest is known when a target is chosen.
-fn upstream_host(context: &RequestContext) -> &str {
-    let keeps_host = || context.route().is_some_and(|route| route.preserve_host);
-    match (&context.upstream.sent, &context.upstream.host_header) {
+fn upstream_host(context: &Exchange) -> &str {
+    let keeps_host = || context.session.route().is_some_and(|route| route.preserve_host);
+    match (&context.session.upstream.sent, &context.session.upstream.host_header) {
         (Some(sent), _) => &sent.host,
         (None, Some(host)) => host,
         (None, None) if keeps_host() => context.request.headers.text("Host").unwrap_or_default(),
@@ -236,40 +237,40 @@ fn upstream_host(context: &RequestContext) -> &str {
     }
 }
 
-fn is_websocket(context: &RequestContext) -> bool {
+fn is_websocket(context: &Exchange) -> bool {
     context.request.headers.text("upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
 }
 
 /// The values of Kong's internal request context that plugins are known to read: moments in Unix
 /// milliseconds, durations in milliseconds, and a few facts.
-fn internal(context: &RequestContext, key: &str) -> Value {
+fn internal(context: &Exchange, key: &str) -> Value {
     if let Some(name) = key.strip_prefix("KONG_") {
         return timing(context, name);
     }
     match key {
-        "authenticated_consumer" => context.consumer.consumer.clone().into(),
-        "authenticated_credential" => context.consumer.credential.clone().into(),
-        "route" => context.route().map(super::entity).into(),
-        "service" => context.service().map(super::entity).into(),
+        "authenticated_consumer" => context.consumer.as_ref().map(Authenticated::to_value).into(),
+        "authenticated_credential" => context.credential.clone().into(),
+        "route" => context.session.route().map(crate::context::entity).into(),
+        "service" => context.session.service().map(crate::context::entity).into(),
         "host_port" => Value::Int(forwarded::outside_port(context).into()),
-        "scheme" if context.forwarded.is_some() => context.scheme().into(),
+        "scheme" if context.forwarded.is_some() => context.session.scheme().into(),
         "request_uri" if context.forwarded.is_some() => context.request.target.clone().into(),
         "workspace" => DEFAULT_WORKSPACE.to_string().into(),
-        "plugin_id" => context.plugin.as_ref().map(|plugin| plugin.id.to_string()).into(),
+        "plugin_id" => context.session.plugin.as_ref().map(|plugin| plugin.id.to_string()).into(),
         _ => Value::Nil,
     }
 }
 
-fn timing(context: &RequestContext, name: &str) -> Value {
-    let timings: &Timings = &context.timings;
+fn timing(context: &Exchange, name: &str) -> Value {
+    let timings: &Timings = &context.session.timings;
     let moment = |moment: Option<Instant>| moment.map(|moment| timings.unix_ms(moment)).into();
     let duration = |duration: Option<Duration>| duration.map(|it| it.as_millis() as i64).into();
-    let short_circuited = context.answer.is_some() && !context.proxied;
+    let short_circuited = context.session.answer.is_some() && !context.proxied;
     match name {
         "PROCESSING_START" => moment(Some(timings.start)),
         "REWRITE_START" => moment(timings.rewrite.start),
         "REWRITE_TIME" => duration(timings.rewrite.duration()),
-        "PREREAD_START" if context.phase == Phase::Preread => {
+        "PREREAD_START" if context.session.phase == Phase::Preread => {
             moment(timings.access.start.or(Some(timings.start)))
         }
         "ACCESS_START" => moment(timings.access.start),
@@ -318,7 +319,7 @@ fn argument(query: &[u8], name: &str) -> Value {
     value_of(query.split(|&byte| byte == b'&'), name)
 }
 
-fn cookie(context: &RequestContext, name: &str) -> Value {
+fn cookie(context: &Exchange, name: &str) -> Value {
     let lines = context.request.headers.get_all("cookie");
     value_of(lines.flat_map(|line| line.split(|&byte| byte == b';')).map(<[u8]>::trim_ascii), name)
 }
@@ -412,7 +413,7 @@ mod tests {
         assert_eq!(get_ctx(context, &[Value::Int(5)]), Ok("v".into()));
     }
 
-    fn variable(context: &mut RequestContext, name: &str) -> Value {
+    fn variable(context: &mut Exchange, name: &str) -> Value {
         get_var(context, &[name.into()]).unwrap()
     }
 
@@ -442,8 +443,8 @@ mod tests {
     #[test]
     fn the_upstream_is_told_the_way_and_not_what_plugins_say() {
         let context = &mut fixture::routed("/api/a%20b?x=1");
-        context.upstream.path = Some("/base/a%20b".into());
-        context.upstream.scheme = Some("http".into());
+        context.session.upstream.path = Some("/base/a%20b".into());
+        context.session.upstream.scheme = Some("http".into());
         for name in ["Host", "X-Forwarded-For", "X-Forwarded-Proto", "Via"] {
             fixture::call(context, "kong.service.request.set_header", &[name.into(), "plugin".into()])
                 .unwrap();
@@ -467,10 +468,10 @@ mod tests {
         }
         fixture::call(context, "kong.service.request.set_header", &["Host".into(), "".into()]).unwrap();
         assert_eq!(variable(context, "upstream_host"), "".into());
-        context.phase = Phase::Log;
+        context.session.phase = Phase::Log;
         assert_eq!(variable(context, "upstream_uri"), "/base/a%20b?x=1".into());
         let sent = SentRequest { host: "service.test".into(), uri: "/base/a%20b?x=1".into() };
-        context.upstream.sent = Some(sent);
+        context.session.upstream.sent = Some(sent);
         assert_eq!(variable(context, "upstream_uri"), "/base/a%20b?x=1".into());
         assert_eq!(variable(context, "upstream_host"), "service.test".into());
     }
@@ -491,10 +492,10 @@ mod tests {
     #[test]
     fn context_values() {
         let context = &mut fixture::routed("/");
-        let ctx = |context: &mut RequestContext, key: &str| get_ctx(context, &[key.into()]).unwrap();
+        let ctx = |context: &mut Exchange, key: &str| get_ctx(context, &[key.into()]).unwrap();
         assert_eq!(ctx(context, "KONG_ACCESS_START"), Value::Nil);
-        let now = context.timings.now();
-        context.timings.access.begin(now);
+        let now = context.session.timings.now();
+        context.session.timings.access.begin(now);
         let start = ctx(context, "KONG_ACCESS_START").as_int().unwrap();
         let processing = ctx(context, "KONG_PROCESSING_START").as_int().unwrap();
         assert!(start >= processing && processing > 1_600_000_000_000, "{start} {processing}");
@@ -516,8 +517,8 @@ mod tests {
     #[test]
     fn statistics_are_those_of_the_node() {
         let context = &mut fixture::routed("/");
-        context.environment.node.statistics.connections_active.store(5, Ordering::Relaxed);
-        context.environment.node.statistics.requests_active.store(2, Ordering::Relaxed);
+        context.session.environment.node.statistics.connections_active.store(5, Ordering::Relaxed);
+        context.session.environment.node.statistics.requests_active.store(2, Ordering::Relaxed);
         let statistics = get_statistics(context, &[]).unwrap();
         assert_eq!(statistics.get("connections_waiting"), &Value::Int(3));
         assert_eq!(statistics.get("connections_writing"), &Value::Int(2));

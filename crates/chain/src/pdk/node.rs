@@ -3,19 +3,19 @@
 use std::fs;
 
 use crate::pdk::{PdkError, PdkResult, args};
-use crate::{Key, RequestContext, Value};
+use crate::{Exchange, Key, Value};
 
-pub fn get_id(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(context.environment.node.id.to_string().into())
+pub fn get_id(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    Ok(context.session.environment.node.id.to_string().into())
 }
 
-pub fn get_hostname(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(context.environment.node.hostname.as_str().into())
+pub fn get_hostname(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    Ok(context.session.environment.node.hostname.as_str().into())
 }
 
 /// The process's memory in the shape of Kong's answer. There are no shared dictionaries here; the two
 /// that the Go SDK needs to be present are, with a size of 0.
-pub fn get_memory_stats(_context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn get_memory_stats(_context: &mut Exchange, args: &[Value]) -> PdkResult {
     let unit = args::optional_text(args, 0, "unit")?.unwrap_or("b");
     let scale = match args::at(args, 1) {
         Value::Nil => 2,

@@ -7,7 +7,7 @@ use polygate_telemetry::log;
 use crate::error_page::Format;
 use crate::pdk::headers::{self, Change};
 use crate::pdk::{PdkError, PdkResult, args, grpc};
-use crate::{Answer, Phase, RequestContext, Source, Value};
+use crate::{Answer, Exchange, Phase, Source, Value};
 
 const CONTENT_LENGTH: &str = "Content-Length";
 const CONTENT_TYPE: &str = "Content-Type";
@@ -48,51 +48,51 @@ const OF_ENCODED_BODIES: [&str; 4] = ["Accept-Ranges", "Content-Encoding", "Cont
 const CONTENT_TYPE_JSON: &str = "application/json; charset=utf-8";
 
 /// As it will be sent.
-pub fn get_status(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+pub fn get_status(context: &mut Exchange, _args: &[Value]) -> PdkResult {
     Ok(Value::Int(context.response.status.into()))
 }
 
-pub fn get_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn get_header(context: &mut Exchange, args: &[Value]) -> PdkResult {
     headers::get(&context.response.headers, args, "header name")
 }
 
-pub fn get_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    headers::get_all(&context.response.headers, args, context.environment.limits.response_headers)
+pub fn get_headers(context: &mut Exchange, args: &[Value]) -> PdkResult {
+    headers::get_all(&context.response.headers, args, context.session.environment.limits.response_headers)
 }
 
 /// `service`, `exit` or `error`.
-pub fn get_source(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+pub fn get_source(context: &mut Exchange, _args: &[Value]) -> PdkResult {
     Ok(context.source().as_str().into())
 }
 
-pub fn set_status(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn set_status(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let status = status(args, 100)?;
     undecided(context)?.response.status = status;
     Ok(Value::Nil)
 }
 
-pub fn set_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn set_header(context: &mut Exchange, args: &[Value]) -> PdkResult {
     if let Some(change) = end_to_end(context, Change::from_args(args)?) {
         change.replace_in(&mut undecided(context)?.response.headers)?;
     }
     Ok(Value::Nil)
 }
 
-pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn add_header(context: &mut Exchange, args: &[Value]) -> PdkResult {
     if let Some(change) = end_to_end(context, Change::from_args(args)?) {
         change.add_to(&mut undecided(context)?.response.headers, &SINGLES)?;
     }
     Ok(Value::Nil)
 }
 
-pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn clear_header(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let name = headers::dashed(headers::name_argument(args, "header name")?);
     undecided(context)?.response.headers.remove(&name);
     Ok(Value::Nil)
 }
 
 /// [`set_header`] for each, an empty list clears; with an error in one of them none is set.
-pub fn set_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn set_headers(context: &mut Exchange, args: &[Value]) -> PdkResult {
     undecided(context)?;
     let changes = end_to_end_changes(context, args::at(args, 0))?;
     headers::replace_all(&changes, &mut context.response.headers)?;
@@ -101,7 +101,7 @@ pub fn set_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 
 /// Answers the request: status, body (string, table or nil) and headers, which replace those of the
 /// same name that earlier plugins set.
-pub fn exit(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn exit(context: &mut Exchange, args: &[Value]) -> PdkResult {
     undecided(context)?;
     let status = status(args, 100)?;
     let (body, is_json) = match args::at(args, 1) {
@@ -110,7 +110,7 @@ pub fn exit(context: &mut RequestContext, args: &[Value]) -> PdkResult {
         table @ (Value::List(_) | Value::Map(_)) => (Bytes::from(table.to_json().to_string()), true),
         _ => return Err(args::wrong_type("body", "a nil, string or table")),
     };
-    if context.phase == Phase::Preread {
+    if context.session.phase == Phase::Preread {
         return exit_stream(context, status, body);
     }
     let mut given = given_headers(context, args)?;
@@ -133,7 +133,7 @@ pub fn exit(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 }
 
 /// Some statuses have a page, whose type is the client's choice; the others have no body.
-fn exit_without_body(context: &mut RequestContext, status: u16, mut given: Headers) -> PdkResult {
+fn exit_without_body(context: &mut Exchange, status: u16, mut given: Headers) -> PdkResult {
     drop_upstreams(context, &OF_BODIES);
     if !has_page(status) {
         answer(context, status, Bytes::new(), given);
@@ -141,9 +141,9 @@ fn exit_without_body(context: &mut RequestContext, status: u16, mut given: Heade
     }
     let headers = &context.request.headers;
     let (accept, content_type) = (headers.joined("Accept"), headers.get(CONTENT_TYPE));
-    let pages = &context.environment.error_pages;
+    let pages = &context.session.environment.error_pages;
     let (page, content_type) =
-        pages.render_proxy(status, &context.request_id, accept.as_deref(), content_type);
+        pages.render_proxy(status, &context.session.id, accept.as_deref(), content_type);
     given.remove(CONTENT_LENGTH);
     given.insert(CONTENT_TYPE, content_type);
     // 494 is known inside only: it tells a head that is too large from other bad requests.
@@ -157,8 +157,8 @@ fn has_page(status: u16) -> bool {
 }
 
 /// Takes away what the upstream said of its own body, in whose place another one goes.
-fn drop_upstreams(context: &mut RequestContext, names: &[&str]) {
-    if context.phase == Phase::Response {
+fn drop_upstreams(context: &mut Exchange, names: &[&str]) {
+    if context.session.phase == Phase::Response {
         context
             .response
             .headers
@@ -167,7 +167,7 @@ fn drop_upstreams(context: &mut RequestContext, names: &[&str]) {
 }
 
 /// Answers with an error page: in the type that `headers` names, else in one the client accepts.
-pub fn error(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn error(context: &mut Exchange, args: &[Value]) -> PdkResult {
     undecided(context)?;
     let status = status(args, 400)?;
     let message = match args::at(args, 1) {
@@ -184,9 +184,9 @@ pub fn error(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     } else {
         let wanted = given.text(CONTENT_TYPE);
         let accept = context.request.headers.joined("Accept");
-        let pages = &context.environment.error_pages;
+        let pages = &context.session.environment.error_pages;
         let (page, content_type) =
-            pages.render(status, message.as_deref(), &context.request_id, accept.as_deref(), wanted);
+            pages.render(status, message.as_deref(), &context.session.id, accept.as_deref(), wanted);
         let content_type = match wanted {
             Some(wanted) if Format::is_known(wanted) => with_charset(wanted),
             _ => content_type.to_owned(),
@@ -201,7 +201,7 @@ pub fn error(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 
 /// On a stream there are no headers, and only the statuses that such a session can end with. The
 /// client sees the body of a success; that of a failure is for the log.
-fn exit_stream(context: &mut RequestContext, status: u16, mut body: Bytes) -> PdkResult {
+fn exit_stream(context: &mut Exchange, status: u16, mut body: Bytes) -> PdkResult {
     if !matches!(status, 200 | 400 | 403 | 500 | 502 | 503) {
         return Err(PdkError::thrown("unacceptable code, only 200, 400, 403, 500, 502 and 503 are accepted"));
     }
@@ -212,11 +212,11 @@ fn exit_stream(context: &mut RequestContext, status: u16, mut body: Bytes) -> Pd
         body = Bytes::new();
     }
     context.response.status = status;
-    context.answer = Some(Answer { source: Source::Exit, body });
+    context.session.answer = Some(Answer { source: Source::Exit, body });
     Ok(Value::Nil)
 }
 
-fn answer(context: &mut RequestContext, status: u16, body: Bytes, given: Headers) {
+fn answer(context: &mut Exchange, status: u16, body: Bytes, given: Headers) {
     let headers = &mut context.response.headers;
     for (name, _) in given.iter() {
         headers.remove(name);
@@ -226,7 +226,7 @@ fn answer(context: &mut RequestContext, status: u16, body: Bytes, given: Headers
     }
     headers.extend(given.iter());
     context.response.status = status;
-    context.answer = Some(Answer { source: Source::Exit, body });
+    context.session.answer = Some(Answer { source: Source::Exit, body });
 }
 
 /// A type as the plugin gave it. Text is in another charset if nothing is said.
@@ -237,7 +237,7 @@ fn with_charset(content_type: &str) -> String {
 }
 
 /// The third argument of `exit` and `error`.
-fn given_headers(context: &RequestContext, args: &[Value]) -> Result<Headers, PdkError> {
+fn given_headers(context: &Exchange, args: &[Value]) -> Result<Headers, PdkError> {
     let mut given = Headers::new();
     let argument = args::at(args, 2);
     if argument.is_nil() {
@@ -248,12 +248,12 @@ fn given_headers(context: &RequestContext, args: &[Value]) -> Result<Headers, Pd
     Ok(given)
 }
 
-fn end_to_end_changes(context: &RequestContext, headers: &Value) -> Result<Vec<Change>, PdkError> {
+fn end_to_end_changes(context: &Exchange, headers: &Value) -> Result<Vec<Change>, PdkError> {
     Ok(Change::all(headers)?.into_iter().filter_map(|change| end_to_end(context, change)).collect())
 }
 
 /// The change, unless it concerns the connection to the client, which is the gateway's.
-fn end_to_end(context: &RequestContext, change: Change) -> Option<Change> {
+fn end_to_end(context: &Exchange, change: Change) -> Option<Change> {
     let change = change.with_dashes();
     if !change.is_of_one_connection() {
         return Some(change);
@@ -279,8 +279,8 @@ fn status(args: &[Value], low: u16) -> Result<u16, PdkError> {
 }
 
 /// The context, as long as nobody has decided the response.
-fn undecided(context: &mut RequestContext) -> Result<&mut RequestContext, PdkError> {
-    match context.answer {
+fn undecided(context: &mut Exchange) -> Result<&mut Exchange, PdkError> {
+    match context.session.answer {
         None => Ok(context),
         Some(_) => Err(PdkError::thrown("headers have already been sent")),
     }

@@ -1,15 +1,15 @@
 //! `kong.router`: what routing found.
 
 use crate::pdk::PdkResult;
-use crate::{RequestContext, Value};
+use crate::{Exchange, Value};
 
-pub fn get_route(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(context.route().map(super::entity).into())
+pub fn get_route(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    Ok(context.session.route().map(crate::context::entity).into())
 }
 
 /// Nil if the route has no service.
-pub fn get_service(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    Ok(context.service().map(super::entity).into())
+pub fn get_service(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    Ok(context.session.service().map(crate::context::entity).into())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use polygate_http1::is_value;
 
 use crate::pdk::headers::{self, Change};
 use crate::pdk::{PdkError, PdkResult, args, payload, query, request, service};
-use crate::{RequestContext, Value};
+use crate::{Exchange, Value};
 
 /// Bytes of a path or a query that leave room for the other: servers take 64 KiB in all at the most.
 const LONGEST_PART: usize = 32 * 1024 - 2;
@@ -50,34 +50,34 @@ const METHODS: [&str; 15] = [
 ];
 
 /// `http` or `https`; the port stays.
-pub fn set_scheme(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn set_scheme(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let scheme = args::text(args, 0, "scheme")?;
     if !matches!(scheme, "http" | "https") {
         return Err(PdkError::thrown(format!("invalid scheme: {scheme}")));
     }
-    context.upstream.scheme = Some(scheme.to_owned().into());
+    context.session.upstream.scheme = Some(scheme.to_owned().into());
     Ok(Value::Nil)
 }
 
 /// Replaces the upstream's path. What cannot stand in a path is percent-encoded; so is `#`, at which a request
 /// target would end.
-pub fn set_path(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn set_path(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let path = args::string(args, 0, "path")?;
     if !path.starts_with(b"/") {
         return Err(PdkError::thrown("path must start with /"));
     }
     let stays = |byte: u8| byte.is_ascii_alphanumeric() || b"!$&'()*+,/:;=?@[]-_.~%".contains(&byte);
-    context.upstream.path = Some(checked_length("path", query::percent_encode(path, stays))?);
+    context.session.upstream.path = Some(checked_length("path", query::percent_encode(path, stays))?);
     Ok(Value::Nil)
 }
 
 /// As it is, except that bytes no request line can carry are percent-encoded.
-pub fn set_raw_query(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn set_raw_query(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let stays = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>".contains(&byte);
     set_query_text(context, query::percent_encode(args::string(args, 0, "query")?, stays))
 }
 
-pub fn set_method(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn set_method(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let name = args::text(args, 0, "method")?;
     context.request.method = Some(name)
         .filter(|name| METHODS.contains(name))
@@ -86,24 +86,24 @@ pub fn set_method(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     Ok(Value::Nil)
 }
 
-pub fn set_query(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn set_query(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let text = query::encode(args::at(args, 0))?;
     set_query_text(context, text)
 }
 
 /// Removes every occurrence; the others keep their order.
-pub fn clear_query_arg(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn clear_query_arg(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let text = query::without(request::raw_query(context), args::string(args, 0, "query argument name")?);
     set_query_text(context, text)
 }
 
-pub fn set_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn set_header(context: &mut Exchange, args: &[Value]) -> PdkResult {
     replace(context, vec![Change::from_args(args)?])?;
     Ok(Value::Nil)
 }
 
 /// Appends, in order. A request has one `Host` only, so that one is replaced.
-pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn add_header(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let change = Change::from_args(args)?;
     if change.is_named(HOST) {
         replace(context, vec![change])?;
@@ -115,22 +115,22 @@ pub fn add_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     Ok(Value::Nil)
 }
 
-pub fn clear_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn clear_header(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let name = headers::name_argument(args, "header")?;
     if name.eq_ignore_ascii_case(HOST) {
-        context.upstream.host_header = None;
+        context.session.upstream.host_header = None;
     }
     context.request.headers.remove(name);
     Ok(Value::Nil)
 }
 
 /// [`set_header`] for each; with an error in one of them none is set.
-pub fn set_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn set_headers(context: &mut Exchange, args: &[Value]) -> PdkResult {
     replace(context, Change::all(args::at(args, 0))?)?;
     Ok(Value::Nil)
 }
 
-pub fn set_raw_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn set_raw_body(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let body = args::string(args, 0, "body")?;
     context.request.headers.insert("Content-Length", body.len().to_string());
     context.request.headers.remove("Transfer-Encoding");
@@ -139,13 +139,13 @@ pub fn set_raw_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 }
 
 /// A table as a form, as JSON or as multipart: by the second argument, else by the request's type.
-pub fn set_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn set_body(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let given = args::optional_text(args, 1, "mime")?;
     let header = headers::first(&context.request.headers, b"content-type");
     let content_type = given.or(header.as_str()).ok_or_else(|| {
         PdkError::returned("content type was neither explicitly given as an argument or received as a header")
     })?;
-    let (body, content_type) = payload::encode(args::at(args, 0), content_type, &context.request_id)?;
+    let (body, content_type) = payload::encode(args::at(args, 0), content_type, &context.session.id)?;
     if !is_value(content_type.as_bytes()) {
         return Err(PdkError::thrown(format!("mime is no header value: {content_type:?}")));
     }
@@ -155,24 +155,24 @@ pub fn set_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
 }
 
 /// The response of this request is read completely before the client gets it.
-pub fn enable_buffering(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+pub fn enable_buffering(context: &mut Exchange, _args: &[Value]) -> PdkResult {
     context.buffering = true;
     Ok(Value::Nil)
 }
 
 /// On a stream: a plain connection to the upstream.
-pub fn disable_tls(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    context.upstream.scheme = Some("tcp".into());
+pub fn disable_tls(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    context.session.upstream.scheme = Some("tcp".into());
     Ok(Value::Bool(true))
 }
 
 /// On a stream: TLS to the upstream.
-pub fn enable_tls(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
-    context.upstream.scheme = Some("tls".into());
+pub fn enable_tls(context: &mut Exchange, _args: &[Value]) -> PdkResult {
+    context.session.upstream.scheme = Some("tls".into());
     Ok(Value::Bool(true))
 }
 
-fn set_query_text(context: &mut RequestContext, text: impl Into<Bytes>) -> PdkResult {
+fn set_query_text(context: &mut Exchange, text: impl Into<Bytes>) -> PdkResult {
     let text = checked_length("query", text.into())?;
     context.request.query = Some(text).filter(|text| !text.is_empty());
     Ok(Value::Nil)
@@ -188,7 +188,7 @@ fn checked_length<T: AsRef<[u8]>>(what: &str, text: T) -> Result<T, PdkError> {
 }
 
 /// With an error nothing is changed. A request has one `Host`, which goes upstream as it is.
-fn replace(context: &mut RequestContext, mut changes: Vec<Change>) -> Result<(), PdkError> {
+fn replace(context: &mut Exchange, mut changes: Vec<Change>) -> Result<(), PdkError> {
     for change in changes.iter_mut().filter(|change| change.is_named(HOST)) {
         if let Some(host) = change.values.iter().find(|host| !service::is_host(host)) {
             let host = String::from_utf8_lossy(host);
@@ -202,7 +202,7 @@ fn replace(context: &mut RequestContext, mut changes: Vec<Change>) -> Result<(),
         if change.is_named(HOST) {
             let host = change.values.first().map(|host| String::from_utf8_lossy(host).into_owned());
             // An empty one stands for the host that the request would have gone to anyway.
-            context.upstream.host_header = host.filter(|host| !host.is_empty());
+            context.session.upstream.host_header = host.filter(|host| !host.is_empty());
         }
     }
     Ok(())
@@ -225,7 +225,7 @@ mod tests {
         ] {
             let context = &mut fixture::routed("/");
             set_path(context, &[path.into()]).unwrap();
-            assert_eq!(context.upstream.path.as_deref(), Some(expected), "of {path}");
+            assert_eq!(context.session.upstream.path.as_deref(), Some(expected), "of {path}");
         }
         let context = &mut fixture::routed("/");
         assert_eq!(set_path(context, &["a".into()]), thrown("path must start with /"));
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(set_method(context, &["BREW".into()]), thrown("invalid method: BREW"));
         set_scheme(context, &["https".into()]).unwrap();
         set_method(context, &["MKCOL".into()]).unwrap();
-        assert_eq!(context.upstream.scheme.as_deref(), Some("https"));
+        assert_eq!(context.session.upstream.scheme.as_deref(), Some("https"));
         assert_eq!(context.request.method.as_str(), "MKCOL");
     }
 
@@ -289,19 +289,19 @@ mod tests {
         assert_eq!(set_headers(context, &[Value::from(&changes)]), thrown(error));
         assert!(add_header(context, &["x-b".into(), Value::from_iter(["1", "2"])]).is_err());
         assert_eq!(context.request.headers, before);
-        assert_eq!(context.upstream.host_header, None);
+        assert_eq!(context.session.upstream.host_header, None);
     }
 
     #[test]
     fn host_goes_upstream_too() {
         let context = &mut fixture::context("GET", "/", &[("host", "a.test")]);
         set_header(context, &["Host".into(), "b.test:1".into()]).unwrap();
-        assert_eq!(context.upstream.host_header.as_deref(), Some("b.test:1"));
+        assert_eq!(context.session.upstream.host_header.as_deref(), Some("b.test:1"));
         assert_eq!(request::get_host(context, &[]), Ok("b.test".into()));
         add_header(context, &["HOST".into(), "c.test".into()]).unwrap();
         assert_eq!(context.request.headers.get_all(HOST).count(), 1);
         clear_header(context, &["host".into()]).unwrap();
-        assert_eq!(context.upstream.host_header, None);
+        assert_eq!(context.session.upstream.host_header, None);
     }
 
     #[test]
@@ -309,7 +309,7 @@ mod tests {
         let context = &mut fixture::context("GET", "/", &[("host", "a.test")]);
         for host in ["b.test:80", "[::1]:80", "10.0.0.1", "under_score", "x%20y"] {
             set_header(context, &["Host".into(), host.into()]).unwrap();
-            assert_eq!(context.upstream.host_header.as_deref(), Some(host));
+            assert_eq!(context.session.upstream.host_header.as_deref(), Some(host));
         }
         for host in ["a b", "a/b", "a@b", "a\\b", "a?b", "a#b", "ä", "a\tb", "a<b"] {
             let error = set_header(context, &["Host".into(), host.into()]).unwrap_err().to_string();
@@ -317,14 +317,14 @@ mod tests {
             assert!(set_headers(context, &[Value::from(&json!({"x-z": "1", "host": host}))]).is_err());
         }
         assert!(!context.request.headers.contains("x-z"), "none is set");
-        assert_eq!(context.upstream.host_header.as_deref(), Some("x%20y"));
+        assert_eq!(context.session.upstream.host_header.as_deref(), Some("x%20y"));
     }
 
     #[test]
     fn every_target_can_be_sent() {
-        let target = |context: &RequestContext| {
+        let target = |context: &Exchange| {
             let query = str::from_utf8(request::raw_query(context)).unwrap();
-            format!("{}?{query}", context.upstream.path.as_ref().unwrap())
+            format!("{}?{query}", context.session.upstream.path.as_ref().unwrap())
         };
         let context = &mut fixture::routed("/");
         let bytes: Vec<u8> = (0..=u8::MAX).collect();

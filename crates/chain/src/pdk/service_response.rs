@@ -4,42 +4,42 @@ use bytes::Bytes;
 use polygate_http1::Headers;
 
 use crate::pdk::{PdkError, PdkResult, args, headers, payload};
-use crate::{RequestContext, Value};
+use crate::{Exchange, Value};
 
 /// Nil if nothing was proxied.
-pub fn get_status(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+pub fn get_status(context: &mut Exchange, _args: &[Value]) -> PdkResult {
     Ok(context.service_response.as_ref().map(|response| i64::from(response.status)).into())
 }
 
-pub fn get_header(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn get_header(context: &mut Exchange, args: &[Value]) -> PdkResult {
     with_headers(context, |headers| headers::get(headers, args, "name"))
 }
 
-pub fn get_headers(context: &mut RequestContext, args: &[Value]) -> PdkResult {
-    let limit = context.environment.limits.response_headers;
+pub fn get_headers(context: &mut Exchange, args: &[Value]) -> PdkResult {
+    let limit = context.session.environment.limits.response_headers;
     with_headers(context, |headers| headers::get_all(headers, args, limit))
 }
 
 /// As the upstream sent it: not decompressed.
-pub fn get_raw_body(context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+pub fn get_raw_body(context: &mut Exchange, _args: &[Value]) -> PdkResult {
     Ok(body(context)?.clone().into())
 }
 
-pub fn get_body(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn get_body(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let content_type = args::optional_text(args, 0, "mimetype")?;
-    let max_args = args::limit(args, 1, "max_args", context.environment.limits.post_args)?;
+    let max_args = args::limit(args, 1, "max_args", context.session.environment.limits.post_args)?;
     let header = with_headers(context, |headers| Ok(headers::first(headers, b"content-type")))?;
     payload::decode(body(context)?, content_type, header.as_str(), max_args)
 }
 
-fn with_headers(context: &RequestContext, read: impl FnOnce(&Headers) -> PdkResult) -> PdkResult {
+fn with_headers(context: &Exchange, read: impl FnOnce(&Headers) -> PdkResult) -> PdkResult {
     match &context.service_response {
         Some(response) => read(&response.headers),
         None => read(&Headers::new()),
     }
 }
 
-fn body(context: &RequestContext) -> Result<&Bytes, PdkError> {
+fn body(context: &Exchange) -> Result<&Bytes, PdkError> {
     context.service_response.as_ref().and_then(|response| response.body.as_ref()).ok_or_else(|| {
         PdkError::thrown(
             "service body is only available with buffered proxying \

@@ -1,10 +1,10 @@
 //! `kong.telemetry`: log records for OpenTelemetry.
 
 use crate::pdk::{PdkError, PdkResult};
-use crate::{RequestContext, Value};
+use crate::{Exchange, Value};
 
 /// Says, as `(nil, message)`, that nothing collects such records.
-pub fn log(_context: &mut RequestContext, _args: &[Value]) -> PdkResult {
+pub fn log(_context: &mut Exchange, _args: &[Value]) -> PdkResult {
     Err(PdkError::returned("Telemetry logging is disabled: log entry will not be recorded"))
 }
 

@@ -6,21 +6,22 @@
 use serde_json::Value as Json;
 
 use crate::pdk::{PdkError, PdkResult, args, query};
-use crate::{Key, RequestContext, Value};
+use crate::{Exchange, Key, Value};
 
-pub fn get(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn get(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let reference = reference(args)?;
-    let secret = secret(reference, &context.environment.vault_env_prefix, |name| std::env::var(name).ok());
+    let secret =
+        secret(reference, &context.session.environment.vault_env_prefix, |name| std::env::var(name).ok());
     secret.map(Value::from).map_err(PdkError::Returned)
 }
 
-pub fn is_reference(_context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn is_reference(_context: &mut Exchange, args: &[Value]) -> PdkResult {
     let text = args::at(args, 0).as_str();
     Ok(Value::Bool(text.is_some_and(|text| inner(text).is_some())))
 }
 
 /// `{name, resource, key?, config?, version?}`.
-pub fn parse_reference(_context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn parse_reference(_context: &mut Exchange, args: &[Value]) -> PdkResult {
     let reference = Reference::parse(reference(args)?).map_err(PdkError::Returned)?;
     let mut members =
         vec![(Key::from("name"), reference.vault.into()), (Key::from("resource"), reference.resource.into())];
@@ -43,7 +44,7 @@ fn reference(args: &[Value]) -> Result<&str, PdkError> {
 }
 
 /// The table it was given, with fresh secrets in the members that `$refs` names.
-pub fn update(context: &mut RequestContext, args: &[Value]) -> PdkResult {
+pub fn update(context: &mut Exchange, args: &[Value]) -> PdkResult {
     let mut members = match args::at(args, 0).clone() {
         Value::Map(members) => members,
         other => return Ok(other),
@@ -51,7 +52,7 @@ pub fn update(context: &mut RequestContext, args: &[Value]) -> PdkResult {
     let Some(references) = args::table(args::at(args, 0).get("$refs")) else {
         return Ok(Value::Map(members));
     };
-    let prefix = &context.environment.vault_env_prefix;
+    let prefix = &context.session.environment.vault_env_prefix;
     let fresh = |reference: &Value| {
         let text = reference.as_str()?;
         secret(text, prefix, |name| std::env::var(name).ok()).ok().map(Value::from)

@@ -16,7 +16,7 @@ fn record_of_a_short_circuit() {
     assert_eq!(
         record["request"],
         json!({
-            "id": context.request_id, "method": "GET", "uri": "/x?a=1&b", "url": "http://c.test:8000/x?a=1&b",
+            "id": context.session.id, "method": "GET", "uri": "/x?a=1&b", "url": "http://c.test:8000/x?a=1&b",
             "querystring": {"a": "1", "b": true}, "headers": {"host": "c.test", "authorization": "REDACTED"},
             "size": 100,
         })
@@ -47,13 +47,13 @@ fn record_of_a_proxied_request() {
         balancer_latency_ns: 2_000_000,
         failure,
     };
-    context.tries = smallvec![attempt(Some(("next", 502))), attempt(None)];
-    context.upstream.path = Some("/x".into());
+    context.session.tries = smallvec![attempt(Some(("next", 502))), attempt(None)];
+    context.session.upstream.path = Some("/x".into());
     context.request.query = Some("y=1".into());
-    context.phase = Phase::Log;
+    context.session.phase = Phase::Log;
     assert_eq!(record(&context)["upstream_uri"], "/x?y=1", "as planned, if a plugin answers");
     context.proxied = true;
-    context.upstream.sent = Some(SentRequest { host: "service.test".into(), uri: "/x?y=1".into() });
+    context.session.upstream.sent = Some(SentRequest { host: "service.test".into(), uri: "/x?y=1".into() });
     context.service_response =
         Some(ServiceResponse { status: 200, headers: fixture::headers(&[]), body: None });
     let before = record(&context);
@@ -78,7 +78,7 @@ fn record_of_a_proxied_request() {
 #[test]
 fn sessions_of_streams_have_their_own_form() {
     let mut context = fixture::routed("/");
-    context.phase = Phase::Preread;
+    context.session.phase = Phase::Preread;
     context.bytes_sent = 7;
     let record = record(&context);
     assert_eq!(record["session"], json!({"received": 100, "sent": 7, "status": 0, "server_port": 8000}));

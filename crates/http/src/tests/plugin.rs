@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use polygate_chain::pdk::{Function, dispatch};
-use polygate_chain::{Failure, Handler, LocalFuture, Phase, Phases, Plugin, RequestContext, Value};
+use polygate_chain::{Exchange, Failure, Handler, LocalFuture, Phase, Phases, Plugin, Value};
 
 pub struct Closure<F> {
     name: &'static str,
@@ -11,10 +11,10 @@ pub struct Closure<F> {
     run: Arc<F>,
 }
 
-/// One that does the same in each of its phases; `context.phase` tells them apart.
+/// One that does the same in each of its phases; `context.session.phase` tells them apart.
 pub fn plugin<F>(name: &'static str, phases: &[Phase], run: F) -> Arc<dyn Plugin>
 where
-    F: AsyncFn(&mut RequestContext) -> Result<(), Failure> + Send + Sync + 'static,
+    F: AsyncFn(&mut Exchange) -> Result<(), Failure> + Send + Sync + 'static,
 {
     Arc::new(Closure { name, phases: Phases::of(phases), run: Arc::new(run) })
 }
@@ -26,7 +26,7 @@ pub fn holding() -> Arc<dyn Plugin> {
 
 impl<F> Plugin for Closure<F>
 where
-    F: AsyncFn(&mut RequestContext) -> Result<(), Failure> + Send + Sync + 'static,
+    F: AsyncFn(&mut Exchange) -> Result<(), Failure> + Send + Sync + 'static,
 {
     fn name(&self) -> &str {
         self.name
@@ -49,15 +49,15 @@ struct Running<F>(Arc<F>);
 
 impl<F> Handler for Running<F>
 where
-    F: AsyncFn(&mut RequestContext) -> Result<(), Failure> + Send + Sync,
+    F: AsyncFn(&mut Exchange) -> Result<(), Failure> + Send + Sync,
 {
-    fn run<'a>(&'a self, _: Phase, context: &'a mut RequestContext) -> LocalFuture<'a, Result<(), Failure>> {
+    fn run<'a>(&'a self, _: Phase, context: &'a mut Exchange) -> LocalFuture<'a, Result<(), Failure>> {
         Box::pin(async move { (self.0)(context).await })
     }
 }
 
 /// Calls a function of the PDK, which must not fail.
-pub async fn pdk(context: &mut RequestContext, name: &str, args: &[Value]) -> Value {
+pub async fn pdk(context: &mut Exchange, name: &str, args: &[Value]) -> Value {
     let function = Function::from_name(name).unwrap();
     let reply = dispatch(context, function, args).await;
     reply.unwrap_or_else(|error| panic!("{name}: {error:?}")).into_value()

@@ -195,7 +195,7 @@ fn retries_that_a_plugin_chose() {
         let mut setup = setup();
         setup.service["retries"] = json!(5);
         setup.plugins.push(plugin("retries", &[Phase::Access], async |context| {
-            context.upstream.retries = Some(1);
+            context.session.upstream.retries = Some(1);
             Ok(())
         }));
         let world = setup.open();

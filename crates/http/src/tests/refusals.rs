@@ -105,7 +105,7 @@ fn what_the_configuration_does_not_serve() {
         assert_eq!(refused(moved, GET).await, stays(301));
         let mut long = setup();
         long.plugins.push(plugin("long", &[Phase::Access], async |context| {
-            context.upstream.path = Some(format!("/{}", "x".repeat(70_000)));
+            context.session.upstream.path = Some(format!("/{}", "x".repeat(70_000)));
             Ok(())
         }));
         assert_eq!(refused(long, GET).await, (414, "close".into()));

@@ -166,7 +166,7 @@ fn a_plugins_clocks_win() {
             "clocks",
             &[polygate_chain::Phase::Access],
             async |context| {
-                context.upstream.timeouts = Some([1000, 1000, 9000]);
+                context.session.upstream.timeouts = Some([1000, 1000, 9000]);
                 Ok(())
             },
         ));

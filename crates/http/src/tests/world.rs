@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use polygate_balancer::Balancer;
-use polygate_chain::{Connection, Environment, Node, Phase, Plan, Plugin, RequestContext, Statistics};
+use polygate_chain::{Connection, Environment, Exchange, Node, Phase, Plan, Plugin, Statistics};
 use polygate_model::{Entities, Id, Protocol};
 use polygate_net::accept::Stop;
 use polygate_net::dns::{DnsSettings, Resolver};
@@ -81,14 +81,14 @@ pub struct Ended {
 }
 
 impl Ended {
-    fn of(context: &RequestContext) -> Self {
+    fn of(context: &Exchange) -> Self {
         let failure = |it: &polygate_chain::context::Try| it.failure.map_or(0, |(_, status)| status);
         Self {
             status: context.response.status,
             received: context.request.size,
             sent: context.bytes_sent,
             body_sent: context.body_bytes_sent,
-            tries: context.tries.iter().map(failure).collect(),
+            tries: context.session.tries.iter().map(failure).collect(),
         }
     }
 }

@@ -1,21 +1,25 @@
 //! What consistent hashing asks of a request.
 
 use polygate_balancer::HashSource;
-use polygate_chain::{RequestContext, Value};
+use polygate_chain::context::Authenticated;
+use polygate_chain::{Exchange, Value};
 use polygate_model::path;
 
 /// A request as it is hashed.
-pub struct RequestHash<'c>(pub &'c RequestContext);
+pub struct RequestHash<'c>(pub &'c Exchange);
 
 impl HashSource for RequestHash<'_> {
     fn consumer(&self) -> Option<String> {
-        let consumer = &self.0.consumer;
-        let id = |value: &Option<Value>| value.as_ref()?.get("id").as_str().map(str::to_owned);
-        id(&consumer.consumer).or_else(|| id(&consumer.credential))
+        let id = |value: &Value| value.get("id").as_str().map(str::to_owned);
+        let consumer = self.0.consumer.as_ref().and_then(|consumer| match consumer {
+            Authenticated::Known(consumer) => Some(consumer.id.to_string()),
+            Authenticated::Given(consumer) => id(consumer),
+        });
+        consumer.or_else(|| id(self.0.credential.as_ref()?))
     }
 
     fn ip(&self) -> Option<String> {
-        Some(self.0.client.ip().to_string())
+        Some(self.0.session.client.ip().to_string())
     }
 
     fn header(&self, name: &str) -> Option<String> {
@@ -49,7 +53,7 @@ impl HashSource for RequestHash<'_> {
     }
 
     fn uri_capture(&self, name: &str) -> Option<String> {
-        let captures = &self.0.matched.as_ref()?.captures;
+        let captures = &self.0.session.matched.as_ref()?.captures;
         match name.parse::<usize>() {
             Ok(index) => captures.unnamed.get(index).cloned(),
             Err(_) => captures.named.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()),

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use bytes::{Bytes, BytesMut};
 use http::Method;
 use polygate_chain::context::SentRequest;
-use polygate_chain::{RequestContext, forwarded};
+use polygate_chain::{Exchange, forwarded};
 use polygate_http1::{Headers, items, write};
 
 use crate::names::NameSet;
@@ -51,8 +51,8 @@ pub enum BodyFraming {
 }
 
 /// Path and query as they go upstream; `None` when that is too long.
-pub fn target(context: &RequestContext) -> Option<Bytes> {
-    let path = context.upstream.path.as_deref().unwrap_or("/");
+pub fn target(context: &Exchange) -> Option<Bytes> {
+    let path = context.session.upstream.path.as_deref().unwrap_or("/");
     let query = context.request.query.as_deref();
     let length = path.len() + query.map_or(0, |query| query.len() + 1);
     if length > LONGEST_TARGET {
@@ -69,7 +69,7 @@ pub fn target(context: &RequestContext) -> Option<Bytes> {
 
 /// How the body of this request is delimited: by its own length, whatever a plugin or the client said of it, since an
 /// upstream that believes another one takes the rest of the body for the next request.
-pub fn framing(context: &RequestContext) -> BodyFraming {
+pub fn framing(context: &Exchange) -> BodyFraming {
     match context.request_body.length() {
         None => BodyFraming::Chunked,
         Some(0) => {
@@ -86,7 +86,7 @@ pub fn framing(context: &RequestContext) -> BodyFraming {
 /// Writes the head, in the order in which the reference has the lines. `trace` are those of the trace context.
 pub fn write(
     out: &mut Vec<u8>,
-    context: &RequestContext,
+    context: &Exchange,
     sent: &SentRequest,
     body: BodyFraming,
     trace: &Headers,
@@ -110,7 +110,7 @@ pub fn write(
         }
     }
     if with_request_id {
-        write::line(out, "X-Kong-Request-Id", context.request_id.as_bytes());
+        write::line(out, "X-Kong-Request-Id", context.session.id.as_bytes());
     }
     match body {
         BodyFraming::None => {}
@@ -136,23 +136,23 @@ pub fn write(
 }
 
 /// `Host` for the upstream. The port is named unless it is the scheme's own.
-pub fn host(context: &RequestContext, peer_name: Option<&str>, peer: SocketAddr) -> String {
-    if let Some(host) = &context.upstream.host_header {
+pub fn host(context: &Exchange, peer_name: Option<&str>, peer: SocketAddr) -> String {
+    if let Some(host) = &context.session.upstream.host_header {
         return host.clone();
     }
-    if let Some((host, _)) = &context.upstream.target {
+    if let Some((host, _)) = &context.session.upstream.target {
         return host.clone();
     }
-    let preserves = context.route().is_some_and(|route| route.preserve_host);
+    let preserves = context.session.route().is_some_and(|route| route.preserve_host);
     if let Some(given) = context.request.headers.text("Host").filter(|host| preserves && !host.is_empty()) {
         return given.to_owned();
     }
-    let (host, port) = match (peer_name, context.service()) {
+    let (host, port) = match (peer_name, context.session.service()) {
         (Some(name), _) => (name, peer.port()),
         (None, Some(service)) => (service.host.as_str(), service.port),
         (None, None) => ("", 80),
     };
-    let is_tls = context.upstream.scheme.as_deref().is_some_and(|scheme| scheme.ends_with('s'));
+    let is_tls = context.session.upstream.scheme.as_deref().is_some_and(|scheme| scheme.ends_with('s'));
     // Of hosts only an IPv6 address has colons.
     let (open, close) = if host.contains(':') && !host.starts_with('[') { ("[", "]") } else { ("", "") };
     let mut text = String::with_capacity(host.len() + "[]:65535".len());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use polygate_balancer::{Balancer, Outcome, Pick, hash_key};
-use polygate_chain::RequestContext;
+use polygate_chain::Exchange;
 use polygate_net::dns::{self, Address, DnsError};
 
 use crate::failure::Failure;
@@ -31,15 +31,11 @@ pub struct Peer {
 }
 
 impl Peers {
-    pub async fn find(
-        context: &mut RequestContext,
-        worker: &Worker,
-        gateway: &Gateway,
-    ) -> Result<Self, Failure> {
-        let service = context.service().cloned();
+    pub async fn find(context: &mut Exchange, worker: &Worker, gateway: &Gateway) -> Result<Self, Failure> {
+        let service = context.session.service().cloned();
         let port = service.as_ref().map_or(80, |service| service.port);
         // A plugin's choice, else the service's.
-        let (host, port) = match (&context.upstream.target, &context.upstream.upstream) {
+        let (host, port) = match (&context.session.upstream.target, &context.session.upstream.upstream) {
             (Some((host, port)), _) => (host.as_str(), *port),
             (None, Some(upstream)) => (upstream.as_str(), port),
             (None, None) => (service.as_ref().map_or("", |service| &service.host), port),

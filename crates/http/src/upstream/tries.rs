@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use polygate_balancer::Outcome;
-use polygate_chain::RequestContext;
+use polygate_chain::Exchange;
 use polygate_chain::context::{SentRequest, Try};
 use polygate_http1::{Headers, ResponseHead, write};
 use polygate_telemetry::log;
@@ -43,12 +43,12 @@ pub struct Picked {
 pub async fn pick(way: &mut Way<'_>) -> Result<Picked, Failure> {
     let context = &mut *way.context;
     refuse_tls(context)?;
-    let begun = context.timings.latest;
-    context.timings.balancer.begin(begun);
+    let begun = context.session.timings.latest;
+    context.session.timings.balancer.begin(begun);
     let peers = Peers::find(context, way.worker, &way.gateway).await?;
     let first = peers.choose(&[], begun)?;
-    let now = context.timings.now();
-    context.timings.balancer.finish(now);
+    let now = context.session.timings.now();
+    context.session.timings.balancer.finish(now);
     context.proxied = true;
     note_try(context, first.address, begun);
     Ok(Picked { peers, first })
@@ -58,7 +58,12 @@ pub async fn pick(way: &mut Way<'_>) -> Result<Picked, Failure> {
 pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
     let context = &mut *way.context;
     let settings = &way.gateway.settings;
-    let retries = context.upstream.retries.or(context.service().map(|service| service.retries)).unwrap_or(5);
+    let retries = context
+        .session
+        .upstream
+        .retries
+        .or(context.session.service().map(|service| service.retries))
+        .unwrap_or(5);
     let uri = head::target(context).ok_or(Failure::TargetTooLong)?;
     let mut tries = Tries {
         sent: SentRequest { host: String::new(), uri },
@@ -73,16 +78,16 @@ pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
         takes_interim: context.request.version != http::Version::HTTP_10,
     };
     let outcome = tries.all(context, picked).await;
-    context.upstream.sent = Some(tries.sent);
+    context.session.upstream.sent = Some(tries.sent);
     outcome
 }
 
 /// Tells the context of a try whose peer was chosen just now.
-fn note_try(context: &mut RequestContext, address: SocketAddr, begun: Instant) {
-    context.tries.push(Try {
+fn note_try(context: &mut Exchange, address: SocketAddr, begun: Instant) {
+    context.session.tries.push(Try {
         address,
-        balancer_start_ns: context.timings.unix(begun).as_nanos() as u64,
-        balancer_latency_ns: context.timings.latest.duration_since(begun).as_nanos() as u64,
+        balancer_start_ns: context.session.timings.unix(begun).as_nanos() as u64,
+        balancer_latency_ns: context.session.timings.latest.duration_since(begun).as_nanos() as u64,
         failure: None,
     });
 }
@@ -106,7 +111,7 @@ struct Tries<'w> {
 }
 
 impl Tries<'_> {
-    async fn all(&mut self, context: &mut RequestContext, picked: Picked) -> Result<Reply, Failure> {
+    async fn all(&mut self, context: &mut Exchange, picked: Picked) -> Result<Reply, Failure> {
         let Picked { peers, first: mut peer } = picked;
         loop {
             let mut outcome = self.run(context, &peer).await;
@@ -114,9 +119,9 @@ impl Tries<'_> {
                 Ok(answer) => Some(Outcome::Status(answer.head.status)),
                 Err(broken) => broken.failure.outcome(),
             };
-            peers.report(&peer, told, context.timings.upstream.duration().unwrap_or_default());
+            peers.report(&peer, told, context.session.timings.upstream.duration().unwrap_or_default());
             let again = self.again(context, &mut outcome);
-            if let Some(last) = context.tries.last_mut() {
+            if let Some(last) = context.session.tries.last_mut() {
                 last.failure = match &outcome {
                     Ok(answer) if again => Some(("failed", answer.head.status)),
                     Err(broken) if broken.failure.blame() == Blame::Upstream => {
@@ -131,31 +136,31 @@ impl Tries<'_> {
                 Err(broken) => return Err(broken.failure),
             }
             self.tried.push(peer.address);
-            let begun = context.timings.latest;
+            let begun = context.session.timings.latest;
             peer = peers.choose(&self.tried, begun)?;
-            context.timings.now();
+            context.session.timings.now();
             note_try(context, peer.address, begun);
         }
     }
 
-    async fn run(&mut self, context: &mut RequestContext, peer: &Peer) -> Result<Answer, Broken> {
+    async fn run(&mut self, context: &mut Exchange, peer: &Peer) -> Result<Answer, Broken> {
         self.sent.host = head::host(context, peer.name.as_deref(), peer.address);
         let span = tracing::begin_try(context, peer.address, self.tried.len());
         let mut trace = Headers::new();
-        if let Some(context_trace) = &context.trace {
+        if let Some(context_trace) = &context.session.trace {
             context_trace.propagate(span.as_ref(), &mut trace);
         }
         let mut request = buffers::take();
         let with_id = self.settings.request_id_upstream;
         head::write(&mut request, context, &self.sent, self.framing, &trace, with_id);
-        context.timings.upstream.begin(context.timings.latest);
+        context.session.timings.upstream.begin(context.session.timings.latest);
         let is_head = context.request.method == http::Method::HEAD;
         let outcome = self
             .exchange(&request, is_head, head::is_idempotent(&context.request.method), peer.address)
             .await;
         buffers::give(request);
-        let now = context.timings.now();
-        context.timings.upstream.finish(now);
+        let now = context.session.timings.now();
+        context.session.timings.upstream.finish(now);
         if let Err(broken) = &outcome {
             log_failure(context, &broken.failure, peer.address);
         }
@@ -224,7 +229,7 @@ impl Tries<'_> {
     }
 
     /// Whether another peer is to be tried; then everything is ready for it.
-    fn again(&mut self, context: &RequestContext, outcome: &mut Result<Answer, Broken>) -> bool {
+    fn again(&mut self, context: &Exchange, outcome: &mut Result<Answer, Broken>) -> bool {
         let rules = &self.settings.next_upstream;
         let (allowed, is_unsent) = match &*outcome {
             Ok(answer) => (rules.statuses.contains(&answer.head.status), false),
@@ -269,26 +274,26 @@ impl Tries<'_> {
 }
 
 /// One line for what an upstream did wrong.
-pub fn log_failure(context: &RequestContext, failure: &Failure, address: SocketAddr) {
+pub fn log_failure(context: &Exchange, failure: &Failure, address: SocketAddr) {
     if failure.blame() == Blame::Upstream {
-        let (client, id) = (context.client.ip(), &context.request_id);
+        let (client, id) = (context.session.client.ip(), &context.session.id);
         log!(Error, "upstream {address}: {failure}, client: {client}, request_id: \"{id}\"");
     }
 }
 
 /// What must be encrypted is never sent in the clear.
-fn refuse_tls(context: &RequestContext) -> Result<(), Failure> {
-    match context.upstream.scheme.as_deref() {
+fn refuse_tls(context: &Exchange) -> Result<(), Failure> {
+    match context.session.upstream.scheme.as_deref() {
         None | Some("http") => Ok(()),
         Some(other) => Err(Failure::Unsupported(other.to_owned())),
     }
 }
 
 /// A plugin's, else the service's.
-fn timeouts(context: &RequestContext) -> UpstreamTimeouts {
-    let service = context.service();
+fn timeouts(context: &Exchange) -> UpstreamTimeouts {
+    let service = context.session.service();
     let own = service.map_or([60_000; 3], |it| [it.connect_timeout, it.write_timeout, it.read_timeout]);
     let [connect, write, read] =
-        context.upstream.timeouts.unwrap_or(own).map(|ms| Duration::from_millis(u64::from(ms)));
+        context.session.upstream.timeouts.unwrap_or(own).map(|ms| Duration::from_millis(u64::from(ms)));
     UpstreamTimeouts { connect, write, read }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use polygate_chain::pdk::{Function, PdkError, Reply, dispatch, raw_body};
-use polygate_chain::{HeldBody, RequestContext, SpooledFile, Value};
+use polygate_chain::{Exchange, HeldBody, SpooledFile, Value};
 use polygate_telemetry::log;
 
 use crate::connection::LARGEST_CONTENT;
@@ -22,7 +22,7 @@ pub(super) enum Called {
     Unknown,
 }
 
-pub(super) async fn call(context: &mut RequestContext, method: &str, args: Vec<Value>) -> Called {
+pub(super) async fn call(context: &mut Exchange, method: &str, args: Vec<Value>) -> Called {
     match function(method) {
         Some(function) => invoke(context, function, args).await,
         None => {
@@ -32,7 +32,7 @@ pub(super) async fn call(context: &mut RequestContext, method: &str, args: Vec<V
     }
 }
 
-pub(super) async fn invoke(context: &mut RequestContext, function: Function, args: Vec<Value>) -> Called {
+pub(super) async fn invoke(context: &mut Exchange, function: Function, args: Vec<Value>) -> Called {
     let result = match function {
         Function::RequestGetRawBody => match raw_body(context, &args).await {
             Ok(HeldBody::File(file)) => return Called::File(file),

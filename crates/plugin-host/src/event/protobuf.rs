@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use polygate_chain::pdk::Function;
-use polygate_chain::{RequestContext, SpooledFile, Value};
+use polygate_chain::{Exchange, SpooledFile, Value};
 use polygate_plugin_proto::protobuf::message::{Call, HandleEvent, RawBody};
 use polygate_plugin_proto::protobuf::{self as frames, Name};
 
@@ -36,7 +36,7 @@ struct Latest {
     suspicious: bool,
 }
 
-pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Result<(), Failed> {
+pub(super) async fn run(one_try: &Try<'_>, context: &mut Exchange) -> Result<(), Failed> {
     let mut time = TimeLeft::new(one_try.settings());
     let (epoch, id, mut lease) = one_try.prepare(&mut time).await?;
     let event = HandleEvent { instance_id: id as i32, event_name: one_try.phase.as_str().to_owned() };
@@ -50,7 +50,7 @@ pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Resu
         }
         answer => read(answer, one_try, &lease).map_err(Failed::never)?,
     };
-    let exchange = Exchange {
+    let exchange = Dialogue {
         one_try,
         context,
         lease: &mut lease,
@@ -66,9 +66,9 @@ pub(super) async fn run(one_try: &Try<'_>, context: &mut RequestContext) -> Resu
     Ok(())
 }
 
-struct Exchange<'a, 'b> {
+struct Dialogue<'a, 'b> {
     one_try: &'a Try<'b>,
-    context: &'a mut RequestContext,
+    context: &'a mut Exchange,
     lease: &'a mut Lease,
     time: &'a mut TimeLeft,
     sequence: i64,
@@ -77,7 +77,7 @@ struct Exchange<'a, 'b> {
     files: Vec<Arc<SpooledFile>>,
 }
 
-impl Exchange<'_, '_> {
+impl Dialogue<'_, '_> {
     async fn run(mut self, first: Bytes) -> Result<Ended, EventError> {
         let mut frame = first;
         loop {

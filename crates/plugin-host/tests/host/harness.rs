@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use polygate_chain::{
-    BodyError, BodySource, Connection, Environment, Failure, Handler, Node, Phase, Plugin as _, RequestBody,
-    RequestContext, SpoolSettings, context,
+    BodyError, BodySource, Connection, Environment, Exchange, Failure, Handler, Node, Phase, Plugin as _,
+    RequestBody, Session, SpoolSettings, context,
 };
 use polygate_http1::Headers;
 use polygate_model::Plugin;
@@ -127,7 +127,7 @@ pub fn configuration(id: u8, config: Json) -> Plugin {
 }
 
 /// A request in its access phase: `GET /the/path?a=1` with the header `x-test: yes`.
-pub fn request() -> RequestContext {
+pub fn request() -> Exchange {
     let node = Node {
         id: "00000000-0000-4000-8000-000000000000".parse().expect("a UUID"),
         hostname: "host".into(),
@@ -148,17 +148,16 @@ pub fn request() -> RequestContext {
         serial: 1,
     };
     let body = RequestBody::new("the body");
-    let mut request =
-        RequestContext::new(Arc::new(environment), Arc::new(connection), address, "0".repeat(32), head, body);
-    request.phase = Phase::Access;
-    request
+    let id = "0".repeat(32);
+    let session = Session::new(Arc::new(environment), Arc::new(connection), address, id, Phase::Access);
+    Exchange::new(session, head, body)
 }
 
 /// [`request`] with a body that does not stay in memory.
-pub fn upload(body: Bytes) -> RequestContext {
+pub fn upload(body: Bytes) -> Exchange {
     let settings = SpoolSettings { memory: 1024, ..SpoolSettings::default() };
     let body = RequestBody::stream(Box::new(Upload(body)), Arc::new(settings));
-    RequestContext { request_body: body, ..request() }
+    Exchange { request_body: body, ..request() }
 }
 
 struct Upload(Bytes);
@@ -175,7 +174,7 @@ impl BodySource for Upload {
 }
 
 /// Runs the access handler for a request.
-pub async fn access(handler: &Arc<dyn Handler>, request: &mut RequestContext) -> Result<(), Failure> {
+pub async fn access(handler: &Arc<dyn Handler>, request: &mut Exchange) -> Result<(), Failure> {
     handler.run(Phase::Access, request).await
 }
 
@@ -186,7 +185,7 @@ pub async fn failure(handler: &Arc<dyn Handler>) -> (u16, &'static str) {
 }
 
 /// Runs the access handler for a request of its own, which must go well.
-pub async fn pass(handler: &Arc<dyn Handler>) -> RequestContext {
+pub async fn pass(handler: &Arc<dyn Handler>) -> Exchange {
     let mut request = request();
     access(handler, &mut request).await.expect("the event succeeds");
     request

@@ -67,10 +67,10 @@ async fn a_replaced_instance_is_closed_when_nobody_uses_it() {
     let old = host.handler(json!({"n": 1})).await;
     let new = host.handler(json!({"n": 2})).await;
     // A request that began with the old configuration still finds it.
-    assert_eq!(pass(&old).await.shared["n"].as_int(), Some(1));
+    assert_eq!(pass(&old).await.session.shared["n"].as_int(), Some(1));
     assert_eq!(server.params("plugin.CloseInstance"), Vec::<Json>::new());
     drop(old);
-    assert_eq!(pass(&new).await.shared["n"].as_int(), Some(2));
+    assert_eq!(pass(&new).await.session.shared["n"].as_int(), Some(2));
     host.until("the close", |_| server.params("plugin.CloseInstance") == [json!(0)]).await;
     let sequences: Vec<_> = configs(&server).iter().map(|it| it["__seq__"].as_i64()).collect();
     assert!(sequences.is_sorted_by(|a, b| a < b), "{sequences:?}");
@@ -94,7 +94,7 @@ async fn a_restarted_server_gets_its_instances_again() {
     let handlers: Vec<_> = configurations.iter().map(|it| host.servers.plugins()[0].configure(it)).collect();
     let generation = host.status().generation;
     for (handler, name) in handlers.iter().zip(["a", "b"]) {
-        assert_eq!(pass(handler).await.shared["name"].as_str(), Some(name));
+        assert_eq!(pass(handler).await.session.shared["name"].as_str(), Some(name));
     }
     drop(first);
     let second = FakeServer::msgpack(host.socket(), Sdk::JavaScript, script);
@@ -102,7 +102,7 @@ async fn a_restarted_server_gets_its_instances_again() {
     host.until("the new generation", |status| status.generation > generation).await;
     // Ids count from 0 again and may mean the other instance: whoever relied on them would be wrong.
     for (handler, name) in handlers.iter().rev().zip(["b", "a"]) {
-        assert_eq!(pass(handler).await.shared["name"].as_str(), Some(name));
+        assert_eq!(pass(handler).await.session.shared["name"].as_str(), Some(name));
     }
     assert_eq!(configs(&second).len(), 2);
 }

@@ -40,7 +40,7 @@ async fn a_handler_calls_and_returns() {
     });
     let handler = host.handler(json!({"message": "hi", "absent": null})).await;
     let request = pass(&handler).await;
-    assert_eq!(request.shared["key"].as_str(), Some("value"));
+    assert_eq!(request.session.shared["key"].as_str(), Some("value"));
     let config = &server.params("plugin.StartInstance")[0]["Config"];
     let config: serde_json::Value = serde_json::from_str(config.as_str().expect("is text")).expect("is JSON");
     assert!(config["__seq__"].as_i64().is_some_and(|seq| seq > 0), "{config}");
@@ -174,7 +174,7 @@ async fn nothing_is_sent_after_exit_and_the_connection_serves_on() {
     let before = server.connections();
     for _ in 0..2 {
         let request = pass(&handler).await;
-        let answer = request.answer.expect("was decided");
+        let answer = request.session.answer.expect("was decided");
         assert_eq!(
             (answer.source, &answer.body[..], request.response.status),
             (Source::Exit, &b"no"[..], 403)

@@ -44,7 +44,7 @@ async fn a_handler_calls_and_returns() {
     let handler = host.handler(json!({})).await;
     let before = server.connections();
     for _ in 0..2 {
-        assert_eq!(pass(&handler).await.shared["key"].as_str(), Some("value"));
+        assert_eq!(pass(&handler).await.session.shared["key"].as_str(), Some("value"));
     }
     assert_eq!(server.connections(), before, "connections are used again");
     let sequence = &server.params("cmd_start_instance")[0]["__seq__"];
@@ -79,7 +79,7 @@ async fn large_bodies_arrive_whole() {
         });
         let mut request = upload(body.clone());
         access(&host.handler(json!({})).await, &mut request).await.expect("the event succeeds");
-        assert_eq!(request.shared["key"].as_str(), Some("value"));
+        assert_eq!(request.session.shared["key"].as_str(), Some("value"));
         let (is_path, content) = receive.recv().expect("the script ran");
         assert!(is_path == is_started && content == body, "{is_path}: {} bytes", content.len());
     }
@@ -97,7 +97,7 @@ async fn exit_is_answered_by_one_frame_and_the_end() {
     let handler = host.handler(json!({})).await;
     for _ in 0..2 {
         let request = pass(&handler).await;
-        let answer = request.answer.expect("was decided");
+        let answer = request.session.answer.expect("was decided");
         assert_eq!(
             (answer.source, &answer.body[..], request.response.status),
             (Source::Exit, &b"no"[..], 403)
@@ -151,7 +151,7 @@ async fn a_call_without_its_argument_is_dropped() {
         Ending::Return
     });
     let request = pass(&host.handler(json!({})).await).await;
-    assert_eq!(request.shared["key"].as_str(), Some("next"));
+    assert_eq!(request.session.shared["key"].as_str(), Some("next"));
     assert_eq!(request.request_body.held().unwrap().bytes().unwrap(), "the body");
 }
 

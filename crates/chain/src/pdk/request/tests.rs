@@ -18,7 +18,7 @@ fn hosts() {
 
 #[test]
 fn forwarding_headers_of_a_trusted_peer() {
-    type Getter = fn(&mut RequestContext, &[Value]) -> PdkResult;
+    type Getter = fn(&mut Exchange, &[Value]) -> PdkResult;
     for (getter, name, value, expected) in [
         (get_forwarded_scheme as Getter, "x-forwarded-proto", "HTTPS", Value::from("https")),
         (get_forwarded_host, "x-forwarded-host", "u@Out.test:81", "out.test".into()),
@@ -47,7 +47,7 @@ fn forwarding_headers_of_a_trusted_peer() {
 fn stripped_prefix_is_forwarded() {
     let context = &mut fixture::routed("/api/x");
     assert_eq!(get_forwarded_prefix(context, &[]), Ok("/api".into()));
-    Arc::make_mut(&mut context.matched.as_mut().unwrap().route).strip_path = false;
+    Arc::make_mut(&mut context.session.matched.as_mut().unwrap().route).strip_path = false;
     assert_eq!(get_forwarded_prefix(context, &[]), Ok(Value::Nil));
 }
 
@@ -94,7 +94,7 @@ fn bodies_in_files_have_a_limit() {
     let context =
         &mut fixture::context("POST", "/", &[("content-type", "application/x-www-form-urlencoded")]);
     context.request_body = fixture::upload("a=1&b=2", Ok(()));
-    let raw = |context: &mut RequestContext, args: &[Value]| {
+    let raw = |context: &mut Exchange, args: &[Value]| {
         fixture::call(context, "kong.request.get_raw_body", args).map(|body| body.to_json())
     };
     assert_eq!(raw(context, &[]), Ok(json!("a=1&b=2")));
@@ -103,7 +103,7 @@ fn bodies_in_files_have_a_limit() {
     }
     let too_big = PdkError::returned("request body file too big: 7 > 6");
     assert_eq!(raw(context, &[Value::Int(6)]), Err(too_big.clone()));
-    let body = |context: &mut RequestContext, limit| {
+    let body = |context: &mut Exchange, limit| {
         fixture::call(context, "kong.request.get_body", &[Value::Nil, Value::Nil, Value::Int(limit)])
     };
     assert_eq!(body(context, 7).unwrap().to_json(), json!({"a": "1", "b": "2"}));
@@ -129,12 +129,12 @@ fn bodies_that_cannot_be_had() {
 fn captures_count_from_the_whole_match() {
     let empty = json!({"unnamed": [], "named": {}});
     let context = &mut fixture::context("GET", "/", &[]);
-    context.phase = Phase::Rewrite;
+    context.session.phase = Phase::Rewrite;
     let captures = fixture::call(context, "kong.request.get_uri_captures", &[]);
     assert_eq!(captures.unwrap().to_json(), empty, "before routing");
     let context = &mut fixture::routed("/api/x");
     assert_eq!(get_uri_captures(context, &[]).unwrap().to_json(), empty);
-    context.matched.as_mut().unwrap().captures =
+    context.session.matched.as_mut().unwrap().captures =
         Captures { unnamed: vec!["/api/x".into(), "x".into()], named: vec![("id".into(), "x".into())] };
     let captures = get_uri_captures(context, &[]).unwrap();
     let unnamed = vec![(Key::Int(0), "/api/x".into()), (Key::Int(1), "x".into())];

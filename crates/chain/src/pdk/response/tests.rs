@@ -8,8 +8,8 @@ fn json(value: serde_json::Value) -> Value {
     Value::from(&value)
 }
 
-fn answered(context: &RequestContext) -> (u16, &[u8], serde_json::Value) {
-    let answer = context.answer.as_ref().unwrap();
+fn answered(context: &Exchange) -> (u16, &[u8], serde_json::Value) {
+    let answer = context.session.answer.as_ref().unwrap();
     assert_eq!(answer.source, Source::Exit);
     (context.response.status, &answer.body, headers::all(&context.response.headers, 100).to_json())
 }
@@ -73,7 +73,7 @@ fn exit_checks_its_arguments() {
     ] {
         let context = &mut fixture::routed("/");
         assert_eq!(exit(context, &args), thrown(error), "of {args:?}");
-        assert!(context.answer.is_none());
+        assert!(context.session.answer.is_none());
     }
 }
 
@@ -125,7 +125,7 @@ fn errors_are_pages() {
         assert_eq!(Value::Int(status.into()), args[0]);
         assert_eq!(headers["content-type"], content_type);
         assert_eq!(headers["content-length"], got.len().to_string());
-        assert!(got.contains(body) && got.contains(&context.request_id), "{got}");
+        assert!(got.contains(body) && got.contains(&context.session.id), "{got}");
     }
     let context = &mut fixture::routed("/");
     assert_eq!(error(context, &[Value::Int(399)]), thrown("code must be a number between 400 and 599"));
@@ -190,9 +190,9 @@ fn what_described_the_upstreams_body_goes_with_it() {
         ("Content-Length", "13"),
         ("X-Up", "1"),
     ];
-    let left_by = |function: fn(&mut RequestContext, &[Value]) -> PdkResult, args: &[Value]| {
+    let left_by = |function: fn(&mut Exchange, &[Value]) -> PdkResult, args: &[Value]| {
         let mut context = fixture::routed("/");
-        context.phase = Phase::Response;
+        context.session.phase = Phase::Response;
         context.response.headers = fixture::headers(&upstreams);
         function(&mut context, args).unwrap();
         let names: Vec<_> = context.response.headers.iter().map(|(name, _)| name.to_owned()).collect();
@@ -239,13 +239,13 @@ fn grpc_clients_get_headers_only() {
 #[test]
 fn streams_end_with_few_statuses() {
     let context = &mut fixture::routed("/");
-    context.phase = Phase::Preread;
+    context.session.phase = Phase::Preread;
     let error = "unacceptable code, only 200, 400, 403, 500, 502 and 503 are accepted";
     assert_eq!(exit(context, &[Value::Int(404)]), thrown(error));
     exit(context, &[Value::Int(200), "bye".into()]).unwrap();
     assert_eq!(answered(context), (200, b"bye".as_slice(), json!({})));
     let context = &mut fixture::routed("/");
-    context.phase = Phase::Preread;
+    context.session.phase = Phase::Preread;
     exit(context, &[Value::Int(403), "secret".into()]).unwrap();
     assert_eq!(answered(context), (403, b"".as_slice(), json!({})));
 }
