@@ -17,9 +17,14 @@ pub struct Function {
     pub name: String,
     #[serde(default)]
     pub args: Vec<Arg>,
+    /// What a function of chain's `pdk/reply.rs` answers, `or nil`.
     pub returns: String,
+    #[serde(default)]
+    pub fails: bool,
     /// Letters of [`PHASES`], in their order.
     pub phases: String,
+    #[serde(default)]
+    pub both: bool,
     #[serde(default)]
     pub body: bool,
     #[serde(default)]
@@ -47,9 +52,13 @@ pub enum Effect {
 pub struct Arg {
     pub name: String,
     #[serde(rename = "type")]
+    /// A function of chain's `pdk/args.rs`.
     pub kind: String,
     #[serde(default)]
     pub optional: bool,
+    pub called: Option<String>,
+    pub low: Option<String>,
+    pub high: Option<String>,
 }
 
 /// Variants of plugin-host's `Argument` and `Returned`.
@@ -87,6 +96,11 @@ impl Function {
     /// `ClientTlsSetClientVerify`.
     pub fn variant(&self) -> String {
         self.parts().iter().flat_map(|part| part.split('_')).map(capitalised).collect()
+    }
+
+    /// Whether it works on a connection without a request.
+    pub fn is_of_session(&self) -> bool {
+        self.phases.contains(['C', 'P'])
     }
 
     /// `client_tls::set_client_verify`, which serves the call.

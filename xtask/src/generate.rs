@@ -1,7 +1,8 @@
 //! The files that follow from `protocol/pdk.toml`.
 
-mod dispatcher;
+mod function;
 mod reference;
+mod shell;
 mod wire_table;
 
 use std::io::Write;
@@ -40,10 +41,11 @@ pub fn check(root: &Path) -> Result<(), String> {
 }
 
 /// Paths below `root` and texts.
-fn files(root: &Path) -> Result<[(&'static str, String); 3], String> {
+fn files(root: &Path) -> Result<[(&'static str, String); 4], String> {
     let functions = description::read(root)?;
     Ok([
-        ("crates/chain/src/pdk/generated.rs", formatted(root, &dispatcher::text(&functions))?),
+        ("crates/chain/src/pdk/function.rs", formatted(root, &function::text(&functions))?),
+        ("crates/chain/src/pdk/shell.rs", formatted(root, &shell::text(&functions))?),
         ("crates/plugin-host/src/wire_table.rs", formatted(root, &wire_table::text(&functions))?),
         ("docs/pdk.md", reference::text(&functions)),
     ])

@@ -20,10 +20,12 @@ impl Source {
     }
 }
 
-/// A decision that ends the request without (or in place of) the upstream's answer. Its status and
-/// headers are in the context's response head, which later plugins may not change any more.
+/// A decision that ends the request, or a connection without one, in place of the upstream's answer. The headers are in
+/// the exchange's response head, which later plugins may not change any more.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub source: Source,
+    /// That of the response head, where there is one.
+    pub status: u16,
     pub body: Bytes,
 }

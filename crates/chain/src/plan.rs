@@ -56,11 +56,11 @@ impl Plan {
     }
 
     /// Runs the global configurations' handlers of `rewrite`. Stops at the first answer.
-    pub async fn rewrite(&self, context: &mut Exchange) -> Result<(), Failure> {
-        context.session.phase = Phase::Rewrite;
+    pub async fn rewrite(&self, exchange: &mut Exchange) -> Result<(), Failure> {
+        exchange.session.phase = Phase::Rewrite;
         for configured in self.globals() {
-            configured.run(Phase::Rewrite, context).await?;
-            if context.session.answer.is_some() {
+            configured.run(Phase::Rewrite, exchange).await?;
+            if exchange.session.answer.is_some() {
                 break;
             }
         }
@@ -69,14 +69,14 @@ impl Plan {
 
     /// Chooses the configurations for the request and runs their `access` handlers. After an answer
     /// or a failure no further handler runs, but the rest is still chosen: their `log` must run.
-    pub async fn access(&self, context: &mut Exchange) -> (Collected, Result<(), Failure>) {
-        context.session.phase = Phase::Access;
+    pub async fn access(&self, exchange: &mut Exchange) -> (Collected, Result<(), Failure>) {
+        exchange.session.phase = Phase::Access;
         let mut collected = Vec::new();
         let mut outcome = Ok(());
         for entry in &self.entries {
-            let Some(configured) = entry.choose(context) else { continue };
-            if outcome.is_ok() && context.session.answer.is_none() {
-                outcome = configured.run(Phase::Access, context).await;
+            let Some(configured) = entry.choose(exchange) else { continue };
+            if outcome.is_ok() && exchange.session.answer.is_none() {
+                outcome = configured.run(Phase::Access, exchange).await;
             }
             collected.push(configured.clone());
         }
@@ -104,11 +104,11 @@ impl Collected {
     }
 
     /// Runs the `response` handlers. Stops at the first answer.
-    pub async fn response(&self, context: &mut Exchange) -> Result<(), Failure> {
-        context.session.phase = Phase::Response;
+    pub async fn response(&self, exchange: &mut Exchange) -> Result<(), Failure> {
+        exchange.session.phase = Phase::Response;
         for configured in &self.0 {
-            configured.run(Phase::Response, context).await?;
-            if context.session.answer.is_some() {
+            configured.run(Phase::Response, exchange).await?;
+            if exchange.session.answer.is_some() {
                 break;
             }
         }
@@ -116,26 +116,26 @@ impl Collected {
     }
 
     /// Runs all `log` handlers; a failure is logged and stops nobody.
-    pub async fn log(&self, context: &mut Exchange) {
-        context.session.phase = Phase::Log;
+    pub async fn log(&self, exchange: &mut Exchange) {
+        exchange.session.phase = Phase::Log;
         for configured in &self.0 {
-            if let Err(failure) = configured.run(Phase::Log, context).await {
-                failure.log(&context.session.id);
+            if let Err(failure) = configured.run(Phase::Log, exchange).await {
+                failure.log(&exchange.session.id);
             }
         }
     }
 }
 
 impl Configured {
-    async fn run(&self, phase: Phase, context: &mut Exchange) -> Result<(), Failure> {
+    async fn run(&self, phase: Phase, exchange: &mut Exchange) -> Result<(), Failure> {
         if !self.phases.contains(phase) {
             return Ok(());
         }
-        context.session.plugin = Some(self.configuration.clone());
-        span::begin(&self.configuration, phase, context);
-        let outcome = self.handler.run(phase, context).await;
-        span::end(&outcome, context);
-        context.session.plugin = None;
+        exchange.session.plugin = Some(self.configuration.clone());
+        span::begin(&self.configuration, phase, exchange);
+        let outcome = self.handler.run(phase, exchange).await;
+        span::end(&outcome, exchange);
+        exchange.session.plugin = None;
         outcome
     }
 }
@@ -155,11 +155,11 @@ impl Entry {
         (!configured.is_empty()).then_some(Self { ranks, configured })
     }
 
-    fn choose(&self, context: &Exchange) -> Option<&Configured> {
+    fn choose(&self, exchange: &Exchange) -> Option<&Configured> {
         let request = Scope {
-            route: context.session.route().map(|route| route.id),
-            service: context.session.service().map(|service| service.id),
-            consumer: context.consumer.as_ref().and_then(Authenticated::id),
+            route: exchange.session.route().map(|route| route.id),
+            service: exchange.session.service().map(|service| service.id),
+            consumer: exchange.consumer.as_ref().and_then(Authenticated::id),
         };
         let ranks = Scope::RANKS.iter().enumerate().filter(|(rank, _)| self.ranks & (1 << rank) != 0);
         ranks.filter_map(|(_, fields)| request.only(fields)).find_map(|scope| self.configured.get(&scope))

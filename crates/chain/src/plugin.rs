@@ -28,8 +28,8 @@ pub trait Plugin: Send + Sync {
 /// One configuration of a plugin, ready for events.
 pub trait Handler: Send + Sync {
     /// Runs the handler of one phase; only called for phases that the plugin announced. What the
-    /// plugin decided is in `context`, an error means that it could not decide.
-    fn run<'a>(&'a self, phase: Phase, context: &'a mut Exchange) -> LocalFuture<'a, Result<(), Failure>>;
+    /// plugin decided is in `exchange`, an error means that it could not decide.
+    fn run<'a>(&'a self, phase: Phase, exchange: &'a mut Exchange) -> LocalFuture<'a, Result<(), Failure>>;
 }
 
 /// A handler that did not do its work. The request fails with it: closed, never skipped.

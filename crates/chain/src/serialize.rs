@@ -10,39 +10,39 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::context::{LogEdit, LogEditMode, Tls, Try};
 use crate::pdk::{headers, query, request};
-use crate::{Exchange, Phase, Source, forwarded};
+use crate::{Exchange, Phase, Session, Source, forwarded};
 
 const REDACTED: [&str; 2] = ["authorization", "proxy-authorization"];
 
 /// The record of the request as it stands, with the plugins' edits applied.
-pub fn record(context: &Exchange) -> Json {
-    let mut record = if is_stream(context) { stream_record(context) } else { http_record(context) };
-    add_common(context, &mut record);
-    for edit in &context.session.log_edits {
+pub fn record(exchange: &Exchange) -> Json {
+    let mut record =
+        if is_stream(&exchange.session) { stream_record(exchange) } else { http_record(exchange) };
+    add_common(exchange, &mut record);
+    for edit in &exchange.session.log_edits {
         apply(&mut record, edit);
     }
     Json::Object(record)
 }
 
 /// Whether this is a session of the stream subsystem and not an HTTP request.
-pub(crate) fn is_stream(context: &Exchange) -> bool {
+pub(crate) fn is_stream(session: &Session) -> bool {
     let is_http = |protocols: &[Protocol]| protocols.is_empty() || protocols.iter().any(|it| it.is_http());
-    context.session.phase == Phase::Preread
-        || context.session.route().is_some_and(|route| !is_http(&route.protocols))
+    session.phase == Phase::Preread || session.route().is_some_and(|route| !is_http(&route.protocols))
 }
 
 /// One status per try, as `502, 200`; empty if nothing was tried.
-pub(crate) fn upstream_status(context: &Exchange) -> String {
-    let failed = context.session.tries.iter().filter_map(|attempt| Some(attempt.failure?.1));
-    let answered = context.service_response.as_ref().map(|response| response.status);
+pub(crate) fn upstream_status(exchange: &Exchange) -> String {
+    let failed = exchange.session.tries.iter().filter_map(|attempt| Some(attempt.failure?.1));
+    let answered = exchange.service_response.as_ref().map(|response| response.status);
     failed.chain(answered).map(|status| status.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// Path and query as sent upstream, or as they were to be sent; empty before routing. The query is added when the access
 /// phase has ended, as in the reference.
-pub(crate) fn upstream_uri(context: &Exchange) -> Bytes {
-    let query = context.request.query.as_ref().filter(|_| context.session.phase > Phase::Access);
-    match (&context.session.upstream.sent, &context.session.upstream.path, query) {
+pub(crate) fn upstream_uri(exchange: &Exchange) -> Bytes {
+    let query = exchange.request.query.as_ref().filter(|_| exchange.session.phase > Phase::Access);
+    match (&exchange.session.upstream.sent, &exchange.session.upstream.path, query) {
         (Some(sent), ..) => sent.uri.clone(),
         (None, Some(path), Some(query)) => [path.as_bytes(), b"?", query].concat().into(),
         (None, Some(path), None) => path.clone().into(),
@@ -51,9 +51,9 @@ pub(crate) fn upstream_uri(context: &Exchange) -> Bytes {
 }
 
 /// What was found about the client's certificate, unless a plugin said otherwise.
-pub(crate) fn client_verify<'a>(context: &'a Exchange, tls: &Tls) -> &'a str {
+pub(crate) fn client_verify<'a>(session: &'a Session, tls: &Tls) -> &'a str {
     let found = if tls.client_chain.is_some() { "SUCCESS" } else { "NONE" };
-    context.session.client_verify.as_deref().unwrap_or(found)
+    session.client_verify.as_deref().unwrap_or(found)
 }
 
 /// The first certificate of a chain in PEM.
@@ -62,60 +62,60 @@ pub(crate) fn leaf_certificate(chain: &str) -> Option<&str> {
     chain.find(END).map(|at| &chain[..at + END.len()])
 }
 
-fn http_record(context: &Exchange) -> Map<String, Json> {
-    let buffered = context.service_response.as_ref().filter(|response| response.body.is_some());
+fn http_record(exchange: &Exchange) -> Map<String, Json> {
+    let buffered = exchange.service_response.as_ref().filter(|response| response.body.is_some());
     let upstream_status = match buffered {
         Some(response) => json!(response.status),
-        None => json!(upstream_status(context)),
+        None => json!(upstream_status(exchange)),
     };
-    let limit = context.session.environment.limits.response_headers;
+    let limit = exchange.session.environment.limits.response_headers;
     object(json!({
-        "request": request_record(context),
-        "upstream_uri": String::from_utf8_lossy(&upstream_uri(context)),
+        "request": request_record(exchange),
+        "upstream_uri": String::from_utf8_lossy(&upstream_uri(exchange)),
         "upstream_status": upstream_status,
         "response": {
-            "status": context.response.status,
-            "headers": headers::all(&context.response.headers, limit).to_json(),
-            "size": context.bytes_sent,
+            "status": exchange.response.status,
+            "headers": headers::all(&exchange.response.headers, limit).to_json(),
+            "size": exchange.bytes_sent,
         },
-        "latencies": latencies(context),
-        "source": if context.source() == Source::Service { "upstream" } else { "kong" },
+        "latencies": latencies(exchange),
+        "source": if exchange.source() == Source::Service { "upstream" } else { "kong" },
     }))
 }
 
-fn request_record(context: &Exchange) -> Json {
-    let (request, limits) = (&context.request, &context.session.environment.limits);
+fn request_record(exchange: &Exchange) -> Json {
+    let (request, limits) = (&exchange.request, &exchange.session.environment.limits);
     let mut fields = headers::all(&request.headers, limits.request_headers).to_json();
     for name in REDACTED {
         if let Some(value) = fields.get_mut(name) {
             *value = json!("REDACTED");
         }
     }
-    let (host, port) = (forwarded::host_name(context), forwarded::outside_port(context));
+    let (host, port) = (forwarded::host_name(exchange), forwarded::outside_port(exchange));
     let target = String::from_utf8_lossy(&request.target);
-    let url = format!("{}://{host}:{port}{target}", context.session.scheme());
+    let url = format!("{}://{host}:{port}{target}", exchange.session.scheme());
     let mut record = json!({
-        "id": context.session.id,
+        "id": exchange.session.id,
         "method": request.method.as_str(),
         "uri": target,
         "url": url,
-        "querystring": query::to_table(request::raw_query(context), limits.uri_args).to_json(),
+        "querystring": query::to_table(request::get_raw_query(exchange), limits.uri_args).to_json(),
         "headers": fields,
         "size": request.size,
     });
-    if let Some(tls) = &context.session.connection.tls {
-        record["tls"] = tls_record(context, tls);
+    if let Some(tls) = &exchange.session.connection.tls {
+        record["tls"] = tls_record(exchange, tls);
     }
     record
 }
 
-fn tls_record(context: &Exchange, tls: &Tls) -> Json {
-    json!({"version": tls.version, "cipher": tls.cipher, "client_verify": client_verify(context, tls)})
+fn tls_record(exchange: &Exchange, tls: &Tls) -> Json {
+    json!({"version": tls.version, "cipher": tls.cipher, "client_verify": client_verify(&exchange.session, tls)})
 }
 
 /// Milliseconds. `kong` is the time until the upstream was chosen, or all of it when none was.
-fn latencies(context: &Exchange) -> Json {
-    let timings = &context.session.timings;
+fn latencies(exchange: &Exchange) -> Json {
+    let timings = &exchange.session.timings;
     let total =
         timings.log.map_or_else(|| timings.elapsed(), |log| log.saturating_duration_since(timings.start));
     json!({
@@ -127,45 +127,45 @@ fn latencies(context: &Exchange) -> Json {
 }
 
 /// The gateway passes bytes through, so each side has sent what the other received.
-fn stream_record(context: &Exchange) -> Map<String, Json> {
-    let latencies = latencies(context);
+fn stream_record(exchange: &Exchange) -> Map<String, Json> {
+    let latencies = latencies(exchange);
     let mut session = json!({
-        "received": context.request.size,
-        "sent": context.bytes_sent,
-        "status": context.response.status,
-        "server_port": forwarded::outside_port(context),
+        "received": exchange.request.size,
+        "sent": exchange.bytes_sent,
+        "status": exchange.response.status,
+        "server_port": forwarded::outside_port(exchange),
     });
-    if let Some(tls) = &context.session.connection.tls {
-        session["tls"] = tls_record(context, tls);
+    if let Some(tls) = &exchange.session.connection.tls {
+        session["tls"] = tls_record(exchange, tls);
     }
     object(json!({
         "session": session,
-        "upstream": {"received": context.bytes_sent, "sent": context.request.size},
+        "upstream": {"received": exchange.bytes_sent, "sent": exchange.request.size},
         "latencies": {"kong": latencies["kong"], "session": latencies["request"]},
     }))
 }
 
-fn add_common(context: &Exchange, record: &mut Map<String, Json>) {
+fn add_common(exchange: &Exchange, record: &mut Map<String, Json>) {
     let mut add = |name: &str, value: Json| drop(record.insert(name.to_owned(), value));
     // Without a route there was nothing to try.
-    if context.session.matched.is_some() {
-        add("tries", context.session.tries.iter().map(try_record).collect());
+    if exchange.session.matched.is_some() {
+        add("tries", exchange.session.tries.iter().map(try_record).collect());
     }
-    if let Some(credential) = &context.credential {
+    if let Some(credential) = &exchange.credential {
         let members = ["id", "consumer_id"].map(|name| (name.to_owned(), credential.get(name).to_json()));
         add("authenticated_entity", members.into_iter().filter(|(_, value)| !value.is_null()).collect());
     }
-    if let Some(route) = context.session.route() {
+    if let Some(route) = exchange.session.route() {
         add("route", json!(route));
     }
-    if let Some(service) = context.session.service() {
+    if let Some(service) = exchange.session.service() {
         add("service", json!(service));
     }
-    if let Some(consumer) = &context.consumer {
+    if let Some(consumer) = &exchange.consumer {
         add("consumer", consumer.to_value().to_json());
     }
-    add("client_ip", json!(context.session.client.ip().to_canonical()));
-    add("started_at", json!(context.session.timings.unix_ms(context.session.timings.start)));
+    add("client_ip", json!(exchange.session.client.ip().to_canonical()));
+    add("started_at", json!(exchange.session.timings.unix_ms(exchange.session.timings.start)));
     add("workspace", json!(DEFAULT_WORKSPACE));
     add("workspace_name", json!("default"));
 }

@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http::{Method, Version};
 use polygate_chain::context::{Captures, Matched, Request};
-use polygate_chain::pdk::{self, Function, PdkResult};
+use polygate_chain::pdk::{self, Function, PdkError};
 use polygate_chain::{
     Connection, Environment, Exchange, Node, Phase, RequestBody, Session, Statistics, TrustedIps, Value,
     forwarded, serialize,
@@ -41,23 +41,23 @@ static ENTITIES: LazyLock<Arc<Entities>> = LazyLock::new(|| {
 pub fn mutations(data: &[u8]) {
     // The emergency level cannot be switched off, and would fill the fuzzer's output.
     log::set_level(Level::Emerg);
-    let mut context = context();
+    let mut exchange = exchange();
     for step in script::steps(data) {
         match step {
-            Step::Phase(phase) => context.session.phase = phase,
-            Step::Body(body) => context.request_body = RequestBody::new(body),
+            Step::Phase(phase) => exchange.session.phase = phase,
+            Step::Body(body) => exchange.request_body = RequestBody::new(body),
             Step::Call(Function::LogEmerg, _) => {}
-            Step::Call(function, args) => run(&mut context, function, &args),
+            Step::Call(function, args) => run(&mut exchange, function, &args),
         }
     }
-    let record = serialize::record(&context).to_string();
+    let record = serialize::record(&exchange).to_string();
     serde_json::from_str::<serde::de::IgnoredAny>(&record).expect("the log record is JSON");
 }
 
-fn run(context: &mut Exchange, function: Function, args: &[Value]) {
-    let before = Heads::of(context);
-    let result = call(context, function, args);
-    let after = Heads::of(context);
+fn run(exchange: &mut Exchange, function: Function, args: &[Value]) {
+    let before = Heads::of(exchange);
+    let result = call(exchange, function, args);
+    let after = Heads::of(exchange);
     let say = || format!("after {} {args:?} with {result:?}", function.name());
     if result.is_err() {
         assert_eq!(after, before, "a refused call changed something {}", say());
@@ -68,10 +68,10 @@ fn run(context: &mut Exchange, function: Function, args: &[Value]) {
     after.can_be_sent(&say);
 }
 
-/// Nothing here makes a function wait.
-fn call(context: &mut Exchange, function: Function, args: &[Value]) -> PdkResult {
-    match pin!(pdk::dispatch(context, function, args)).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result.map(pdk::Reply::into_value),
+/// What is wrong with the call, if something is. Nothing here makes a function wait.
+fn call(exchange: &mut Exchange, function: Function, args: &[Value]) -> Result<(), PdkError> {
+    match pin!(pdk::dispatch(exchange, function, args)).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result.map(drop),
         Poll::Pending => panic!("{} waits", function.name()),
     }
 }
@@ -91,18 +91,18 @@ struct Heads {
 }
 
 impl Heads {
-    fn of(context: &Exchange) -> Self {
-        let upstream = &context.session.upstream;
+    fn of(exchange: &Exchange) -> Self {
+        let upstream = &exchange.session.upstream;
         Self {
-            request: context.request.headers.clone(),
-            query: context.request.query.clone(),
+            request: exchange.request.headers.clone(),
+            query: exchange.request.query.clone(),
             path: upstream.path.clone(),
             host: upstream.host_header.clone(),
             scheme: upstream.scheme.clone(),
             target: upstream.target.clone(),
-            status: context.response.status,
-            response: context.response.headers.clone(),
-            answer: context.session.answer.as_ref().map(|answer| answer.body.clone()),
+            status: exchange.response.status,
+            response: exchange.response.headers.clone(),
+            answer: exchange.session.answer.as_ref().map(|answer| answer.body.clone()),
         }
     }
 
@@ -152,7 +152,7 @@ fn head_can_be_sent(head: &Headers, say: &dyn Fn() -> String) {
 }
 
 /// A request from a trusted peer that matched a route and its service.
-fn context() -> Exchange {
+fn exchange() -> Exchange {
     let lines = [("host", "client.test"), ("accept", "text/html"), ("x-forwarded-for", "192.0.2.1")];
     let request = Request {
         method: Method::POST,
@@ -177,11 +177,11 @@ fn context() -> Exchange {
     let id = "0123456789abcdef0123456789abcdef".to_owned();
     let body = RequestBody::new("");
     let session = Session::new(Arc::new(environment), Arc::new(connection), client, id, Phase::Access);
-    let mut context = Exchange::new(session, request, body);
+    let mut exchange = Exchange::new(session, request, body);
     let route = ENTITIES.routes.values().next().expect("the configuration has a route").clone();
     let service = ENTITIES.services.values().next().cloned();
-    context.session.matched =
+    exchange.session.matched =
         Some(Matched { route, service, prefix: "/api".into(), captures: Captures::default() });
-    context.forwarded = Some(forwarded::lines(&context));
-    context
+    exchange.forwarded = Some(forwarded::lines(&exchange));
+    exchange
 }

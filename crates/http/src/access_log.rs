@@ -9,16 +9,16 @@ use polygate_http1::write::number;
 use crate::date;
 
 /// Adds the line of a request that came with `method`. `line` is that of one whose head was refused, as received.
-pub fn write(out: &mut Vec<u8>, context: &Exchange, method: &Method, line: Option<&[u8]>) {
-    let request = &context.request;
-    out.extend_from_slice(context.session.client_ip().as_bytes());
+pub fn write(out: &mut Vec<u8>, exchange: &Exchange, method: &Method, line: Option<&[u8]>) {
+    let request = &exchange.request;
+    out.extend_from_slice(exchange.session.client_ip().as_bytes());
     out.extend_from_slice(b" - ");
     match credentials::basic_user(&request.headers) {
         Some(user) if !user.is_empty() => escape(out, user.as_bytes()),
         _ => out.push(b'-'),
     }
     out.extend_from_slice(b" [");
-    let timings = &context.session.timings;
+    let timings = &exchange.session.timings;
     date::log_now(timings.unix(timings.latest), |date| out.extend_from_slice(date.as_bytes()));
     out.extend_from_slice(b"] \"");
     match line {
@@ -32,16 +32,16 @@ pub fn write(out: &mut Vec<u8>, context: &Exchange, method: &Method, line: Optio
         }
     }
     out.extend_from_slice(b"\" ");
-    number(out, context.response.status.into());
+    number(out, exchange.response.status.into());
     out.push(b' ');
-    number(out, context.body_bytes_sent);
+    number(out, exchange.body_bytes_sent);
     for name in ["Referer", "User-Agent"] {
         out.extend_from_slice(b" \"");
         escape(out, request.headers.get(name).unwrap_or(b"-"));
         out.push(b'"');
     }
     out.extend_from_slice(b" kong_request_id: \"");
-    out.extend_from_slice(context.session.id.as_bytes());
+    out.extend_from_slice(exchange.session.id.as_bytes());
     out.extend_from_slice(b"\"\n");
 }
 

@@ -16,7 +16,7 @@ pub fn end(way: Way<'_>, head_end: u64, sent: Result<(), Unsent>) -> After {
         Ok(()) if way.keep_alive => After::KeepAlive,
         Ok(()) => After::Linger,
         Err(unsent) => {
-            let (client, id) = (way.context.session.client.ip(), &way.context.session.id);
+            let (client, id) = (way.exchange.session.client.ip(), &way.exchange.session.id);
             log!(Info, "client {client}: response cut off: {unsent}, request_id: \"{id}\"");
             if matches!(unsent, Unsent::Client(_) | Unsent::ClientLeft) {
                 METRICS.count_client_gone();
@@ -31,25 +31,25 @@ pub fn end(way: Way<'_>, head_end: u64, sent: Result<(), Unsent>) -> After {
 /// Ends a way whose client has left before there was a response: 499 is only for the log.
 pub fn left(mut way: Way<'_>) -> After {
     METRICS.count_client_gone();
-    way.context.response.status = 499;
+    way.exchange.response.status = 499;
     finish(way, u64::MAX);
     After::Close
 }
 
 fn finish(way: Way<'_>, head_end: u64) {
-    let Way { mut context, collected, downstream, worker, traffic_before, method, refused_line, .. } = way;
-    context.session.timings.log = Some(context.session.timings.latest);
+    let Way { mut exchange, collected, downstream, worker, traffic_before, method, refused_line, .. } = way;
+    exchange.session.timings.log = Some(exchange.session.timings.latest);
     let (received, sent) = downstream.client.traffic();
-    context.request.size = received.saturating_sub(traffic_before.0);
-    context.bytes_sent = sent.saturating_sub(traffic_before.1);
-    context.body_bytes_sent = sent.saturating_sub(head_end);
-    METRICS.count_response(context.response.status);
-    context.session.environment.node.statistics.requests_active.fetch_sub(1, Relaxed);
+    exchange.request.size = received.saturating_sub(traffic_before.0);
+    exchange.bytes_sent = sent.saturating_sub(traffic_before.1);
+    exchange.body_bytes_sent = sent.saturating_sub(head_end);
+    METRICS.count_response(exchange.response.status);
+    exchange.session.environment.node.statistics.requests_active.fetch_sub(1, Relaxed);
     if let Some(log) = &worker.access_log {
-        log.append(|out| access_log::write(out, &context, &method, refused_line.as_deref()));
+        log.append(|out| access_log::write(out, &exchange, &method, refused_line.as_deref()));
     }
-    tracing::end(&mut context);
+    tracing::end(&mut exchange);
     if collected.wants_log() {
-        worker.enqueue_log(context, collected);
+        worker.enqueue_log(exchange, collected);
     }
 }

@@ -36,7 +36,7 @@ impl Way<'_> {
         let picked = upstream::pick(self).await.map_err(|failure| self.failed(failure))?;
         self.body_ahead().await?;
         let exchanged = upstream::send(self, picked).await.map_err(|failure| self.failed(failure))?;
-        let is_buffered = self.context.buffering || self.collected.wants_response();
+        let is_buffered = self.exchange.buffering || self.collected.wants_response();
         let exchanged = response::take_head(self, exchanged, is_buffered);
         if !is_buffered {
             return Ok(Content::Upstream(exchanged));
@@ -47,24 +47,24 @@ impl Way<'_> {
     }
 
     async fn rewrite(&mut self) -> Result<(), Early> {
-        let context = &mut *self.context;
-        context.session.timings.rewrite.begin(context.session.timings.latest);
-        let outcome = self.gateway.plan.rewrite(context).await;
-        let now = context.session.timings.now();
-        context.session.timings.rewrite.finish(now);
+        let exchange = &mut *self.exchange;
+        exchange.session.timings.rewrite.begin(exchange.session.timings.latest);
+        let outcome = self.gateway.plan.rewrite(exchange).await;
+        let now = exchange.session.timings.now();
+        exchange.session.timings.rewrite.finish(now);
         self.settle(outcome)
     }
 
     async fn access(&mut self) -> Result<(), Early> {
-        let context = &mut *self.context;
-        context.session.timings.access.begin(context.session.timings.latest);
-        let (collected, outcome) = self.gateway.plan.access(context).await;
-        let now = context.session.timings.now();
-        context.session.timings.access.finish(now);
+        let exchange = &mut *self.exchange;
+        exchange.session.timings.access.begin(exchange.session.timings.latest);
+        let (collected, outcome) = self.gateway.plan.access(exchange).await;
+        let now = exchange.session.timings.now();
+        exchange.session.timings.access.finish(now);
         self.collected = collected;
         self.settle(outcome)?;
-        if self.context.session.service().is_none() {
-            respond::decide(&mut self.context, Source::Exit, 503, "no Service found with those values");
+        if self.exchange.session.service().is_none() {
+            respond::decide(&mut self.exchange, Source::Exit, 503, "no Service found with those values");
             return Err(Early::Answered);
         }
         Ok(())
@@ -73,13 +73,13 @@ impl Way<'_> {
     /// What plugins made of the request: it goes on, or is decided.
     fn settle(&mut self, outcome: Result<(), PluginFailure>) -> Result<(), Early> {
         if let Err(failure) = outcome {
-            respond::plugin_failure(&mut self.context, &failure);
+            respond::plugin_failure(&mut self.exchange, &failure);
         }
-        if self.context.session.answer.is_some() {
+        if self.exchange.session.answer.is_some() {
             return Err(Early::Answered);
         }
         // A plugin saw a body that broke off; nobody else is to see the rest.
-        if let Some(error) = self.context.request_body.failure() {
+        if let Some(error) = self.exchange.request_body.failure() {
             return Err(self.failed(error.clone().into()));
         }
         Ok(())
@@ -88,13 +88,13 @@ impl Way<'_> {
     /// Reads the body to its end, unless it is to be sent on as it comes. One that is here already has a length and can
     /// be sent again, for nothing.
     async fn body_ahead(&mut self) -> Result<(), Early> {
-        let context = &mut *self.context;
+        let exchange = &mut *self.exchange;
         let buffered =
-            context.buffering || context.session.route().is_some_and(|route| route.request_buffering);
-        let body = &context.request_body;
+            exchange.buffering || exchange.session.route().is_some_and(|route| route.request_buffering);
+        let body = &exchange.request_body;
         if body.held().is_none() && (buffered || body.is_here()) {
-            let read = context.request_body.read().await;
-            context.session.timings.now();
+            let read = exchange.request_body.read().await;
+            exchange.session.timings.now();
             read.map_err(|error| self.failed(error.into()))?;
         }
         Ok(())
@@ -103,30 +103,30 @@ impl Way<'_> {
     /// Holds the whole response back.
     async fn buffer(&mut self, mut exchanged: Exchanged) -> Result<Bytes, Early> {
         let collected = exchanged.body.collect(&self.downstream.client).await;
-        self.context.session.timings.now();
+        self.exchange.session.timings.now();
         match collected {
             Ok(body) => {
                 exchanged.give_back(self.worker);
                 let body = Bytes::from(body);
-                if let Some(response) = &mut self.context.service_response {
+                if let Some(response) = &mut self.exchange.service_response {
                     response.body = Some(body.clone());
                 }
                 Ok(body)
             }
             Err(failure) => {
-                upstream::log_failure(&self.context, &failure, exchanged.address());
-                self.context.response.headers.clear();
+                upstream::log_failure(&self.exchange, &failure, exchanged.address());
+                self.exchange.response.headers.clear();
                 Err(self.failed(failure))
             }
         }
     }
 
     async fn response(&mut self) -> Result<(), Early> {
-        let context = &mut *self.context;
-        context.session.timings.response.begin(context.session.timings.latest);
-        let outcome = self.collected.response(context).await;
-        let now = context.session.timings.now();
-        context.session.timings.response.finish(now);
+        let exchange = &mut *self.exchange;
+        exchange.session.timings.response.begin(exchange.session.timings.latest);
+        let outcome = self.collected.response(exchange).await;
+        let now = exchange.session.timings.now();
+        exchange.session.timings.response.finish(now);
         self.settle(outcome)
     }
 

@@ -1,4 +1,4 @@
-//! The first steps: a request's context, and what HTTP itself refuses.
+//! The first steps: a request's exchange, and what HTTP itself refuses.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::downstream::Downstream;
 use crate::way::{Early, Way};
 use crate::{Gateway, tracing};
 
-/// The context of a request as it was received, and the body ready to be read.
+/// The exchange of a request as it was received, and the body ready to be read.
 pub fn receive(head: RequestHead, serial: u64, downstream: &Downstream, gateway: Arc<Gateway>) -> Way<'_> {
     if head.dropped > 0 {
         let peer = downstream.connection.peer;
@@ -70,11 +70,11 @@ pub fn begin(
         Phase::Rewrite,
     );
     session.trace = trace;
-    let context = Box::new(Exchange::new(session, request, body));
+    let exchange = Box::new(Exchange::new(session, request, body));
     // Until others are chosen: whoever ends the request before that has these log it.
     let collected = gateway.plan.collect_globals();
     Way {
-        context,
+        exchange,
         collected,
         downstream,
         worker,
@@ -105,15 +105,15 @@ fn client_address(headers: &Headers, downstream: &Downstream, gateway: &Gateway)
 
 /// What no plugin gets to see: requests that HTTP itself refuses, and those that nothing here can serve.
 pub fn check(way: &mut Way<'_>) -> Result<(), Early> {
-    let context = &mut *way.context;
-    if let Err(fault) = path::check(forwarded::path_of(&context.request.target)) {
+    let exchange = &mut *way.exchange;
+    if let Err(fault) = path::check(forwarded::path_of(&exchange.request.target)) {
         // The reference stops at the request line: what the client accepts is not known then.
-        context.request.headers.clear();
+        exchange.request.headers.clear();
         return Err(refuse(way, 400, &fault.to_string()));
     }
-    let request = &context.request;
+    let request = &exchange.request;
     let limit = way.gateway.settings.client_max_body_size;
-    let length = context.request_body.length();
+    let length = exchange.request_body.length();
     if request.method == Method::TRACE || request.method == Method::CONNECT {
         Err(refuse(way, 405, "the method is not served"))
     } else if limit > 0 && length.is_some_and(|length| length > limit) {
@@ -126,7 +126,7 @@ pub fn check(way: &mut Way<'_>) -> Result<(), Early> {
 }
 
 fn refuse(way: &mut Way<'_>, status: u16, why: &str) -> Early {
-    let (client, id) = (way.context.session.client.ip(), &way.context.session.id);
+    let (client, id) = (way.exchange.session.client.ip(), &way.exchange.session.id);
     log!(Notice, "client {client}: refused with {status}: {why}, request_id: \"{id}\"");
     way.refuse(status)
 }

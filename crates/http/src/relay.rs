@@ -29,7 +29,7 @@ pub enum Unsent {
 /// Sends what is queued, and the body behind it.
 pub async fn relay(way: &mut Way<'_>, content: Content, framing: BodyFraming) -> Result<(), Unsent> {
     let client = &way.downstream.client;
-    way.context.session.timings.receive.begin(way.context.session.timings.latest);
+    way.exchange.session.timings.receive.begin(way.exchange.session.timings.latest);
     let sent = match content {
         Content::Bytes(body) => {
             let bytes = if framing == BodyFraming::None { &[][..] } else { &body };
@@ -44,15 +44,15 @@ pub async fn relay(way: &mut Way<'_>, content: Content, framing: BodyFraming) ->
                 Err(Unsent::Upstream(failure)) => {
                     // What there is of the response goes out before the connection is closed.
                     let _ = client.flush().await;
-                    upstream::log_failure(&way.context, failure, exchanged.address());
+                    upstream::log_failure(&way.exchange, failure, exchanged.address());
                 }
                 Err(_) => {}
             }
             sent
         }
     };
-    let now = way.context.session.timings.now();
-    way.context.session.timings.receive.finish(now);
+    let now = way.exchange.session.timings.now();
+    way.exchange.session.timings.receive.finish(now);
     sent
 }
 

@@ -34,16 +34,16 @@ pub enum BodyFraming {
 
 /// Makes the upstream's head the response's, with what plugins set before.
 pub fn take_head(way: &mut Way<'_>, reply: Reply, is_buffered: bool) -> Exchanged {
-    let context = &mut *way.context;
+    let exchange = &mut *way.exchange;
     let head = reply.head;
     // Handlers of these phases can ask for what the upstream said.
     let is_shown = is_buffered || way.collected.wants_log();
     let shown = if is_shown { head.headers.clone() } else { Headers::new() };
-    context.service_response = Some(ServiceResponse { status: head.status, headers: shown, body: None });
+    exchange.service_response = Some(ServiceResponse { status: head.status, headers: shown, body: None });
     let mut headers = head.headers;
-    clean(&mut headers, &context.request.headers);
-    let preset = std::mem::replace(&mut context.response, Head { status: head.status, headers });
-    merge_preset(&mut context.response.headers, &preset.headers, is_buffered);
+    clean(&mut headers, &exchange.request.headers);
+    let preset = std::mem::replace(&mut exchange.response, Head { status: head.status, headers });
+    merge_preset(&mut exchange.response.headers, &preset.headers, is_buffered);
     way.reason = Some((head.status, head.reason));
     reply.exchanged
 }
@@ -67,14 +67,14 @@ fn merge_preset(headers: &mut Headers, preset: &Headers, is_buffered: bool) {
 }
 
 /// Completes the head, decides what becomes of the connection, and queues the head for the client. After this the
-/// context's response is what was sent.
+/// exchange's response is what was sent.
 ///
 /// Also answers how many bytes the client's connection will have carried at the end of the head.
 pub fn finish_head(way: &mut Way<'_>, content: &Content) -> (BodyFraming, u64) {
     let framing = frame(way, content);
     own_lines(way);
-    let response = &way.context.response;
-    let is_upstreams = way.context.session.answer.is_none();
+    let response = &way.exchange.response;
+    let is_upstreams = way.exchange.session.answer.is_none();
     let reason = way.reason.as_ref().filter(|(status, _)| *status == response.status && is_upstreams);
     let client = &way.downstream.client;
     client.queue_head(true, |out| {
@@ -88,17 +88,17 @@ pub fn finish_head(way: &mut Way<'_>, content: &Content) -> (BodyFraming, u64) {
 /// The lines that delimit the body and say what becomes of the connection. The length is that of the body, whatever
 /// plugins said.
 fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
-    let context = &mut *way.context;
-    let headers = &mut context.response.headers;
+    let exchange = &mut *way.exchange;
+    let headers = &mut exchange.response.headers;
     let length = match content {
         Content::Bytes(body) => Some(body.len() as u64),
         Content::Upstream(exchanged) => exchanged.body.remaining(),
     };
     // These tell of a body that is not there: a length that goes with none stays.
-    let is_told = context.head_only || context.response.status == 304;
+    let is_told = exchange.head_only || exchange.response.status == 304;
     let framing = match length {
         // No body and no length (RFC 9110, section 8.6). Upstreams say 0, and the reference lets them.
-        _ if context.response.status == 204 => {
+        _ if exchange.response.status == 204 => {
             headers.retain(|name, value| !name.eq_ignore_ascii_case(b"Content-Length") || value == b"0");
             BodyFraming::None
         }
@@ -113,7 +113,7 @@ fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
             if is_told { BodyFraming::None } else { BodyFraming::Plain }
         }
         None if is_told => BodyFraming::None,
-        None if context.request.version == Version::HTTP_10 => {
+        None if exchange.request.version == Version::HTTP_10 => {
             way.keep_alive = false;
             BodyFraming::Plain
         }
@@ -125,7 +125,7 @@ fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
     let settings = &way.gateway.settings;
     way.keep_alive &= !way.downstream.is_stopping()
         && !settings.keepalive_timeout.is_zero()
-        && context.request.serial < settings.keepalive_requests
+        && exchange.request.serial < settings.keepalive_requests
         && !way.downstream.client.waits_for_leave();
     if !headers.contains("Connection") || !way.keep_alive {
         headers.insert("Connection", if way.keep_alive { "keep-alive" } else { "close" });
@@ -135,19 +135,19 @@ fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
 
 /// The gateway's own lines, last of all: plugins cannot change them.
 fn own_lines(way: &mut Way<'_>) {
-    let context = &mut *way.context;
+    let exchange = &mut *way.exchange;
     let settings = &way.gateway.settings;
     let tokens = settings.response_tokens;
-    let timings = context.session.timings;
-    let is_upstreams = context.session.answer.is_none();
-    let headers = &mut context.response.headers;
+    let timings = exchange.session.timings;
+    let is_upstreams = exchange.session.answer.is_none();
+    let headers = &mut exchange.response.headers;
     if is_upstreams {
         add_charset(headers, settings.charset.as_deref());
     }
     if !headers.contains("Date") {
         date::now(timings.unix(timings.latest), |date| headers.append("Date", date));
     }
-    if !is_upstreams && tokens.response_latency && !context.proxied {
+    if !is_upstreams && tokens.response_latency && !exchange.proxied {
         headers.insert_number("X-Kong-Response-Latency", ms(timings.latest - timings.start));
     }
     match (is_upstreams, tokens.server) {
@@ -156,7 +156,7 @@ fn own_lines(way: &mut Way<'_>) {
         (true, false) => {}
         (false, false) => drop(headers.remove("Server")),
     }
-    if context.proxied {
+    if exchange.proxied {
         if tokens.upstream_latency {
             headers.insert_number(
                 "X-Kong-Upstream-Latency",
@@ -170,12 +170,12 @@ fn own_lines(way: &mut Way<'_>) {
             continue_via(headers, is_upstreams);
         }
     }
-    if tokens.upstream_status && context.proxied {
-        let status = upstream_status(context);
-        context.response.headers.insert_number("X-Kong-Upstream-Status", status.into());
+    if tokens.upstream_status && exchange.proxied {
+        let status = upstream_status(exchange);
+        exchange.response.headers.insert_number("X-Kong-Upstream-Status", status.into());
     }
     if tokens.request_id {
-        context.response.headers.insert("X-Kong-Request-Id", &context.session.id);
+        exchange.response.headers.insert("X-Kong-Request-Id", &exchange.session.id);
     }
 }
 
@@ -195,9 +195,9 @@ fn continue_via(headers: &mut Headers, is_upstreams: bool) {
 }
 
 /// The status that the last try stands for.
-fn upstream_status(context: &Exchange) -> u16 {
-    let failed = || context.session.tries.last()?.failure.map(|(_, status)| status);
-    context.service_response.as_ref().map(|response| response.status).or_else(failed).unwrap_or(502)
+fn upstream_status(exchange: &Exchange) -> u16 {
+    let failed = || exchange.session.tries.last()?.failure.map(|(_, status)| status);
+    exchange.service_response.as_ref().map(|response| response.status).or_else(failed).unwrap_or(502)
 }
 
 fn add_charset(headers: &mut Headers, charset: Option<&str>) {

@@ -13,30 +13,30 @@ use crate::{Gateway, respond};
 
 /// Finds the route and computes what is fixed with it: the way so far, and where the request goes.
 pub fn route(way: &mut Way<'_>) -> Result<(), Early> {
-    let context = &mut *way.context;
-    let Some(matched) = find(context, &way.gateway) else {
-        respond::decide(context, Source::Exit, 404, "no Route matched with those values");
+    let exchange = &mut *way.exchange;
+    let Some(matched) = find(exchange, &way.gateway) else {
+        respond::decide(exchange, Source::Exit, 404, "no Route matched with those values");
         return Err(Early::Answered);
     };
-    context.session.upstream.path = Some(upstream_path(&matched, &context.request.path));
-    context.session.upstream.scheme =
+    exchange.session.upstream.path = Some(upstream_path(&matched, &exchange.request.path));
+    exchange.session.upstream.scheme =
         matched.service.as_ref().map(|service| Cow::Borrowed(service.protocol.as_str()));
-    context.session.matched = Some(matched);
-    context.forwarded = Some(forwarded::lines(context));
-    debug_headers(context, &way.gateway);
-    require_https(context)
+    exchange.session.matched = Some(matched);
+    exchange.forwarded = Some(forwarded::lines(exchange));
+    debug_headers(exchange, &way.gateway);
+    require_https(exchange)
 }
 
-fn find(context: &Exchange, gateway: &Gateway) -> Option<Matched> {
-    let request = &context.request;
+fn find(exchange: &Exchange, gateway: &Gateway) -> Option<Matched> {
+    let request = &exchange.request;
     // Routes are text; the reference finds none for any other path.
     if !path::is_text(&request.path) {
         return None;
     }
-    let local = context.session.connection.local;
+    let local = exchange.session.connection.local;
     let found = gateway.router.select(&Query {
         method: request.method.as_str(),
-        host: context
+        host: exchange
             .session
             .upstream
             .host_header
@@ -45,12 +45,12 @@ fn find(context: &Exchange, gateway: &Gateway) -> Option<Matched> {
             .unwrap_or_default(),
         path: &request.path,
         headers: &request.headers,
-        is_tls: context.session.connection.tls.is_some(),
-        sni: context.session.connection.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
-        source: Some(context.session.client),
+        is_tls: exchange.session.connection.tls.is_some(),
+        sni: exchange.session.connection.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
+        source: Some(exchange.session.client),
         destination: Some(SocketAddr::new(
             local.ip(),
-            context.session.environment.outside_port(local.port()),
+            exchange.session.environment.outside_port(local.port()),
         )),
     })?;
     let captures = found.captures.map(|it| Captures { unnamed: it.unnamed, named: it.named });
@@ -74,9 +74,9 @@ fn upstream_path(matched: &Matched, path: &str) -> String {
 }
 
 /// `Kong-Route-Id` and its like, for those who ask when `allow_debug_header` is on.
-fn debug_headers(context: &mut Exchange, gateway: &Gateway) {
-    let Some(matched) = &context.session.matched else { return };
-    if !gateway.settings.debug_header || !context.request.headers.contains("Kong-Debug") {
+fn debug_headers(exchange: &mut Exchange, gateway: &Gateway) {
+    let Some(matched) = &exchange.session.matched else { return };
+    if !gateway.settings.debug_header || !exchange.request.headers.contains("Kong-Debug") {
         return;
     }
     let (route, service) = (&matched.route, matched.service.as_ref());
@@ -86,28 +86,28 @@ fn debug_headers(context: &mut Exchange, gateway: &Gateway) {
         ("Kong-Service-Id", service.map(|service| service.id.to_string())),
         ("Kong-Service-Name", service.and_then(|service| service.name.clone())),
     ] {
-        context.response.headers.extend(value.map(|value| (name, value)));
+        exchange.response.headers.extend(value.map(|value| (name, value)));
     }
 }
 
 /// A route for https only answers plain requests with 426 or a redirect.
-fn require_https(context: &mut Exchange) -> Result<(), Early> {
-    let Some(route) = context.session.route() else { return Ok(()) };
+fn require_https(exchange: &mut Exchange) -> Result<(), Early> {
+    let Some(route) = exchange.session.route() else { return Ok(()) };
     let https_only = route.protocols.contains(&Protocol::Https) && !route.protocols.contains(&Protocol::Http);
-    if !https_only || forwarded::scheme(context) == "https" {
+    if !https_only || forwarded::scheme(exchange) == "https" {
         return Ok(());
     }
     let status = route.https_redirect_status_code;
     if status == 426 {
-        respond::decide(context, Source::Exit, 426, "Please use HTTPS protocol");
-        context.response.headers.insert("Connection", "Upgrade");
-        context.response.headers.insert("Upgrade", "TLS/1.2, HTTP/1.1");
+        respond::decide(exchange, Source::Exit, 426, "Please use HTTPS protocol");
+        exchange.response.headers.insert("Connection", "Upgrade");
+        exchange.response.headers.insert("Upgrade", "TLS/1.2, HTTP/1.1");
     } else {
         let location =
-            [b"https://", forwarded::host_and_port(context).as_bytes(), &context.request.target].concat();
-        context.response.headers.insert("Location", location);
+            [b"https://", forwarded::host_and_port(exchange).as_bytes(), &exchange.request.target].concat();
+        exchange.response.headers.insert("Location", location);
         let content_type = if status < 303 { "text/html" } else { "text/html; charset=UTF-8" };
-        respond::plain_page(context, Source::Exit, status, content_type);
+        respond::plain_page(exchange, Source::Exit, status, content_type);
     }
     Err(Early::Answered)
 }

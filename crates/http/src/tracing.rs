@@ -19,34 +19,34 @@ pub fn begin(worker: &crate::Worker, method: &Method, headers: &Headers) -> Opti
 }
 
 /// Ends the request's span, when the response was sent. Handlers of `log` still add theirs.
-pub fn end(context: &mut Exchange) {
-    let Some(mut trace) = context.session.trace.take_if(|trace| trace.is_sampled()) else { return };
+pub fn end(exchange: &mut Exchange) {
+    let Some(mut trace) = exchange.session.trace.take_if(|trace| trace.is_sampled()) else { return };
     let span = &mut trace.root;
-    span.set(request_attributes(context));
-    if let Some(matched) = &context.session.matched {
+    span.set(request_attributes(exchange));
+    if let Some(matched) = &exchange.session.matched {
         let route = matched_path(matched);
         if let Some(path) = route {
-            span.rename(format!("{} {path}", span_name(&context.request.method)));
+            span.rename(format!("{} {path}", span_name(&exchange.request.method)));
             span.set([KeyValue::new("http.route", path.to_owned())]);
         }
         span.set(matched_attributes(matched));
     }
-    let status = context.response.status;
+    let status = exchange.response.status;
     span.set([KeyValue::new("http.response.status_code", i64::from(status))]);
     if status >= 500 {
         let reason =
-            context.response.headers.text(respond::REASON).filter(|_| context.session.answer.is_some());
+            exchange.response.headers.text(respond::REASON).filter(|_| exchange.session.answer.is_some());
         let kind = reason.map_or_else(|| status.to_string(), str::to_owned);
         span.fail(kind, "");
     }
     span.end();
-    context.session.trace = Some(trace);
+    exchange.session.trace = Some(trace);
 }
 
 /// Begins the span of one try to reach the service.
-pub fn begin_try(context: &Exchange, peer: SocketAddr, attempt: usize) -> Option<Span> {
-    let method = &context.request.method;
-    let mut span = context.session.trace.as_ref()?.step(Step::Upstream, || span_name(method).to_owned())?;
+pub fn begin_try(exchange: &Exchange, peer: SocketAddr, attempt: usize) -> Option<Span> {
+    let method = &exchange.request.method;
+    let mut span = exchange.session.trace.as_ref()?.step(Step::Upstream, || span_name(method).to_owned())?;
     span.set([
         KeyValue::new("http.request.method", method_name(method)),
         KeyValue::new("server.address", peer.ip().to_string()),
@@ -73,8 +73,8 @@ pub fn end_try(span: Option<Span>, outcome: Result<u16, &Failure>) {
     }
 }
 
-fn request_attributes(context: &Exchange) -> Vec<KeyValue> {
-    let request = &context.request;
+fn request_attributes(exchange: &Exchange) -> Vec<KeyValue> {
+    let request = &exchange.request;
     let path = String::from_utf8_lossy(forwarded::path_of(&request.target)).into_owned();
     let version = match request.version {
         Version::HTTP_10 => "1.0",
@@ -83,12 +83,12 @@ fn request_attributes(context: &Exchange) -> Vec<KeyValue> {
     };
     let mut attributes = vec![
         KeyValue::new("http.request.method", method_name(&request.method)),
-        KeyValue::new("url.scheme", context.session.scheme()),
+        KeyValue::new("url.scheme", exchange.session.scheme()),
         KeyValue::new("url.path", path),
         KeyValue::new("network.protocol.version", version),
-        KeyValue::new("client.address", context.session.client.ip().to_string()),
-        KeyValue::new("network.peer.address", context.session.connection.peer.ip().to_string()),
-        KeyValue::new("polygate.request.id", context.session.id.clone()),
+        KeyValue::new("client.address", exchange.session.client.ip().to_string()),
+        KeyValue::new("network.peer.address", exchange.session.connection.peer.ip().to_string()),
+        KeyValue::new("polygate.request.id", exchange.session.id.clone()),
     ];
     if let Some(host) = request.headers.text("Host") {
         let (name, port) = polygate_router::split_host_port(host);

@@ -16,7 +16,7 @@ use crate::{Gateway, Worker, respond};
 
 /// A request on its way, and all that the steps need of its surroundings.
 pub struct Way<'d> {
-    pub context: Box<Exchange>,
+    pub exchange: Box<Exchange>,
     pub collected: Collected,
     pub downstream: &'d Downstream,
     pub worker: &'d Rc<Worker>,
@@ -35,7 +35,7 @@ pub struct Way<'d> {
 
 /// Why the list ended before the upstream answered.
 pub enum Early {
-    /// The context holds the response.
+    /// The exchange holds the response.
     Answered,
     /// Nobody is there to read one.
     Left,
@@ -50,16 +50,16 @@ pub enum Content {
 impl Way<'_> {
     /// Turns a failure into the response, and logs it where its cause has to be looked for.
     pub fn failed(&mut self, failure: Failure) -> Early {
-        let context = &mut *self.context;
-        let id = &context.session.id;
-        let client = context.session.client.ip();
+        let exchange = &mut *self.exchange;
+        let id = &exchange.session.id;
+        let client = exchange.session.client.ip();
         match failure.blame() {
             Blame::Client => log!(Info, "client {client}: {failure}, request_id: \"{id}\""),
             Blame::Upstream => {}
             Blame::Gateway => log!(Error, "{failure}, client: {client}, request_id: \"{id}\""),
         }
         match failure {
-            Failure::NoPeer(status, message) => respond::decide(context, Source::Error, status, &message),
+            Failure::NoPeer(status, message) => respond::decide(exchange, Source::Error, status, &message),
             failure if failure.status() == 499 => return Early::Left,
             failure => return self.refuse(failure.status()),
         }
@@ -70,14 +70,14 @@ impl Way<'_> {
     pub fn refuse(&mut self, status: u16) -> Early {
         // After these the reference takes the connection for unusable.
         self.keep_alive &= !matches!(status, 400 | 405 | 408 | 413 | 414 | 494 | 500 | 501 | 505);
-        respond::proxy_error(&mut self.context, status);
+        respond::proxy_error(&mut self.exchange, status);
         Early::Answered
     }
 
     /// The body of a response that the gateway or a plugin made.
     pub fn answer(&self) -> Content {
         Content::Bytes(
-            self.context.session.answer.as_ref().map(|answer| answer.body.clone()).unwrap_or_default(),
+            self.exchange.session.answer.as_ref().map(|answer| answer.body.clone()).unwrap_or_default(),
         )
     }
 }

@@ -78,10 +78,10 @@ impl Worker {
         (0..32).rev().map(|at| char::from(b"0123456789abcdef"[(bits >> (at * 4)) as usize & 15])).collect()
     }
 
-    /// Has the `log` handlers run, detached from the request. The context is their snapshot.
-    pub(crate) fn enqueue_log(&self, context: Box<Exchange>, collected: Collected) {
+    /// Has the `log` handlers run, detached from the request. The exchange is their snapshot.
+    pub(crate) fn enqueue_log(&self, exchange: Box<Exchange>, collected: Collected) {
         let queued = match &*self.log_queue.borrow() {
-            Some(queue) => queue.try_send((context, collected)).is_ok(),
+            Some(queue) => queue.try_send((exchange, collected)).is_ok(),
             None => false,
         };
         if !queued {
@@ -112,12 +112,12 @@ impl Worker {
 
 async fn run_logs(mut jobs: Receiver<LogJob>) {
     let mut running = JoinSet::new();
-    while let Some((mut context, collected)) = jobs.recv().await {
+    while let Some((mut exchange, collected)) = jobs.recv().await {
         while running.try_join_next().is_some() {}
         if running.len() >= LOG_RUNNING {
             running.join_next().await;
         }
-        running.spawn_local(async move { collected.log(&mut context).await });
+        running.spawn_local(async move { collected.log(&mut exchange).await });
     }
     while running.join_next().await.is_some() {}
 }

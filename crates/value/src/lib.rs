@@ -88,6 +88,15 @@ impl Value {
             .map_or(&NIL, |(_, value)| value)
     }
 
+    /// A table's members; a list counts as a map with the keys 1, 2, 3. What is no table has none.
+    pub fn members(&self) -> Vec<(Key, &Value)> {
+        match self {
+            Self::Map(members) => members.iter().map(|(key, value)| (key.clone(), value)).collect(),
+            Self::List(items) => (1..).map(Key::Int).zip(items).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// What counts as true in Lua: all but false and nil.
     pub fn truth(&self) -> bool {
         !matches!(self, Self::Nil | Self::Bool(false))

@@ -34,8 +34,23 @@ fn row(function: &Function) -> String {
 }
 
 fn arg(arg: &Arg) -> String {
-    let Arg { name, kind, optional } = arg;
-    format!("{name}{}: {kind}", if *optional { "?" } else { "" })
+    let Arg { name, kind, optional, .. } = arg;
+    let (kind, may_be_nil) = match kind.as_str() {
+        "any..." => ("any...", false),
+        "consumer" | "record" | "headers" => ("table", false),
+        "content" => ("string or table", true),
+        "header" => ("string, string, number, bool or list", false),
+        "header_name" | "reference" | "text" => ("string", false),
+        "limit" | "status" => ("int", false),
+        "maybe_headers" => ("table", true),
+        "maybe_text" => ("string", true),
+        "maybe_word" => ("string or number", true),
+        "size" => ("int", true),
+        "truth" => ("any", true),
+        "word" => ("string or number", false),
+        other => (other, other == "any"),
+    };
+    format!("{name}{}: {kind}", if *optional || may_be_nil { "?" } else { "" })
 }
 
 fn phases(function: &Function) -> String {

@@ -6,16 +6,16 @@ use crate::Connection;
 use crate::pdk::fixture;
 
 /// The lines of a request to port 8000, each as `name: value`.
-fn told_upstream(context: &Exchange) -> Vec<String> {
+fn told_upstream(exchange: &Exchange) -> Vec<String> {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    lines(context).iter().map(|(name, value)| format!("{name}: {}", text(value))).collect()
+    lines(exchange).iter().map(|(name, value)| format!("{name}: {}", text(value))).collect()
 }
 
 #[test]
 fn a_first_hop_tells_what_it_sees() {
-    let context = fixture::context("GET", "/a%20b/../c?x", &[("host", "Client.Test:81")]);
+    let exchange = fixture::exchange("GET", "/a%20b/../c?x", &[("host", "Client.Test:81")]);
     assert_eq!(
-        told_upstream(&context),
+        told_upstream(&exchange),
         [
             "X-Forwarded-For: 203.0.113.9",
             "X-Forwarded-Proto: http",
@@ -42,9 +42,9 @@ const SENT: [(&str, &str); 9] = [
 
 #[test]
 fn a_trusted_peer_is_believed() {
-    let context = fixture::context("GET", "/x", &SENT);
+    let exchange = fixture::exchange("GET", "/x", &SENT);
     assert_eq!(
-        told_upstream(&context),
+        told_upstream(&exchange),
         [
             "X-Forwarded-For: 8.8.8.8, 127.0.0.1",
             "X-Forwarded-Proto: HTTPS",
@@ -56,27 +56,27 @@ fn a_trusted_peer_is_believed() {
             "Via: 1.0 fred, 1.1 kong/3.10.0",
         ]
     );
-    assert_eq!((scheme(&context), &*host(&context), port(&context)), ("HTTPS", "out.test", 82));
-    assert_eq!(host_and_port(&context), "Out.Test:81");
-    assert_eq!((path(&context), prefix(&context)), (Some(b"/out".as_slice()), Some(b"/pre".as_slice())));
+    assert_eq!((scheme(&exchange), &*host(&exchange), port(&exchange)), ("HTTPS", "out.test", 82));
+    assert_eq!(host_and_port(&exchange), "Out.Test:81");
+    assert_eq!((path(&exchange), prefix(&exchange)), (Some(b"/out".as_slice()), Some(b"/pre".as_slice())));
 }
 
 #[test]
 fn what_plugins_say_of_the_way_before_does_not_count() {
-    let mut context = fixture::context("GET", "/", &[("Via", "1.0 fred")]);
+    let mut exchange = fixture::exchange("GET", "/", &[("Via", "1.0 fred")]);
     for (name, value) in [("X-Forwarded-For", "8.8.8.8"), ("Via", "1.1 plugin")] {
-        context.request.headers.insert(name, value);
+        exchange.request.headers.insert(name, value);
     }
-    let lines = lines(&context);
+    let lines = lines(&exchange);
     assert_eq!((lines.text(FOR), lines.text(VIA)), (Some("203.0.113.9"), Some("1.0 fred, 1.1 kong/3.10.0")));
 }
 
 #[test]
 fn others_only_add_to_the_way() {
-    let mut context = fixture::context("GET", "/x", &SENT);
-    fixture::distrust(&mut context);
+    let mut exchange = fixture::exchange("GET", "/x", &SENT);
+    fixture::distrust(&mut exchange);
     assert_eq!(
-        told_upstream(&context),
+        told_upstream(&exchange),
         [
             "X-Forwarded-For: 8.8.8.8, 127.0.0.1",
             "X-Forwarded-Proto: http",
@@ -87,16 +87,16 @@ fn others_only_add_to_the_way() {
             "Via: 1.0 fred, 1.1 kong/3.10.0",
         ]
     );
-    assert_eq!((scheme(&context), &*host(&context), port(&context)), ("http", "client.test", 8000));
-    assert_eq!(host_and_port(&context), "client.test");
-    assert_eq!((path(&context), prefix(&context)), (None, None));
+    assert_eq!((scheme(&exchange), &*host(&exchange), port(&exchange)), ("http", "client.test", 8000));
+    assert_eq!(host_and_port(&exchange), "client.test");
+    assert_eq!((path(&exchange), prefix(&exchange)), (None, None));
 }
 
 #[test]
 fn of_several_lines_the_first_counts() {
     let sent =
         [("X-Forwarded-For", "1.1.1.1"), ("X-Forwarded-For", "2.2.2.2"), ("Via", "1.0 a"), ("Via", "1.1 b")];
-    let lines = told_upstream(&fixture::context("GET", "/", &sent));
+    let lines = told_upstream(&fixture::exchange("GET", "/", &sent));
     assert_eq!(lines[0], "X-Forwarded-For: 1.1.1.1, 127.0.0.1");
     assert_eq!(lines.last().unwrap(), "Via: 1.0 a, 1.1 kong/3.10.0");
 }
@@ -106,11 +106,11 @@ fn empty_values_of_a_trusted_peer_are_left_out_and_mean_nothing() {
     let names = ["For", "Proto", "Host", "Port", "Path", "Prefix"].map(|name| format!("X-Forwarded-{name}"));
     let sent: Vec<_> =
         names.iter().map(|name| (name.as_str(), "")).chain([("host", "client.test")]).collect();
-    let context = fixture::context("GET", "/x", &sent);
+    let exchange = fixture::exchange("GET", "/x", &sent);
     let left = ["X-Forwarded-For: , 127.0.0.1", "X-Forwarded-Host: client.test", "X-Real-IP: 203.0.113.9"];
-    assert_eq!(told_upstream(&context)[..3], left);
-    assert_eq!((scheme(&context), &*host(&context), port(&context)), ("http", "client.test", 8000));
-    assert_eq!(path(&context), None);
+    assert_eq!(told_upstream(&exchange)[..3], left);
+    assert_eq!((scheme(&exchange), &*host(&exchange), port(&exchange)), ("http", "client.test", 8000));
+    assert_eq!(path(&exchange), None);
 }
 
 #[test]
@@ -128,10 +128,10 @@ fn hosts_have_a_normal_form() {
         (":80", "kong"),
         (".", "kong"),
     ] {
-        let context = fixture::context("GET", "/", &[("host", sent)]);
-        assert_eq!(host_name(&context), expected, "of {sent}");
+        let exchange = fixture::exchange("GET", "/", &[("host", sent)]);
+        assert_eq!(host_name(&exchange), expected, "of {sent}");
     }
-    assert_eq!(host_name(&fixture::context("GET", "/", &[])), "kong");
+    assert_eq!(host_name(&fixture::exchange("GET", "/", &[])), "kong");
 }
 
 #[test]
@@ -151,19 +151,19 @@ fn forwarded_hosts_and_ports() {
     ] {
         let mut headers = vec![("host", "client.test"), ("x-forwarded-host", sent)];
         headers.extend(given_port.map(|port| ("x-forwarded-port", port)));
-        let context = fixture::context("GET", "/", &headers);
-        assert_eq!((&*host(&context), port(&context)), (expected_host, expected_port), "of {headers:?}");
+        let exchange = fixture::exchange("GET", "/", &headers);
+        assert_eq!((&*host(&exchange), port(&exchange)), (expected_host, expected_port), "of {headers:?}");
     }
 }
 
 #[test]
 fn mapped_addresses_are_shown_as_what_they_are() {
-    let mut context = fixture::context("GET", "/", &[("x-forwarded-for", "8.8.8.8")]);
+    let mut exchange = fixture::exchange("GET", "/", &[("x-forwarded-for", "8.8.8.8")]);
     let mapped = |text: &str| text.parse::<SocketAddr>().unwrap();
-    context.session.client = mapped("[::ffff:192.0.2.1]:1");
-    let (peer, local) = (mapped("[::ffff:10.1.2.3]:2"), context.session.connection.local);
-    context.session.connection = Arc::new(Connection::new(peer, local, None, 1));
-    let lines = told_upstream(&context);
+    exchange.session.client = mapped("[::ffff:192.0.2.1]:1");
+    let (peer, local) = (mapped("[::ffff:10.1.2.3]:2"), exchange.session.connection.local);
+    exchange.session.connection = Arc::new(Connection::new(peer, local, None, 1));
+    let lines = told_upstream(&exchange);
     assert_eq!(lines[0], "X-Forwarded-For: 8.8.8.8, 10.1.2.3");
     assert!(lines.contains(&"X-Real-IP: 192.0.2.1".to_owned()), "{lines:?}");
 }
@@ -173,11 +173,11 @@ fn prefixes_are_what_routes_strip() {
     for (strip_path, matched, expected) in
         [(true, "/api", Some("/api")), (true, "/", None), (true, "", None), (false, "/api", None)]
     {
-        let mut context = fixture::routed("/api/x");
-        let found = context.session.matched.as_mut().unwrap();
+        let mut exchange = fixture::routed("/api/x");
+        let found = exchange.session.matched.as_mut().unwrap();
         found.prefix = matched.into();
         Arc::make_mut(&mut found.route).strip_path = strip_path;
-        assert_eq!(prefix(&context), expected.map(str::as_bytes), "of {strip_path} {matched}");
+        assert_eq!(prefix(&exchange), expected.map(str::as_bytes), "of {strip_path} {matched}");
     }
 }
 
@@ -188,8 +188,8 @@ fn versions_are_told_in_via() {
         (Version::HTTP_11, "1.1 kong/3.10.0"),
         (Version::HTTP_2, "2 kong/3.10.0"),
     ] {
-        let mut context = fixture::context("GET", "/", &[]);
-        context.request.version = version;
-        assert_eq!(lines(&context).text(VIA), Some(expected));
+        let mut exchange = fixture::exchange("GET", "/", &[]);
+        exchange.request.version = version;
+        assert_eq!(lines(&exchange).text(VIA), Some(expected));
     }
 }

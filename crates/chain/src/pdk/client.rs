@@ -1,87 +1,94 @@
 //! `kong.client`: the connection's other end, and who it was found to be.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use polygate_model::Consumer;
 
 use crate::context::Authenticated;
-use crate::pdk::{PdkError, PdkResult, args, headers};
-use crate::{Exchange, Phase, Value};
+use crate::pdk::{PdkError, headers};
+use crate::{Exchange, Phase, Session, Value};
 
 /// The TCP peer's address.
-pub fn get_ip(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(address(context.session.connection.peer.ip()))
+pub fn get_ip(session: &Session) -> &str {
+    session.connection.peer_ip()
 }
 
 /// The client's address after real-ip processing.
-pub fn get_forwarded_ip(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(address(context.session.client.ip()))
+pub fn get_forwarded_ip(session: &Session) -> Cow<'_, str> {
+    session.client_ip()
 }
 
-pub fn get_port(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(Value::Int(context.session.connection.peer.port().into()))
+pub fn get_port(session: &Session) -> u16 {
+    session.connection.peer.port()
 }
 
-/// Nil when the trusted peer named an address only.
-pub fn get_forwarded_port(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(Some(i64::from(context.session.client.port())).filter(|&port| port > 0).into())
+/// `None` when the trusted peer named an address only.
+pub fn get_forwarded_port(session: &Session) -> Option<u16> {
+    Some(session.client.port()).filter(|&port| port > 0)
 }
 
-pub fn get_credential(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(context.credential.clone().into())
+pub fn get_credential(exchange: &Exchange) -> Option<&Value> {
+    exchange.credential.as_ref()
 }
 
-pub fn get_consumer(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(context.consumer.as_ref().map(Authenticated::to_value).into())
+pub fn get_consumer(exchange: &Exchange) -> Option<Value> {
+    exchange.consumer.as_ref().map(Authenticated::to_value)
 }
 
-/// The consumer with this id or, if the second argument says so, this username.
-pub fn load_consumer(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let name = args::text(args, 0, "consumer_id")?;
-    let by_username = args::flag(args, 1, "search_by_username", false)?;
+/// The consumer with this id or, if `by_username` says so, this username.
+pub fn load_consumer<'a>(
+    exchange: &'a Exchange,
+    id: &str,
+    by_username: Option<bool>,
+) -> Result<Option<&'a Arc<Consumer>>, PdkError> {
+    let (name, by_username) = (id, by_username.unwrap_or(false));
     let id = name.parse().ok();
     if id.is_none() && !by_username {
         return Err(PdkError::thrown("cannot load a consumer with an id that is not a uuid"));
     }
-    let entities = &context.session.environment.entities;
-    let consumer = id
+    let entities = &exchange.session.environment.entities;
+    Ok(id
         .and_then(|id| entities.consumers.get(&id))
-        .or_else(|| by_username.then(|| entities.consumer_by_username(name)).flatten());
-    Ok(consumer.map(crate::context::entity).into())
+        .or_else(|| by_username.then(|| entities.consumer_by_username(name)).flatten()))
 }
 
-/// Sets consumer and credential; a nil clears. What reaches the upstream is the plugin's business.
-pub fn authenticate(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let consumer = optional_table(args, 0, "consumer")?;
-    let credential = optional_table(args, 1, "credential")?;
+/// Sets consumer and credential; `None` clears. What reaches the upstream is the plugin's business.
+pub fn authenticate(
+    exchange: &mut Exchange,
+    consumer: Option<Authenticated>,
+    credential: Option<Value>,
+) -> Result<(), PdkError> {
     if consumer.is_none() && credential.is_none() {
         return Err(PdkError::thrown("either credential or consumer must be provided"));
     }
-    context.consumer = consumer.map(Authenticated::Given);
-    context.credential = credential;
-    Ok(Value::Nil)
+    exchange.consumer = consumer;
+    exchange.credential = credential;
+    Ok(())
 }
 
 /// The route's protocol if there is only one, else that of the connection.
-pub fn get_protocol(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let allow_terminated = args::at(args, 0).truth();
-    let route = context.session.route().ok_or_else(|| PdkError::returned("No active route found"))?;
+pub fn get_protocol(exchange: &Exchange, allow_terminated: bool) -> Result<&'static str, PdkError> {
+    let session = &exchange.session;
+    let route = session.route().ok_or_else(|| PdkError::returned("No active route found"))?;
     if let [protocol] = route.protocols.as_slice() {
-        return Ok(protocol.as_str().into());
+        return Ok(protocol.as_str());
     }
-    let with_tls = context.session.connection.tls.is_some();
-    if context.session.phase == Phase::Preread || !route.protocols.iter().any(|protocol| protocol.is_http()) {
-        return Ok(if with_tls { "tls" } else { "tcp" }.into());
+    let with_tls = session.connection.tls.is_some();
+    if session.phase == Phase::Preread || !route.protocols.iter().any(|protocol| protocol.is_http()) {
+        return Ok(if with_tls { "tls" } else { "tcp" });
     }
-    if !with_tls && allow_terminated && context.session.peer_is_trusted {
-        let forwarded = headers::first(&context.request.headers, b"x-forwarded-proto");
-        let forwarded = forwarded.as_str().unwrap_or_default();
-        if forwarded.contains(',') {
+    if !with_tls && allow_terminated && session.peer_is_trusted {
+        let forwarded = headers::first(&exchange.request.headers, b"x-forwarded-proto").unwrap_or_default();
+        if forwarded.contains(&b',') {
             return Err(PdkError::returned("Only one X-Forwarded-Proto header allowed"));
         }
-        if forwarded.eq_ignore_ascii_case("https") {
-            return Ok("https".into());
+        if forwarded.eq_ignore_ascii_case(b"https") {
+            return Ok("https");
         }
     }
-    Ok(context.session.scheme().into())
+    Ok(session.scheme())
 }
 
 /// IPv4 addresses that came in through an IPv6 socket are shown as IPv4.
@@ -89,36 +96,26 @@ pub(super) fn address(ip: IpAddr) -> Value {
     ip.to_canonical().to_string().into()
 }
 
-fn optional_table(args: &[Value], index: usize, name: &str) -> Result<Option<Value>, PdkError> {
-    match args::at(args, index) {
-        Value::Nil => Ok(None),
-        // An empty table, packed as a list.
-        Value::List(items) if items.is_empty() => Ok(Some(Value::Map(Vec::new()))),
-        table @ Value::Map(_) => Ok(Some(table.clone())),
-        _ => Err(args::wrong_type(name, "a table or nil")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pdk::fixture::{self, thrown};
+    use crate::pdk::fixture::{self, call, thrown};
     use serde_json::json;
 
     #[test]
     fn addresses() {
-        let context = &mut fixture::context("GET", "/", &[]);
-        assert_eq!(get_ip(context, &[]), Ok("127.0.0.1".into()));
-        assert_eq!(get_port(context, &[]), Ok(Value::Int(40_000)));
-        assert_eq!(get_forwarded_ip(context, &[]), Ok("203.0.113.9".into()));
-        assert_eq!(get_forwarded_port(context, &[]), Ok(Value::Int(50_000)));
-        context.session.client.set_port(0);
-        assert_eq!(get_forwarded_port(context, &[]), Ok(Value::Nil));
+        let exchange = &mut fixture::exchange("GET", "/", &[]);
+        assert_eq!(call(exchange, "kong.client.get_ip", &[]), Ok("127.0.0.1".into()));
+        assert_eq!(call(exchange, "kong.client.get_port", &[]), Ok(Value::Int(40_000)));
+        assert_eq!(call(exchange, "kong.client.get_forwarded_ip", &[]), Ok("203.0.113.9".into()));
+        assert_eq!(call(exchange, "kong.client.get_forwarded_port", &[]), Ok(Value::Int(50_000)));
+        exchange.session.client.set_port(0);
+        assert_eq!(call(exchange, "kong.client.get_forwarded_port", &[]), Ok(Value::Nil));
     }
 
     #[test]
     fn consumers_are_found_by_id_and_name() {
-        let context = &mut fixture::routed("/");
+        let exchange = &mut fixture::routed("/");
         let id = fixture::CONSUMER.to_string();
         for (args, expected) in [
             (vec![Value::from(&json!(id))], Ok(json!("alice"))),
@@ -127,40 +124,50 @@ mod tests {
             (vec!["alice".into()], Err("cannot load a consumer with an id that is not a uuid")),
             (vec![Value::Nil], Err("consumer_id must be a string")),
         ] {
-            let got = load_consumer(context, &args).map(|consumer| consumer.get("username").to_json());
+            let got = call(exchange, "kong.client.load_consumer", &args)
+                .map(|consumer| consumer.get("username").to_json());
             assert_eq!(got, expected.map_err(PdkError::thrown), "of {args:?}");
         }
     }
 
     #[test]
     fn authenticate_sets_and_clears() {
-        let context = &mut fixture::routed("/");
+        let exchange = &mut fixture::routed("/");
         let consumer = Value::from(&json!({"id": fixture::CONSUMER}));
         let credential = Value::from(&json!({"id": "c"}));
-        authenticate(context, &[consumer.clone(), credential.clone()]).unwrap();
-        assert_eq!(get_consumer(context, &[]), Ok(consumer));
-        assert_eq!(context.known_consumer().unwrap().username.as_deref(), Some("alice"));
-        authenticate(context, &[Value::Nil, credential.clone()]).unwrap();
-        assert_eq!(get_consumer(context, &[]), Ok(Value::Nil));
-        assert_eq!(get_credential(context, &[]), Ok(credential));
-        assert!(context.known_consumer().is_none());
-        assert_eq!(authenticate(context, &[]), thrown("either credential or consumer must be provided"));
-        assert_eq!(authenticate(context, &["x".into()]), thrown("consumer must be a table or nil"));
+        call(exchange, "kong.client.authenticate", &[consumer.clone(), credential.clone()]).unwrap();
+        assert_eq!(call(exchange, "kong.client.get_consumer", &[]), Ok(consumer));
+        assert_eq!(exchange.known_consumer().unwrap().username.as_deref(), Some("alice"));
+        call(exchange, "kong.client.authenticate", &[Value::Nil, credential.clone()]).unwrap();
+        assert_eq!(call(exchange, "kong.client.get_consumer", &[]), Ok(Value::Nil));
+        assert_eq!(call(exchange, "kong.client.get_credential", &[]), Ok(credential));
+        assert!(exchange.known_consumer().is_none());
+        assert_eq!(
+            call(exchange, "kong.client.authenticate", &[]),
+            thrown("either credential or consumer must be provided")
+        );
+        assert_eq!(
+            call(exchange, "kong.client.authenticate", &["x".into()]),
+            thrown("consumer must be a table or nil")
+        );
     }
 
     #[test]
     fn protocol_is_the_routes_or_the_connections() {
-        let context = &mut fixture::context("GET", "/", &[("x-forwarded-proto", "https")]);
-        assert_eq!(get_protocol(context, &[]), Err(PdkError::returned("No active route found")));
-        let context = &mut fixture::routed("/");
-        assert_eq!(get_protocol(context, &[]), Ok("http".into()));
-        context.request.headers.insert("x-forwarded-proto", "https");
+        let exchange = &mut fixture::exchange("GET", "/", &[("x-forwarded-proto", "https")]);
+        assert_eq!(
+            call(exchange, "kong.client.get_protocol", &[]),
+            Err(PdkError::returned("No active route found"))
+        );
+        let exchange = &mut fixture::routed("/");
+        assert_eq!(call(exchange, "kong.client.get_protocol", &[]), Ok("http".into()));
+        exchange.request.headers.insert("x-forwarded-proto", "https");
         for allow_terminated in [true.into(), Value::Int(0), "x".into()] {
-            assert_eq!(get_protocol(context, &[allow_terminated]), Ok("https".into()));
+            assert_eq!(call(exchange, "kong.client.get_protocol", &[allow_terminated]), Ok("https".into()));
         }
-        assert_eq!(get_protocol(context, &[false.into()]), Ok("http".into()));
-        context.request.headers.insert("x-forwarded-proto", "http,https");
+        assert_eq!(call(exchange, "kong.client.get_protocol", &[false.into()]), Ok("http".into()));
+        exchange.request.headers.insert("x-forwarded-proto", "http,https");
         let error = Err(PdkError::returned("Only one X-Forwarded-Proto header allowed"));
-        assert_eq!(get_protocol(context, &[true.into()]), error);
+        assert_eq!(call(exchange, "kong.client.get_protocol", &[true.into()]), error);
     }
 }

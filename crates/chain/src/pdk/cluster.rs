@@ -1,9 +1,8 @@
 //! `kong.cluster`: what several gateways with one database have in common.
 
-use crate::pdk::PdkResult;
-use crate::{Exchange, Value};
+use crate::Session;
 
-/// Nil: a gateway with a declarative file belongs to no cluster.
-pub fn get_id(_context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(Value::Nil)
+/// `None`: a gateway with a declarative file belongs to no cluster.
+pub fn get_id(_session: &Session) -> Option<String> {
+    None
 }

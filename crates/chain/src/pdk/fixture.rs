@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{self, Poll, Waker};
 
 use bytes::Bytes;
 use http::{Method, Version};
@@ -12,17 +12,20 @@ use polygate_model::{Consumer, Entities, Id, Plugin, Route, Service};
 use serde_json::json;
 
 use crate::context::{Captures, Matched, Request};
-use crate::pdk::{Function, PdkError, PdkResult, Reply, dispatch};
+use crate::pdk::{Context, Function, PdkError, Reply, dispatch};
 use crate::{
     BodyError, BodySource, Connection, Environment, Exchange, Node, Phase, RequestBody, Session,
     SpoolSettings, Statistics, TrustedIps, Value, forwarded,
 };
 
+/// What a call answers, as a value.
+pub type PdkResult = Result<Value, PdkError>;
+
 pub const CONSUMER: Id = uuid::uuid!("5f1cf7a4-3a36-4a35-9a49-0a1f0d6c1001");
 
 /// A request over a plain connection from the trusted peer 127.0.0.1:40000 to port 8000, in the access
 /// phase, before any plugin. The client behind the peer is 203.0.113.9:50000.
-pub fn context(method: &str, target: &str, fields: &[(&str, &str)]) -> Exchange {
+pub fn exchange(method: &str, target: &str, fields: &[(&str, &str)]) -> Exchange {
     let (path, query) = match target.split_once('?') {
         Some((path, query)) => (path, Some(Bytes::from(query.to_owned()))),
         None => (target, None),
@@ -52,7 +55,7 @@ pub fn context(method: &str, target: &str, fields: &[(&str, &str)]) -> Exchange 
 
 /// A GET that matched a route `/api` with a service, while the plugin `sample` runs.
 pub fn routed(target: &str) -> Exchange {
-    let mut context = context("GET", target, &[("host", "client.test")]);
+    let mut exchange = exchange("GET", target, &[("host", "client.test")]);
     let service: Service = entity(json!({
         "retries": 5, "protocol": "http", "host": "service.test", "port": 80, "connect_timeout": 60000,
         "write_timeout": 60000, "read_timeout": 60000, "enabled": true, "ws_id": Id::nil(),
@@ -64,15 +67,15 @@ pub fn routed(target: &str) -> Exchange {
     }));
     let plugin: Plugin =
         entity(json!({"name": "sample", "config": {}, "protocols": ["http"], "enabled": true}));
-    context.session.matched = Some(Matched {
+    exchange.session.matched = Some(Matched {
         route: Arc::new(route),
         service: Some(Arc::new(service)),
         prefix: "/api".into(),
         captures: Captures::default(),
     });
-    context.session.plugin = Some(Arc::new(plugin));
-    context.forwarded = Some(forwarded::lines(&context));
-    context
+    exchange.session.plugin = Some(Arc::new(plugin));
+    exchange.forwarded = Some(forwarded::lines(&exchange));
+    exchange
 }
 
 /// A body that comes in one piece, of which nothing fits into memory, and then ends so.
@@ -86,7 +89,7 @@ pub fn upload(piece: &'static str, end: Result<(), BodyError>) -> RequestBody {
 struct Upload(Vec<Result<Option<Bytes>, BodyError>>);
 
 impl BodySource for Upload {
-    fn poll_data(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+    fn poll_data(&mut self, _: &mut task::Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
         Poll::Ready(self.0.pop().unwrap_or(Ok(None)))
     }
 
@@ -95,21 +98,40 @@ impl BodySource for Upload {
     }
 }
 
-/// Calls a function as a plugin does. Nothing in the fixtures makes it wait.
-pub fn call(context: &mut Exchange, name: &str, args: &[Value]) -> PdkResult {
+/// A connection without a request.
+pub fn session(phase: Phase) -> Session {
+    Session { phase, ..exchange("GET", "/", &[]).session }
+}
+
+/// Calls a function with values, whatever the phase is.
+pub fn call(exchange: &mut Exchange, name: &str, args: &[Value]) -> PdkResult {
+    Function::from_name(name).unwrap().call(exchange.into(), args).map(value)
+}
+
+/// Calls a function as a plugin of another process does. Nothing in the fixtures makes it wait.
+pub fn dispatched<'a>(exchange: impl Into<Context<'a>>, name: &str, args: &[Value]) -> PdkResult {
     let function = Function::from_name(name).unwrap();
-    match pin!(dispatch(context, function, args)).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result.map(Reply::into_value),
+    match pin!(dispatch(exchange, function, args)).poll(&mut task::Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result.map(value),
         Poll::Pending => panic!("{name} waits"),
     }
 }
 
+fn value(reply: Reply<'_>) -> Value {
+    match reply {
+        Reply::Bytes(bytes) => Value::str(bytes),
+        Reply::Borrowed(value) => value.clone(),
+        Reply::Value(value) => value,
+        Reply::File(file) => Value::str(format!("a file of {} bytes", file.len())),
+    }
+}
+
 /// From now on no peer is trusted.
-pub fn distrust(context: &mut Exchange) {
+pub fn distrust(exchange: &mut Exchange) {
     let mut environment = environment();
     environment.trusted_ips = TrustedIps::default();
-    context.session.environment = Arc::new(environment);
-    context.session.peer_is_trusted = false;
+    exchange.session.environment = Arc::new(environment);
+    exchange.session.peer_is_trusted = false;
 }
 
 pub fn headers(fields: &[(&str, &str)]) -> Headers {

@@ -1,12 +1,11 @@
 //! How an answer looks to a gRPC client: status and message are headers, there is no body.
 
-use bytes::Bytes;
 use http::Version;
 use polygate_http1::Headers;
 use serde_json::Value as Json;
 
 use crate::Exchange;
-use crate::pdk::query;
+use crate::pdk::{Content, query};
 
 const CONTENT_TYPE_GRPC: &str = "application/grpc";
 
@@ -32,8 +31,8 @@ const NAMES: [&str; 17] = [
 ];
 
 /// Whether the client waits for a gRPC answer.
-pub fn is_request(context: &Exchange) -> bool {
-    context.request.version == Version::HTTP_2 && has_grpc_type(&context.request.headers)
+pub fn is_request(exchange: &Exchange) -> bool {
+    exchange.request.version == Version::HTTP_2 && has_grpc_type(&exchange.request.headers)
 }
 
 pub fn has_grpc_type(headers: &Headers) -> bool {
@@ -57,15 +56,18 @@ pub fn describe(headers: &mut Headers, status: u16, message: Option<&str>) {
 }
 
 /// The text for `grpc-message` in a body that was meant for HTTP: itself, or the member `message`.
-pub fn message(body: &Bytes, is_json: bool) -> Option<String> {
-    if is_json {
-        let Ok(Json::Object(mut members)) = serde_json::from_slice(body) else { return None };
-        return match members.remove("message") {
-            Some(Json::String(text)) => Some(text),
+pub fn message(body: Content) -> Option<String> {
+    match body {
+        Content::Nothing => None,
+        Content::Text(text) => (!text.is_empty()).then(|| String::from_utf8_lossy(&text).into_owned()),
+        Content::Json(json) => match serde_json::from_str(&json) {
+            Ok(Json::Object(mut members)) => match members.remove("message") {
+                Some(Json::String(text)) => Some(text),
+                _ => None,
+            },
             _ => None,
-        };
+        },
     }
-    (!body.is_empty()).then(|| String::from_utf8_lossy(body).into_owned())
 }
 
 fn code(status: u16) -> u8 {

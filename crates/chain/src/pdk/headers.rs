@@ -10,7 +10,7 @@
 use bytes::Bytes;
 use polygate_http1::{Headers, is_name, is_value, items};
 
-use crate::pdk::{PdkError, PdkResult, args};
+use crate::pdk::PdkError;
 use crate::{Key, Value};
 
 /// As many lines as a getter can answer. The gateway's own come on top.
@@ -20,9 +20,9 @@ const MOST_LINES: usize = 1000;
 const OF_ONE_CONNECTION: [&str; 5] =
     ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
 
-/// The first value of `name`, nil if there is none.
-pub fn first(headers: &Headers, name: &[u8]) -> Value {
-    lines(headers, name).next().map(Value::str).into()
+/// The first value of `name`.
+pub fn first<'h>(headers: &'h Headers, name: &[u8]) -> Option<&'h [u8]> {
+    lines(headers, name).next()
 }
 
 /// The values of all lines of `name`.
@@ -44,16 +44,6 @@ pub fn all(headers: &Headers, limit: usize) -> Value {
     Value::Map(members)
 }
 
-/// The body of every `get_header`: one argument, which errors call `what`.
-pub fn get(headers: &Headers, args: &[Value], what: &str) -> PdkResult {
-    Ok(first(headers, args::string(args, 0, what)?))
-}
-
-/// The body of every `get_headers`: one argument, the limit.
-pub fn get_all(headers: &Headers, args: &[Value], default: usize) -> PdkResult {
-    Ok(all(headers, args::limit(args, 0, "max_headers", default)?))
-}
-
 /// One header with its new values, as a setter was given it; without values it is to be removed.
 #[derive(Debug)]
 pub struct Change {
@@ -63,27 +53,8 @@ pub struct Change {
 }
 
 impl Change {
-    /// From the two arguments of `set_header` and `add_header`.
-    pub fn from_args(args: &[Value]) -> Result<Self, PdkError> {
-        let Some(name) = args::at(args, 0).as_bytes() else {
-            return Err(invalid_name(args::at(args, 0)));
-        };
-        Self::new(name, args::at(args, 1))
-    }
-
-    /// From the map that `set_headers` and `exit` take.
-    pub fn all(headers: &Value) -> Result<Vec<Self>, PdkError> {
-        let members = args::table(headers).ok_or_else(|| args::wrong_type("headers", "a table"))?;
-        members
-            .iter()
-            .map(|(name, value)| match name {
-                Key::Str(name) => Self::new(name, value),
-                Key::Int(number) => Err(invalid_name(&Value::Int(*number))),
-            })
-            .collect()
-    }
-
-    fn new(name: &Bytes, value: &Value) -> Result<Self, PdkError> {
+    /// `value` is a string, a number, a boolean, or a list of strings.
+    pub fn new(name: &[u8], value: &Value) -> Result<Self, PdkError> {
         let shown = String::from_utf8_lossy(name);
         let values = match value {
             Value::List(items) => items
@@ -221,11 +192,6 @@ pub fn keep_end_to_end(headers: &mut Headers, name: &str) {
     headers.extend(lines.iter().filter(|line| !line.is_empty()).map(|line| (CONNECTION, line)));
 }
 
-/// The name that a `clear_header` was given, which errors call `what`.
-pub fn name_argument<'a>(args: &'a [Value], what: &str) -> Result<&'a str, PdkError> {
-    checked_name(args::string(args, 0, what)?)
-}
-
 /// `name` with each `_` as `-`.
 pub fn dashed(name: &str) -> String {
     name.replace('_', "-")
@@ -236,7 +202,7 @@ fn is_same(key: &str, name: &[u8]) -> bool {
     key.len() == name.len() && key.bytes().zip(name).all(|(a, &b)| fold(a) == fold(b))
 }
 
-fn checked_name(name: &[u8]) -> Result<&str, PdkError> {
+pub(super) fn checked_name(name: &[u8]) -> Result<&str, PdkError> {
     str::from_utf8(name).ok().filter(|name| is_name(name.as_bytes())).ok_or_else(|| {
         PdkError::thrown(format!(
             "invalid header name {:?}: use letters, digits and !#$%&'*+-.^_`|~",
@@ -245,7 +211,7 @@ fn checked_name(name: &[u8]) -> Result<&str, PdkError> {
     })
 }
 
-fn invalid_name(given: &Value) -> PdkError {
+pub(super) fn invalid_name(given: &Value) -> PdkError {
     let shown = super::log::text(given);
     PdkError::thrown(format!("invalid header name \"{shown}\": got {}, expected string", given.type_name()))
 }
@@ -261,6 +227,7 @@ fn checked_value(name: &str, value: Bytes) -> Result<Bytes, PdkError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pdk::args;
 
     fn sample() -> Headers {
         [("x-one", "1"), ("X-Two", "a"), ("x-two", "b"), ("x_under", "u")].into_iter().collect()
@@ -269,13 +236,13 @@ mod tests {
     #[test]
     fn getters_fold_case_and_underscores() {
         for (name, expected) in [
-            ("X-ONE", Value::from("1")),
-            ("x_one", Value::from("1")),
-            ("x-two", Value::from("a")),
-            ("X-Under", Value::from("u")),
-            ("x-none", Value::Nil),
+            ("X-ONE", Some("1")),
+            ("x_one", Some("1")),
+            ("x-two", Some("a")),
+            ("X-Under", Some("u")),
+            ("x-none", None),
         ] {
-            assert_eq!(first(&sample(), name.as_bytes()), expected, "of {name}");
+            assert_eq!(first(&sample(), name.as_bytes()), expected.map(str::as_bytes), "of {name}");
         }
     }
 
@@ -313,7 +280,7 @@ mod tests {
                 Err("invalid header value for \"X-A\": \"a\\r\\nb: c\" holds a control character"),
             ),
         ] {
-            let change = Change::from_args(&[Value::from("X-A"), value.clone()]);
+            let change = args::header(&[Value::from("X-A"), value.clone()], 0);
             let got = change.map(|change| {
                 assert_eq!(change.name, "X-A");
                 change.values
@@ -328,19 +295,15 @@ mod tests {
         for byte in 0..=u8::MAX {
             let value = Value::str([b'a', byte, b'b'].as_slice());
             let legal = byte == b'\t' || (byte >= b' ' && byte != 0x7f);
-            assert_eq!(
-                Change::from_args(&[Value::from("x"), value.clone()]).is_ok(),
-                legal,
-                "value {byte:#x}"
-            );
+            assert_eq!(args::header(&[Value::from("x"), value.clone()], 0).is_ok(), legal, "value {byte:#x}");
             let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-            assert_eq!(Change::from_args(&[value, Value::from("x")]).is_ok(), token, "name {byte:#x}");
+            assert_eq!(args::header(&[value, Value::from("x")], 0).is_ok(), token, "name {byte:#x}");
         }
     }
 
     #[test]
     fn a_length_is_one_number() {
-        let change = |value: Value| Change::from_args(&[Value::from("Content-Length"), value]);
+        let change = |value: Value| args::header(&[Value::from("Content-Length"), value], 0);
         for value in [Value::Int(0), Value::from("42"), Value::from_iter(["7"])] {
             assert!(change(value.clone()).is_ok(), "{value:?}");
         }
@@ -349,7 +312,7 @@ mod tests {
             let error = change(value.clone()).unwrap_err().to_string();
             assert!(error.contains("is no length, give one number"), "{value:?}: {error}");
         }
-        assert!(Change::from_args(&["content_length".into(), "x".into()]).is_err());
+        assert!(args::header(&["content_length".into(), "x".into()], 0).is_err());
 
         let mut headers = Headers::new();
         for length in 1..3 {
@@ -362,7 +325,7 @@ mod tests {
     fn singles_are_replaced_and_the_others_added() {
         let mut headers: Headers = [("x-a", "1"), ("x-s", "1")].into_iter().collect();
         for (name, values) in [("X-A", vec!["2", "3"]), ("X-S", vec!["2", "3"]), ("X-S", vec![])] {
-            let change = Change::from_args(&[name.into(), Value::from_iter(values)]).unwrap();
+            let change = args::header(&[name.into(), Value::from_iter(values)], 0).unwrap();
             change.add_to(&mut headers, &["x-s"]).unwrap();
         }
         assert_eq!(headers.get_all("x-a").collect::<Vec<_>>(), [b"1", b"2", b"3"]);
@@ -373,7 +336,7 @@ mod tests {
     fn heads_have_a_limit() {
         let mut headers = Headers::new();
         let change = |name: &str, lines: usize| {
-            Change::from_args(&[Value::from(name), Value::from_iter(vec!["v"; lines])]).unwrap()
+            args::header(&[Value::from(name), Value::from_iter(vec!["v"; lines])], 0).unwrap()
         };
         change("a", MOST_LINES).add_to(&mut headers, &[]).unwrap();
         change("a", MOST_LINES).replace_in(&mut headers).unwrap();
@@ -392,7 +355,7 @@ mod tests {
         let mut headers: Headers =
             [("host", "h"), ("x-a", "1"), ("x-b", "2"), ("X-A", "3")].into_iter().collect();
         let change = |name: &str, values: &[&str]| {
-            Change::from_args(&[name.into(), values.iter().copied().collect()]).unwrap()
+            args::header(&[name.into(), values.iter().copied().collect()], 0).unwrap()
         };
         let changes =
             [change("X-a", &["4", "5"]), change("x-B", &[]), change("X_c", &["6"]), change("x-A", &["7"])];
@@ -435,9 +398,12 @@ mod tests {
             (Value::Nil, "invalid header name \"nil\": got nil, expected string"),
             (Value::from("a b"), "invalid header name \"a b\": use letters, digits and !#$%&'*+-.^_`|~"),
         ] {
-            let error = Change::from_args(&[name, Value::from("v")]).unwrap_err();
+            let error = args::header(&[name, Value::from("v")], 0).unwrap_err();
             assert_eq!(error, PdkError::thrown(expected));
         }
-        assert_eq!(Change::all(&Value::Int(1)).unwrap_err(), PdkError::thrown("headers must be a table"));
+        assert_eq!(
+            args::headers(&Value::Int(1), "headers").unwrap_err(),
+            PdkError::thrown("headers must be a table")
+        );
     }
 }

@@ -2,23 +2,22 @@
 
 use std::net::IpAddr;
 
-use crate::pdk::{PdkResult, args};
-use crate::{Exchange, Value};
+use crate::Session;
 
 /// Whether the address is in `trusted_ips`; what is no address is in no range.
-pub fn is_trusted(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let ip = args::at(args, 0).as_str().and_then(|ip| ip.parse::<IpAddr>().ok());
-    Ok(Value::Bool(ip.is_some_and(|ip| context.session.environment.trusted_ips.contains(ip))))
+pub fn is_trusted(session: &Session, address: Option<&str>) -> bool {
+    let address = address.and_then(|address| address.parse::<IpAddr>().ok());
+    address.is_some_and(|address| session.environment.trusted_ips.contains(address))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::pdk::fixture;
+    use crate::Value;
+    use crate::pdk::fixture::{self, call};
 
     #[test]
     fn trusted_are_those_listed() {
-        let context = &mut fixture::context("GET", "/", &[]);
+        let exchange = &mut fixture::exchange("GET", "/", &[]);
         for (ip, expected) in [
             ("127.0.0.5", true),
             ("::ffff:127.0.0.5", true),
@@ -27,10 +26,10 @@ mod tests {
             ("::1", false),
             ("x", false),
         ] {
-            assert_eq!(is_trusted(context, &[ip.into()]), Ok(expected.into()), "of {ip}");
+            assert_eq!(call(exchange, "kong.ip.is_trusted", &[ip.into()]), Ok(expected.into()), "of {ip}");
         }
         for args in [&[][..], &[Value::Int(5)]] {
-            assert_eq!(is_trusted(context, args), Ok(false.into()));
+            assert_eq!(call(exchange, "kong.ip.is_trusted", args), Ok(false.into()));
         }
     }
 }

@@ -5,52 +5,52 @@ use std::fmt::Write;
 use polygate_telemetry::log::{self, Level};
 
 use crate::context::{LogEdit, LogEditMode};
-use crate::pdk::{PdkError, PdkResult, args};
-use crate::{Exchange, Value, serialize};
+use crate::pdk::PdkError;
+use crate::{Exchange, Session, Value, serialize};
 
-pub fn emerg(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    line(context, Level::Emerg, args)
+pub fn emerg(session: &Session, values: &[Value]) {
+    line(session, Level::Emerg, values);
 }
 
-pub fn alert(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    line(context, Level::Alert, args)
+pub fn alert(session: &Session, values: &[Value]) {
+    line(session, Level::Alert, values);
 }
 
-pub fn crit(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    line(context, Level::Crit, args)
+pub fn crit(session: &Session, values: &[Value]) {
+    line(session, Level::Crit, values);
 }
 
-pub fn err(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    line(context, Level::Error, args)
+pub fn err(session: &Session, values: &[Value]) {
+    line(session, Level::Error, values);
 }
 
-pub fn warn(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    line(context, Level::Warn, args)
+pub fn warn(session: &Session, values: &[Value]) {
+    line(session, Level::Warn, values);
 }
 
-pub fn notice(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    line(context, Level::Notice, args)
+pub fn notice(session: &Session, values: &[Value]) {
+    line(session, Level::Notice, values);
 }
 
-pub fn info(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    line(context, Level::Info, args)
+pub fn info(session: &Session, values: &[Value]) {
+    line(session, Level::Info, values);
 }
 
-pub fn debug(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    line(context, Level::Debug, args)
+pub fn debug(session: &Session, values: &[Value]) {
+    line(session, Level::Debug, values);
 }
 
 /// The values with blanks between them, strings in quotes.
-pub fn inspect(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let shown: Vec<String> = args.iter().map(inspected).collect();
-    line(context, Level::Notice, &[shown.join(" ").into()])
+pub fn inspect(session: &Session, values: &[Value]) {
+    let shown: Vec<String> = values.iter().map(inspected).collect();
+    line(session, Level::Notice, &[shown.join(" ").into()]);
 }
 
 /// A warning; a last table `{after, removal}` says since when and until when.
-pub fn deprecation(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let (args, schedule) = match args {
-        [args @ .., schedule @ Value::Map(_)] => (args, schedule),
-        _ => (args, &Value::Nil),
+pub fn deprecation(session: &Session, values: &[Value]) {
+    let (values, schedule) = match values {
+        [values @ .., schedule @ Value::Map(_)] => (values, schedule),
+        _ => (values, &Value::Nil),
     };
     let mut parts = Vec::new();
     for (member, words) in [("after", "deprecated after"), ("removal", "scheduled for removal in")] {
@@ -58,11 +58,11 @@ pub fn deprecation(context: &mut Exchange, args: &[Value]) -> PdkResult {
             parts.push(format!("{words} {}", text(schedule.get(member))));
         }
     }
-    let mut message: String = args.iter().map(text).collect();
+    let mut message: String = values.iter().map(text).collect();
     if !parts.is_empty() {
         let _ = write!(message, " ({})", parts.join(", "));
     }
-    line(context, Level::Warn, &[message.into()])
+    line(session, Level::Warn, &[message.into()]);
 }
 
 /// How many objects of the record one key may walk through. Each of them is a level of nesting, and a
@@ -70,23 +70,22 @@ pub fn deprecation(context: &mut Exchange, args: &[Value]) -> PdkResult {
 const KEY_DOTS: usize = 100;
 
 /// JSON text: see [`serialize::record`].
-pub fn serialize(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    let record = serialize::record(context);
-    Ok(record.to_string().into())
+pub fn serialize(exchange: &Exchange) -> String {
+    serialize::record(exchange).to_string()
 }
 
-/// Changes the record when it is built: `key`, `value`, `{mode = set, add or replace}`.
-pub fn set_serialize_value(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let key = args::text(args, 0, "key")?.to_owned();
+/// Changes the record when it is built. `options` may have a `mode`: `set`, `add` or `replace`.
+pub fn set_serialize_value(
+    exchange: &mut Exchange,
+    key: &str,
+    value: &Value,
+    options: Option<&Value>,
+) -> Result<(), PdkError> {
     let dots = key.matches('.').count();
     if dots > KEY_DOTS {
         return Err(PdkError::thrown(format!("key must have at most {KEY_DOTS} dots: given {dots}")));
     }
-    let options = args::at(args, 2);
-    if !options.is_nil() && args::table(options).is_none() {
-        return Err(args::wrong_type("options", "a table"));
-    }
-    let mode = options.get("mode");
+    let mode = options.map_or(&Value::Nil, |options| options.get("mode"));
     let mode = match mode.as_str() {
         Some("set") => LogEditMode::Set,
         Some("add") => LogEditMode::Add,
@@ -97,9 +96,10 @@ pub fn set_serialize_value(context: &mut Exchange, args: &[Value]) -> PdkResult 
             return Err(PdkError::thrown(format!("mode must be 'set', 'add' or 'replace': given {given}")));
         }
     };
-    context.session.log_edits.push(LogEdit { key, value: args::at(args, 1).clone(), mode });
-    Ok(Value::Nil)
+    exchange.session.log_edits.push(LogEdit { key: key.to_owned(), value: value.clone(), mode });
+    Ok(())
 }
+
 /// A value as log lines show it; tables as JSON.
 pub(super) fn text(value: &Value) -> String {
     match value {
@@ -119,26 +119,24 @@ fn inspected(value: &Value) -> String {
     }
 }
 
-fn line(context: &Exchange, level: Level, values: &[Value]) -> PdkResult {
+fn line(session: &Session, level: Level, values: &[Value]) {
     if log::enabled(level) {
         let message: String = values.iter().map(text).collect();
-        log::write(level, format_args!("{}", tagged(context, &message)));
+        log::write(level, format_args!("{}", tagged(session, &message)));
     }
-    Ok(Value::Nil)
 }
 
 /// The text of a line with what tells its plugin and its request.
-pub(crate) fn tagged(context: &Exchange, message: &str) -> String {
-    let plugin =
-        context.session.plugin.as_ref().map(|plugin| format!("[{}] ", plugin.name)).unwrap_or_default();
-    let client = context.session.client.ip().to_canonical();
-    format!("[kong] {plugin}{message}, client: {client}, request_id: \"{}\"", context.session.id)
+pub(crate) fn tagged(session: &Session, message: &str) -> String {
+    let plugin = session.plugin.as_ref().map(|plugin| format!("[{}] ", plugin.name)).unwrap_or_default();
+    let client = session.client.ip().to_canonical();
+    format!("[kong] {plugin}{message}, client: {client}, request_id: \"{}\"", session.id)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pdk::fixture::{self, thrown};
+    use crate::pdk::fixture::{self, call, thrown};
     use serde_json::json;
 
     #[test]
@@ -157,28 +155,32 @@ mod tests {
 
     #[test]
     fn lines_name_plugin_client_and_request() {
-        let context = &mut fixture::routed("/");
+        let exchange = &mut fixture::routed("/");
         let expected =
-            format!("[kong] [sample] hello, client: 203.0.113.9, request_id: \"{}\"", context.session.id);
-        assert_eq!(tagged(context, "hello"), expected);
+            format!("[kong] [sample] hello, client: 203.0.113.9, request_id: \"{}\"", exchange.session.id);
+        assert_eq!(tagged(&exchange.session, "hello"), expected);
     }
 
     #[test]
     fn edits_are_kept_in_order() {
-        let context = &mut fixture::routed("/");
-        set_serialize_value(context, &["a".into(), Value::Int(1)]).unwrap();
-        set_serialize_value(context, &["b".into(), Value::Nil, Value::from(&json!({"mode": "add"}))])
-            .unwrap();
+        let exchange = &mut fixture::routed("/");
+        call(exchange, "kong.log.set_serialize_value", &["a".into(), Value::Int(1)]).unwrap();
+        call(
+            exchange,
+            "kong.log.set_serialize_value",
+            &["b".into(), Value::Nil, Value::from(&json!({"mode": "add"}))],
+        )
+        .unwrap();
         let modes: Vec<_> =
-            context.session.log_edits.iter().map(|edit| (edit.key.as_str(), edit.mode)).collect();
+            exchange.session.log_edits.iter().map(|edit| (edit.key.as_str(), edit.mode)).collect();
         assert_eq!(modes, [("a", LogEditMode::Set), ("b", LogEditMode::Add)]);
         let wrong = [Value::from("c"), Value::Nil, Value::from(&json!({"mode": "put"}))];
         let error = "mode must be 'set', 'add' or 'replace': given put";
-        assert_eq!(set_serialize_value(context, &wrong), thrown(error));
-        assert_eq!(set_serialize_value(context, &[]), thrown("key must be a string"));
+        assert_eq!(call(exchange, "kong.log.set_serialize_value", &wrong), thrown(error));
+        assert_eq!(call(exchange, "kong.log.set_serialize_value", &[]), thrown("key must be a string"));
         let deep = ["a.".repeat(200_000).into(), Value::Int(1)];
         assert_eq!(
-            set_serialize_value(context, &deep),
+            call(exchange, "kong.log.set_serialize_value", &deep),
             thrown("key must have at most 100 dots: given 200000")
         );
     }

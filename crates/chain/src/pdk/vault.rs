@@ -5,24 +5,21 @@
 
 use serde_json::Value as Json;
 
-use crate::pdk::{PdkError, PdkResult, args, query};
-use crate::{Exchange, Key, Value};
+use crate::pdk::{PdkError, query};
+use crate::{Key, Session, Value};
 
-pub fn get(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let reference = reference(args)?;
-    let secret =
-        secret(reference, &context.session.environment.vault_env_prefix, |name| std::env::var(name).ok());
-    secret.map(Value::from).map_err(PdkError::Returned)
+pub fn get(session: &Session, reference: &str) -> Result<String, PdkError> {
+    let prefix = &session.environment.vault_env_prefix;
+    secret(reference, prefix, |name| std::env::var(name).ok()).map_err(PdkError::Returned)
 }
 
-pub fn is_reference(_context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let text = args::at(args, 0).as_str();
-    Ok(Value::Bool(text.is_some_and(|text| inner(text).is_some())))
+pub fn is_reference(_session: &Session, text: Option<&str>) -> bool {
+    text.is_some_and(|text| inner(text).is_some())
 }
 
 /// `{name, resource, key?, config?, version?}`.
-pub fn parse_reference(_context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let reference = Reference::parse(reference(args)?).map_err(PdkError::Returned)?;
+pub fn parse_reference(_session: &Session, text: &str) -> Result<Value, PdkError> {
+    let reference = Reference::parse(text).map_err(PdkError::Returned)?;
     let mut members =
         vec![(Key::from("name"), reference.vault.into()), (Key::from("resource"), reference.resource.into())];
     if let Some(key) = reference.key {
@@ -37,27 +34,15 @@ pub fn parse_reference(_context: &mut Exchange, args: &[Value]) -> PdkResult {
     Ok(Value::Map(members))
 }
 
-/// What is no text is no reference: that is answered like a text that is none.
-fn reference(args: &[Value]) -> Result<&str, PdkError> {
-    let given = args::at(args, 0);
-    given.as_str().ok_or_else(|| PdkError::returned(format!("not a reference, given {}", given.type_name())))
-}
-
 /// The table it was given, with fresh secrets in the members that `$refs` names.
-pub fn update(context: &mut Exchange, args: &[Value]) -> PdkResult {
-    let mut members = match args::at(args, 0).clone() {
-        Value::Map(members) => members,
-        other => return Ok(other),
-    };
-    let Some(references) = args::table(args::at(args, 0).get("$refs")) else {
-        return Ok(Value::Map(members));
-    };
-    let prefix = &context.session.environment.vault_env_prefix;
+pub fn update(session: &Session, options: &Value) -> Value {
+    let Value::Map(mut members) = options.clone() else { return options.clone() };
+    let prefix = &session.environment.vault_env_prefix;
     let fresh = |reference: &Value| {
         let text = reference.as_str()?;
         secret(text, prefix, |name| std::env::var(name).ok()).ok().map(Value::from)
     };
-    for (name, references) in references {
+    for (name, references) in options.get("$refs").members() {
         let Some((_, value)) = members.iter_mut().find(|(key, _)| *key == name) else { continue };
         match (value, references) {
             (Value::List(items), Value::List(references)) => {
@@ -74,7 +59,7 @@ pub fn update(context: &mut Exchange, args: &[Value]) -> PdkResult {
             }
         }
     }
-    Ok(Value::Map(members))
+    Value::Map(members)
 }
 
 struct Reference<'a> {
@@ -135,7 +120,7 @@ fn secret(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pdk::fixture;
+    use crate::pdk::fixture::{self, call};
     use serde_json::json;
 
     #[test]
@@ -167,34 +152,35 @@ mod tests {
 
     #[test]
     fn references_are_taken_apart() {
-        let context = &mut fixture::context("GET", "/", &[]);
-        let parsed = parse_reference(context, &["{vault://hcv/db/user?ttl=5#3}".into()]).unwrap();
+        let exchange = &mut fixture::exchange("GET", "/", &[]);
+        let parsed =
+            call(exchange, "kong.vault.parse_reference", &["{vault://hcv/db/user?ttl=5#3}".into()]).unwrap();
         let expected =
             json!({"name": "hcv", "resource": "db", "key": "user", "config": {"ttl": "5"}, "version": 3});
         assert_eq!(parsed.to_json(), expected);
-        assert_eq!(is_reference(context, &["{vault://env/a}".into()]), Ok(true.into()));
-        assert_eq!(is_reference(context, &[Value::Int(1)]), Ok(false.into()));
+        assert_eq!(call(exchange, "kong.vault.is_reference", &["{vault://env/a}".into()]), Ok(true.into()));
+        assert_eq!(call(exchange, "kong.vault.is_reference", &[Value::Int(1)]), Ok(false.into()));
     }
 
     #[test]
     fn update_keeps_what_it_cannot_find() {
-        let context = &mut fixture::context("GET", "/", &[]);
+        let exchange = &mut fixture::exchange("GET", "/", &[]);
         let path = std::env::var("PATH").unwrap();
         let options = json!({
             "a": "old", "b": "kept", "c": ["old"],
             "$refs": {"a": "{vault://env/path}", "b": "{vault://hcv/x}", "c": ["{vault://env/path}"]},
         });
-        let updated = update(context, &[Value::from(&options)]).unwrap().to_json();
+        let updated = call(exchange, "kong.vault.update", &[Value::from(&options)]).unwrap().to_json();
         assert_eq!((&updated["a"], &updated["b"]), (&json!(path), &json!("kept")));
         assert_eq!(updated["c"], json!([path]));
     }
 
     #[test]
     fn what_is_no_reference_is_told() {
-        let context = &mut crate::pdk::fixture::context("GET", "/", &[]);
+        let exchange = &mut crate::pdk::fixture::exchange("GET", "/", &[]);
         let error = Err(PdkError::returned("not a reference, given nil"));
-        assert_eq!(get(context, &[]), error);
-        assert_eq!(parse_reference(context, &[]), error);
-        assert_eq!(update(context, &[Value::Int(5)]), Ok(Value::Int(5)));
+        assert_eq!(call(exchange, "kong.vault.get", &[]), error);
+        assert_eq!(call(exchange, "kong.vault.parse_reference", &[]), error);
+        assert_eq!(call(exchange, "kong.vault.update", &[Value::Int(5)]), Ok(Value::Int(5)));
     }
 }

@@ -5,8 +5,8 @@ use polygate_telemetry::trace::{KeyValue, Step};
 
 use crate::{Exchange, Failure, Phase};
 
-pub fn begin(configuration: &Configuration, phase: Phase, context: &mut Exchange) {
-    let (Some(trace), Some(step)) = (&mut context.session.trace, step(phase)) else { return };
+pub fn begin(configuration: &Configuration, phase: Phase, exchange: &mut Exchange) {
+    let (Some(trace), Some(step)) = (&mut exchange.session.trace, step(phase)) else { return };
     trace.handler = trace.step(step, || format!("{phase} {}", configuration.name));
     if let Some(span) = &mut trace.handler {
         span.set([
@@ -18,14 +18,14 @@ pub fn begin(configuration: &Configuration, phase: Phase, context: &mut Exchange
 }
 
 /// Says how the handler ended: with a failure, or with the answer to the client.
-pub fn end(outcome: &Result<(), Failure>, context: &mut Exchange) {
-    let Some(mut span) = context.session.trace.as_mut().and_then(|trace| trace.handler.take()) else {
+pub fn end(outcome: &Result<(), Failure>, exchange: &mut Exchange) {
+    let Some(mut span) = exchange.session.trace.as_mut().and_then(|trace| trace.handler.take()) else {
         return;
     };
     match outcome {
         Err(failure) => span.fail(failure.reason, failure.message.clone()),
-        Ok(()) if context.session.answer.is_some() && context.session.phase != Phase::Log => {
-            span.set([KeyValue::new("polygate.answer.status", i64::from(context.response.status))]);
+        Ok(()) if exchange.session.answer.is_some() && exchange.session.phase != Phase::Log => {
+            span.set([KeyValue::new("polygate.answer.status", i64::from(exchange.response.status))]);
         }
         Ok(()) => {}
     }

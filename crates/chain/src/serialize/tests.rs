@@ -4,19 +4,21 @@ use smallvec::smallvec;
 
 use super::*;
 use crate::Value;
+use crate::context::Authenticated;
 use crate::context::{SentRequest, ServiceResponse};
 use crate::pdk::{client, fixture};
 
 #[test]
 fn record_of_a_short_circuit() {
-    let mut context = fixture::context("GET", "/x?a=1&b", &[("Host", "c.test"), ("Authorization", "secret")]);
-    context.response.status = 401;
-    context.bytes_sent = 321;
-    let record = record(&context);
+    let mut exchange =
+        fixture::exchange("GET", "/x?a=1&b", &[("Host", "c.test"), ("Authorization", "secret")]);
+    exchange.response.status = 401;
+    exchange.bytes_sent = 321;
+    let record = record(&exchange);
     assert_eq!(
         record["request"],
         json!({
-            "id": context.session.id, "method": "GET", "uri": "/x?a=1&b", "url": "http://c.test:8000/x?a=1&b",
+            "id": exchange.session.id, "method": "GET", "uri": "/x?a=1&b", "url": "http://c.test:8000/x?a=1&b",
             "querystring": {"a": "1", "b": true}, "headers": {"host": "c.test", "authorization": "REDACTED"},
             "size": 100,
         })
@@ -37,26 +39,26 @@ fn record_of_a_short_circuit() {
 
 #[test]
 fn record_of_a_proxied_request() {
-    let mut context = fixture::routed("/api/x");
+    let mut exchange = fixture::routed("/api/x");
     let consumer = Value::from(&json!({"id": fixture::CONSUMER, "username": "alice"}));
     let credential = Value::from(&json!({"id": "cred", "key": "secret"}));
-    client::authenticate(&mut context, &[consumer, credential]).unwrap();
+    client::authenticate(&mut exchange, Some(Authenticated::Given(consumer)), Some(credential)).unwrap();
     let attempt = |failure| Try {
         address: SocketAddr::from(([10, 0, 0, 1], 80)),
         balancer_start_ns: 5_000_001,
         balancer_latency_ns: 2_000_000,
         failure,
     };
-    context.session.tries = smallvec![attempt(Some(("next", 502))), attempt(None)];
-    context.session.upstream.path = Some("/x".into());
-    context.request.query = Some("y=1".into());
-    context.session.phase = Phase::Log;
-    assert_eq!(record(&context)["upstream_uri"], "/x?y=1", "as planned, if a plugin answers");
-    context.proxied = true;
-    context.session.upstream.sent = Some(SentRequest { host: "service.test".into(), uri: "/x?y=1".into() });
-    context.service_response =
+    exchange.session.tries = smallvec![attempt(Some(("next", 502))), attempt(None)];
+    exchange.session.upstream.path = Some("/x".into());
+    exchange.request.query = Some("y=1".into());
+    exchange.session.phase = Phase::Log;
+    assert_eq!(record(&exchange)["upstream_uri"], "/x?y=1", "as planned, if a plugin answers");
+    exchange.proxied = true;
+    exchange.session.upstream.sent = Some(SentRequest { host: "service.test".into(), uri: "/x?y=1".into() });
+    exchange.service_response =
         Some(ServiceResponse { status: 200, headers: fixture::headers(&[]), body: None });
-    let before = record(&context);
+    let before = record(&exchange);
     assert_eq!((&before["source"], &before["upstream_uri"]), (&json!("upstream"), &json!("/x?y=1")));
     assert_eq!(before["upstream_status"], "502, 200");
     assert_eq!(
@@ -71,16 +73,16 @@ fn record_of_a_proxied_request() {
     assert_eq!(before["consumer"]["username"], "alice");
     assert_eq!(before["service"]["host"], "service.test");
     assert_eq!(before["route"]["paths"], json!(["/api"]));
-    context.service_response.as_mut().unwrap().body = Some("".into());
-    assert_eq!(record(&context)["upstream_status"], 200);
+    exchange.service_response.as_mut().unwrap().body = Some("".into());
+    assert_eq!(record(&exchange)["upstream_status"], 200);
 }
 
 #[test]
 fn sessions_of_streams_have_their_own_form() {
-    let mut context = fixture::routed("/");
-    context.session.phase = Phase::Preread;
-    context.bytes_sent = 7;
-    let record = record(&context);
+    let mut exchange = fixture::routed("/");
+    exchange.session.phase = Phase::Preread;
+    exchange.bytes_sent = 7;
+    let record = record(&exchange);
     assert_eq!(record["session"], json!({"received": 100, "sent": 7, "status": 0, "server_port": 8000}));
     assert_eq!(record["upstream"], json!({"received": 7, "sent": 100}));
     assert!(record.get("request").is_none() && record.get("route").is_some());

@@ -147,9 +147,9 @@ fn a_client_that_does_not_read_the_gateways_own_answer() {
     run(async {
         let mut setup = setup();
         setup.settings.client_send_timeout = secs(9);
-        setup.plugins.push(plugin("large", &[Phase::Access], async |context| {
+        setup.plugins.push(plugin("large", &[Phase::Access], async |exchange| {
             let body = "x".repeat(50_000);
-            pdk(context, "kong.response.exit", &[200.into(), body.into()]).await;
+            pdk(exchange, "kong.response.exit", &[200.into(), body.into()]).await;
             Ok(())
         }));
         let world = setup.open().capacity(1000);

@@ -171,9 +171,9 @@ fn one_that_leaves_in_the_middle_of_its_body() {
 fn one_that_leaves_while_a_plugin_works() {
     run(async {
         let mut setup = setup();
-        setup.plugins.push(plugin("slow", &[Phase::Access], async |context| {
+        setup.plugins.push(plugin("slow", &[Phase::Access], async |exchange| {
             sleep(secs(5)).await;
-            pdk(context, "kong.response.exit", &[200.into(), "late".into()]).await;
+            pdk(exchange, "kong.response.exit", &[200.into(), "late".into()]).await;
             Ok(())
         }));
         let world = setup.open();

@@ -146,11 +146,11 @@ fn log_phases() {
             })
         };
         let answers = |name: &'static str, phase: Phase| {
-            plugin(name, &[phase], async move |context| {
-                if context.request.headers.get("X-Answer") == Some(name.as_bytes()) {
-                    pdk(context, "kong.response.exit", &[418.into()]).await;
+            plugin(name, &[phase], async move |exchange| {
+                if exchange.request.headers.get("X-Answer") == Some(name.as_bytes()) {
+                    pdk(exchange, "kong.response.exit", &[418.into()]).await;
                 }
-                if context.request.headers.get("X-Break") == Some(name.as_bytes()) {
+                if exchange.request.headers.get("X-Break") == Some(name.as_bytes()) {
                     return Err(crate::tests::broken());
                 }
                 Ok(())
@@ -218,9 +218,9 @@ fn log_phases() {
 fn counters() {
     run(async {
         let mut setup = setup();
-        setup.plugins.push(plugin("odd", &[Phase::Access], async |context| {
-            if context.request.headers.contains("X-Odd") {
-                pdk(context, "kong.response.exit", &[477.into()]).await;
+        setup.plugins.push(plugin("odd", &[Phase::Access], async |exchange| {
+            if exchange.request.headers.contains("X-Odd") {
+                pdk(exchange, "kong.response.exit", &[477.into()]).await;
             }
             Ok(())
         }));

@@ -10,8 +10,8 @@ use crate::tests::{GET, OK, Setup, pdk, plugin, run, seconds, secs, settle, setu
 /// Answers everything, reading no body.
 pub fn deaf() -> Setup {
     let mut setup = setup();
-    setup.plugins.push(plugin("deaf", &[Phase::Access], async |context| {
-        pdk(context, "kong.response.exit", &[200.into(), "no".into()]).await;
+    setup.plugins.push(plugin("deaf", &[Phase::Access], async |exchange| {
+        pdk(exchange, "kong.response.exit", &[200.into(), "no".into()]).await;
         Ok(())
     }));
     setup

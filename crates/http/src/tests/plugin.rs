@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use polygate_chain::pdk::{Function, dispatch};
+use polygate_chain::pdk::{Function, Reply, dispatch};
 use polygate_chain::{Exchange, Failure, Handler, LocalFuture, Phase, Phases, Plugin, Value};
 
 pub struct Closure<F> {
@@ -11,7 +11,7 @@ pub struct Closure<F> {
     run: Arc<F>,
 }
 
-/// One that does the same in each of its phases; `context.session.phase` tells them apart.
+/// One that does the same in each of its phases; `exchange.session.phase` tells them apart.
 pub fn plugin<F>(name: &'static str, phases: &[Phase], run: F) -> Arc<dyn Plugin>
 where
     F: AsyncFn(&mut Exchange) -> Result<(), Failure> + Send + Sync + 'static,
@@ -51,16 +51,20 @@ impl<F> Handler for Running<F>
 where
     F: AsyncFn(&mut Exchange) -> Result<(), Failure> + Send + Sync,
 {
-    fn run<'a>(&'a self, _: Phase, context: &'a mut Exchange) -> LocalFuture<'a, Result<(), Failure>> {
-        Box::pin(async move { (self.0)(context).await })
+    fn run<'a>(&'a self, _: Phase, exchange: &'a mut Exchange) -> LocalFuture<'a, Result<(), Failure>> {
+        Box::pin(async move { (self.0)(exchange).await })
     }
 }
 
 /// Calls a function of the PDK, which must not fail.
-pub async fn pdk(context: &mut Exchange, name: &str, args: &[Value]) -> Value {
+pub async fn pdk(exchange: &mut Exchange, name: &str, args: &[Value]) -> Value {
     let function = Function::from_name(name).unwrap();
-    let reply = dispatch(context, function, args).await;
-    reply.unwrap_or_else(|error| panic!("{name}: {error:?}")).into_value()
+    match dispatch(exchange, function, args).await {
+        Ok(Reply::Bytes(bytes)) => Value::str(bytes),
+        Ok(Reply::Borrowed(value)) => value.clone(),
+        Ok(Reply::Value(value)) => value,
+        other => panic!("{name}: {other:?}"),
+    }
 }
 
 /// What a plugin that broke down answers with.

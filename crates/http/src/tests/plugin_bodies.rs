@@ -10,9 +10,9 @@ fn reading() -> Setup {
     let mut setup = setup().stream_bodies();
     setup.settings.client_max_body_size = 100_000;
     setup.settings.client_body_timeout = secs(5);
-    setup.plugins.push(plugin("reading", &[Phase::Access], async |context| {
+    setup.plugins.push(plugin("reading", &[Phase::Access], async |exchange| {
         // What goes wrong is no business of a plugin that does not look.
-        let _ = context.request_body.read().await;
+        let _ = exchange.request_body.read().await;
         Ok(())
     }));
     setup
@@ -80,8 +80,8 @@ fn a_body_that_fails_while_a_plugin_reads_it() {
 fn a_body_in_place_of_one_that_still_comes() {
     run(async {
         let mut setup = setup().stream_bodies();
-        setup.plugins.push(plugin("changing", &[Phase::Access], async |context| {
-            pdk(context, "kong.service.request.set_raw_body", &["new".into()]).await;
+        setup.plugins.push(plugin("changing", &[Phase::Access], async |exchange| {
+            pdk(exchange, "kong.service.request.set_raw_body", &["new".into()]).await;
             Ok(())
         }));
         let world = setup.open();
@@ -103,9 +103,9 @@ fn a_body_in_place_of_one_that_still_comes() {
 fn a_plugin_that_answers_a_broken_body_itself() {
     run(async {
         let mut setup = setup();
-        setup.plugins.push(plugin("reading", &[Phase::Access], async |context| {
-            assert!(context.request_body.read().await.is_err());
-            pdk(context, "kong.response.exit", &[422.into(), "no".into()]).await;
+        setup.plugins.push(plugin("reading", &[Phase::Access], async |exchange| {
+            assert!(exchange.request_body.read().await.is_err());
+            pdk(exchange, "kong.response.exit", &[422.into(), "no".into()]).await;
             Ok(())
         }));
         let world = setup.open();

@@ -8,9 +8,9 @@ use crate::tests::{GET, OK, World, broken, holding, pdk, plugin, run, settle, se
 /// A gateway whose plugin exits in `phase`.
 fn exiting(phase: Phase) -> World {
     let mut setup = setup();
-    let exiting = plugin("exiting", &[phase], async |context| {
+    let exiting = plugin("exiting", &[phase], async |exchange| {
         let headers = Value::from(&json!({"X-Made-By": "plugin"}));
-        pdk(context, "kong.response.exit", &[201.into(), "made".into(), headers]).await;
+        pdk(exchange, "kong.response.exit", &[201.into(), "made".into(), headers]).await;
         Ok(())
     });
     match phase {
@@ -68,8 +68,8 @@ fn a_plugin_that_breaks_down_ends_the_request() {
     run(async {
         for phase in [Phase::Rewrite, Phase::Access, Phase::Response] {
             let mut setup = setup();
-            setup.globals.push(plugin("breaking", &[phase], async |context| {
-                pdk(context, "kong.response.set_header", &["X-Own".into(), "1".into()]).await;
+            setup.globals.push(plugin("breaking", &[phase], async |exchange| {
+                pdk(exchange, "kong.response.set_header", &["X-Own".into(), "1".into()]).await;
                 Err(broken())
             }));
             let world = setup.open();
@@ -94,14 +94,14 @@ fn what_a_plugin_makes_of_a_request() {
     run(async {
         let mut setup = setup().stream_bodies();
         setup.has_access_log = true;
-        setup.plugins.push(plugin("changing", &[Phase::Access], async |context| {
+        setup.plugins.push(plugin("changing", &[Phase::Access], async |exchange| {
             let set = "kong.service.request.set_header";
-            pdk(context, "kong.service.request.set_method", &["PATCH".into()]).await;
-            pdk(context, "kong.service.request.set_path", &["/other".into()]).await;
-            pdk(context, "kong.service.request.set_raw_query", &["a=b".into()]).await;
-            pdk(context, set, &["x-LeTTers".into(), "1".into()]).await;
-            pdk(context, set, &["Content-Length".into(), "99".into()]).await;
-            pdk(context, "kong.service.request.set_raw_body", &["other body".into()]).await;
+            pdk(exchange, "kong.service.request.set_method", &["PATCH".into()]).await;
+            pdk(exchange, "kong.service.request.set_path", &["/other".into()]).await;
+            pdk(exchange, "kong.service.request.set_raw_query", &["a=b".into()]).await;
+            pdk(exchange, set, &["x-LeTTers".into(), "1".into()]).await;
+            pdk(exchange, set, &["Content-Length".into(), "99".into()]).await;
+            pdk(exchange, "kong.service.request.set_raw_body", &["other body".into()]).await;
             Ok(())
         }));
         let world = setup.open();
@@ -133,10 +133,10 @@ fn headers_set_before_there_is_a_response() {
         let upstreams = "X-Both: upstream\r\nX-Up: 1\r\nServer: up\r\nETag: \"u\"\r\n";
         for (held, both) in [(false, vec!["upstream", "plugin"]), (true, vec!["upstream"])] {
             let mut setup = setup();
-            setup.plugins.push(plugin("early", &[Phase::Access], async |context| {
+            setup.plugins.push(plugin("early", &[Phase::Access], async |exchange| {
                 for name in ["X-Both", "x-oWn", "Server", "ETag", "Content-Length"] {
                     let value = if name == "Content-Length" { "77" } else { "plugin" };
-                    pdk(context, "kong.response.set_header", &[name.into(), value.into()]).await;
+                    pdk(exchange, "kong.response.set_header", &[name.into(), value.into()]).await;
                 }
                 Ok(())
             }));
@@ -164,11 +164,14 @@ fn headers_set_before_there_is_a_response() {
 fn what_a_plugin_makes_of_a_response() {
     run(async {
         let mut setup = setup();
-        setup.plugins.push(plugin("changing", &[Phase::Response], async |context| {
-            assert_eq!(context.service_response.as_ref().unwrap().body.as_deref(), Some(b"hello".as_slice()));
-            pdk(context, "kong.response.set_status", &[299.into()]).await;
-            pdk(context, "kong.response.set_header", &["x-New".into(), "1".into()]).await;
-            pdk(context, "kong.response.clear_header", &["X-Old".into()]).await;
+        setup.plugins.push(plugin("changing", &[Phase::Response], async |exchange| {
+            assert_eq!(
+                exchange.service_response.as_ref().unwrap().body.as_deref(),
+                Some(b"hello".as_slice())
+            );
+            pdk(exchange, "kong.response.set_status", &[299.into()]).await;
+            pdk(exchange, "kong.response.set_header", &["x-New".into(), "1".into()]).await;
+            pdk(exchange, "kong.response.clear_header", &["X-Old".into()]).await;
             Ok(())
         }));
         let world = setup.open();
@@ -194,8 +197,8 @@ fn retries_that_a_plugin_chose() {
     run(async {
         let mut setup = setup();
         setup.service["retries"] = json!(5);
-        setup.plugins.push(plugin("retries", &[Phase::Access], async |context| {
-            context.session.upstream.retries = Some(1);
+        setup.plugins.push(plugin("retries", &[Phase::Access], async |exchange| {
+            exchange.session.upstream.retries = Some(1);
             Ok(())
         }));
         let world = setup.open();

@@ -104,8 +104,8 @@ fn what_the_configuration_does_not_serve() {
         moved.route["https_redirect_status_code"] = json!(301);
         assert_eq!(refused(moved, GET).await, stays(301));
         let mut long = setup();
-        long.plugins.push(plugin("long", &[Phase::Access], async |context| {
-            context.session.upstream.path = Some(format!("/{}", "x".repeat(70_000)));
+        long.plugins.push(plugin("long", &[Phase::Access], async |exchange| {
+            exchange.session.upstream.path = Some(format!("/{}", "x".repeat(70_000)));
             Ok(())
         }));
         assert_eq!(refused(long, GET).await, (414, "close".into()));

@@ -12,9 +12,9 @@ use crate::tests::{GET, OK, plugin, run, seconds, secs, settle, setup};
 fn a_request_keeps_the_configuration_that_it_began_with() {
     run(async {
         let slow = |label: &'static str| {
-            plugin("slow", &[Phase::Access, Phase::Response], async move |context| {
+            plugin("slow", &[Phase::Access, Phase::Response], async move |exchange| {
                 sleep(secs(5)).await;
-                context.response.headers.append("X-Seen", label);
+                exchange.response.headers.append("X-Seen", label);
                 Ok(())
             })
         };

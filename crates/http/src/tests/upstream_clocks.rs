@@ -165,8 +165,8 @@ fn a_plugins_clocks_win() {
         setup.plugins.push(crate::tests::plugin(
             "clocks",
             &[polygate_chain::Phase::Access],
-            async |context| {
-                context.session.upstream.timeouts = Some([1000, 1000, 9000]);
+            async |exchange| {
+                exchange.session.upstream.timeouts = Some([1000, 1000, 9000]);
                 Ok(())
             },
         ));

@@ -81,14 +81,14 @@ pub struct Ended {
 }
 
 impl Ended {
-    fn of(context: &Exchange) -> Self {
+    fn of(exchange: &Exchange) -> Self {
         let failure = |it: &polygate_chain::context::Try| it.failure.map_or(0, |(_, status)| status);
         Self {
-            status: context.response.status,
-            received: context.request.size,
-            sent: context.bytes_sent,
-            body_sent: context.body_bytes_sent,
-            tries: context.session.tries.iter().map(failure).collect(),
+            status: exchange.response.status,
+            received: exchange.request.size,
+            sent: exchange.bytes_sent,
+            body_sent: exchange.body_bytes_sent,
+            tries: exchange.session.tries.iter().map(failure).collect(),
         }
     }
 }
@@ -112,8 +112,8 @@ impl Setup {
         let ends = Arc::<Mutex<Vec<Ended>>>::default();
         self.globals.push(plugin("ends", &[Phase::Log], {
             let ends = ends.clone();
-            async move |context| {
-                ends.lock().unwrap().push(Ended::of(context));
+            async move |exchange| {
+                ends.lock().unwrap().push(Ended::of(exchange));
                 Ok(())
             }
         }));

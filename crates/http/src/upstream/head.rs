@@ -51,9 +51,9 @@ pub enum BodyFraming {
 }
 
 /// Path and query as they go upstream; `None` when that is too long.
-pub fn target(context: &Exchange) -> Option<Bytes> {
-    let path = context.session.upstream.path.as_deref().unwrap_or("/");
-    let query = context.request.query.as_deref();
+pub fn target(exchange: &Exchange) -> Option<Bytes> {
+    let path = exchange.session.upstream.path.as_deref().unwrap_or("/");
+    let query = exchange.request.query.as_deref();
     let length = path.len() + query.map_or(0, |query| query.len() + 1);
     if length > LONGEST_TARGET {
         return None;
@@ -69,12 +69,12 @@ pub fn target(context: &Exchange) -> Option<Bytes> {
 
 /// How the body of this request is delimited: by its own length, whatever a plugin or the client said of it, since an
 /// upstream that believes another one takes the rest of the body for the next request.
-pub fn framing(context: &Exchange) -> BodyFraming {
-    match context.request_body.length() {
+pub fn framing(exchange: &Exchange) -> BodyFraming {
+    match exchange.request_body.length() {
         None => BodyFraming::Chunked,
         Some(0) => {
             let announced = ["Content-Length", "Transfer-Encoding"];
-            match announced.iter().any(|name| context.request.headers.contains(name)) {
+            match announced.iter().any(|name| exchange.request.headers.contains(name)) {
                 true => BodyFraming::Length(0),
                 false => BodyFraming::None,
             }
@@ -86,31 +86,31 @@ pub fn framing(context: &Exchange) -> BodyFraming {
 /// Writes the head, in the order in which the reference has the lines. `trace` are those of the trace context.
 pub fn write(
     out: &mut Vec<u8>,
-    context: &Exchange,
+    exchange: &Exchange,
     sent: &SentRequest,
     body: BodyFraming,
     trace: &Headers,
     with_request_id: bool,
 ) {
-    let headers = &context.request.headers;
-    write::request_line(out, &context.request.method, &sent.uri);
+    let headers = &exchange.request.headers;
+    write::request_line(out, &exchange.request.method, &sent.uri);
     if headers.lists("TE", "trailers") {
         write::line(out, "TE", b"trailers");
     }
-    if let Some(lines) = &context.forwarded
+    if let Some(lines) = &exchange.forwarded
         && let Some(via) = lines.get(forwarded::VIA)
     {
         write::line(out, forwarded::VIA, via);
     }
     write::line(out, "Host", sent.host.as_bytes());
     write::line(out, "Connection", b"keep-alive");
-    if let Some(lines) = &context.forwarded {
+    if let Some(lines) = &exchange.forwarded {
         for (name, value) in lines.lines().filter(|(name, _)| *name != forwarded::VIA.as_bytes()) {
             write::line(out, name, value);
         }
     }
     if with_request_id {
-        write::line(out, "X-Kong-Request-Id", context.session.id.as_bytes());
+        write::line(out, "X-Kong-Request-Id", exchange.session.id.as_bytes());
     }
     match body {
         BodyFraming::None => {}
@@ -136,23 +136,23 @@ pub fn write(
 }
 
 /// `Host` for the upstream. The port is named unless it is the scheme's own.
-pub fn host(context: &Exchange, peer_name: Option<&str>, peer: SocketAddr) -> String {
-    if let Some(host) = &context.session.upstream.host_header {
+pub fn host(exchange: &Exchange, peer_name: Option<&str>, peer: SocketAddr) -> String {
+    if let Some(host) = &exchange.session.upstream.host_header {
         return host.clone();
     }
-    if let Some((host, _)) = &context.session.upstream.target {
+    if let Some((host, _)) = &exchange.session.upstream.target {
         return host.clone();
     }
-    let preserves = context.session.route().is_some_and(|route| route.preserve_host);
-    if let Some(given) = context.request.headers.text("Host").filter(|host| preserves && !host.is_empty()) {
+    let preserves = exchange.session.route().is_some_and(|route| route.preserve_host);
+    if let Some(given) = exchange.request.headers.text("Host").filter(|host| preserves && !host.is_empty()) {
         return given.to_owned();
     }
-    let (host, port) = match (peer_name, context.session.service()) {
+    let (host, port) = match (peer_name, exchange.session.service()) {
         (Some(name), _) => (name, peer.port()),
         (None, Some(service)) => (service.host.as_str(), service.port),
         (None, None) => ("", 80),
     };
-    let is_tls = context.session.upstream.scheme.as_deref().is_some_and(|scheme| scheme.ends_with('s'));
+    let is_tls = exchange.session.upstream.scheme.as_deref().is_some_and(|scheme| scheme.ends_with('s'));
     // Of hosts only an IPv6 address has colons.
     let (open, close) = if host.contains(':') && !host.starts_with('[') { ("[", "]") } else { ("", "") };
     let mut text = String::with_capacity(host.len() + "[]:65535".len());

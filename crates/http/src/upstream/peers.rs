@@ -31,19 +31,19 @@ pub struct Peer {
 }
 
 impl Peers {
-    pub async fn find(context: &mut Exchange, worker: &Worker, gateway: &Gateway) -> Result<Self, Failure> {
-        let service = context.session.service().cloned();
+    pub async fn find(exchange: &mut Exchange, worker: &Worker, gateway: &Gateway) -> Result<Self, Failure> {
+        let service = exchange.session.service().cloned();
         let port = service.as_ref().map_or(80, |service| service.port);
         // A plugin's choice, else the service's.
-        let (host, port) = match (&context.session.upstream.target, &context.session.upstream.upstream) {
+        let (host, port) = match (&exchange.session.upstream.target, &exchange.session.upstream.upstream) {
             (Some((host, port)), _) => (host.as_str(), *port),
             (None, Some(upstream)) => (upstream.as_str(), port),
             (None, None) => (service.as_ref().map_or("", |service| &service.host), port),
         };
         if let Some(balancer) = gateway.balancers.get(host) {
-            let key = hash_key(balancer.upstream(), &RequestHash(context));
+            let key = hash_key(balancer.upstream(), &RequestHash(exchange));
             if let Some(cookie) = key.set_cookie {
-                context.response.headers.append("Set-Cookie", cookie);
+                exchange.response.headers.append("Set-Cookie", cookie);
             }
             return Ok(Self::Balanced { balancer: balancer.clone(), key: key.key.into_bytes() });
         }

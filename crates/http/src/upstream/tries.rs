@@ -41,53 +41,53 @@ pub struct Picked {
 
 /// Chooses the first peer. From here on the request counts as proxied, whatever becomes of it.
 pub async fn pick(way: &mut Way<'_>) -> Result<Picked, Failure> {
-    let context = &mut *way.context;
-    refuse_tls(context)?;
-    let begun = context.session.timings.latest;
-    context.session.timings.balancer.begin(begun);
-    let peers = Peers::find(context, way.worker, &way.gateway).await?;
+    let exchange = &mut *way.exchange;
+    refuse_tls(exchange)?;
+    let begun = exchange.session.timings.latest;
+    exchange.session.timings.balancer.begin(begun);
+    let peers = Peers::find(exchange, way.worker, &way.gateway).await?;
     let first = peers.choose(&[], begun)?;
-    let now = context.session.timings.now();
-    context.session.timings.balancer.finish(now);
-    context.proxied = true;
-    note_try(context, first.address, begun);
+    let now = exchange.session.timings.now();
+    exchange.session.timings.balancer.finish(now);
+    exchange.proxied = true;
+    note_try(exchange, first.address, begun);
     Ok(Picked { peers, first })
 }
 
 /// Sends the request, trying other peers as often as the service says.
 pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
-    let context = &mut *way.context;
+    let exchange = &mut *way.exchange;
     let settings = &way.gateway.settings;
-    let retries = context
+    let retries = exchange
         .session
         .upstream
         .retries
-        .or(context.session.service().map(|service| service.retries))
+        .or(exchange.session.service().map(|service| service.retries))
         .unwrap_or(5);
-    let uri = head::target(context).ok_or(Failure::TargetTooLong)?;
+    let uri = head::target(exchange).ok_or(Failure::TargetTooLong)?;
     let mut tries = Tries {
         sent: SentRequest { host: String::new(), uri },
-        framing: head::framing(context),
-        upload: Upload::of(&mut context.request_body),
-        timeouts: timeouts(context),
+        framing: head::framing(exchange),
+        upload: Upload::of(&mut exchange.request_body),
+        timeouts: timeouts(exchange),
         left: retries,
         tried: Vec::new(),
         worker: way.worker,
         settings,
         client: &way.downstream.client,
-        takes_interim: context.request.version != http::Version::HTTP_10,
+        takes_interim: exchange.request.version != http::Version::HTTP_10,
     };
-    let outcome = tries.all(context, picked).await;
-    context.session.upstream.sent = Some(tries.sent);
+    let outcome = tries.all(exchange, picked).await;
+    exchange.session.upstream.sent = Some(tries.sent);
     outcome
 }
 
-/// Tells the context of a try whose peer was chosen just now.
-fn note_try(context: &mut Exchange, address: SocketAddr, begun: Instant) {
-    context.session.tries.push(Try {
+/// Tells the exchange of a try whose peer was chosen just now.
+fn note_try(exchange: &mut Exchange, address: SocketAddr, begun: Instant) {
+    exchange.session.tries.push(Try {
         address,
-        balancer_start_ns: context.session.timings.unix(begun).as_nanos() as u64,
-        balancer_latency_ns: context.session.timings.latest.duration_since(begun).as_nanos() as u64,
+        balancer_start_ns: exchange.session.timings.unix(begun).as_nanos() as u64,
+        balancer_latency_ns: exchange.session.timings.latest.duration_since(begun).as_nanos() as u64,
         failure: None,
     });
 }
@@ -111,17 +111,17 @@ struct Tries<'w> {
 }
 
 impl Tries<'_> {
-    async fn all(&mut self, context: &mut Exchange, picked: Picked) -> Result<Reply, Failure> {
+    async fn all(&mut self, exchange: &mut Exchange, picked: Picked) -> Result<Reply, Failure> {
         let Picked { peers, first: mut peer } = picked;
         loop {
-            let mut outcome = self.run(context, &peer).await;
+            let mut outcome = self.run(exchange, &peer).await;
             let told = match &outcome {
                 Ok(answer) => Some(Outcome::Status(answer.head.status)),
                 Err(broken) => broken.failure.outcome(),
             };
-            peers.report(&peer, told, context.session.timings.upstream.duration().unwrap_or_default());
-            let again = self.again(context, &mut outcome);
-            if let Some(last) = context.session.tries.last_mut() {
+            peers.report(&peer, told, exchange.session.timings.upstream.duration().unwrap_or_default());
+            let again = self.again(exchange, &mut outcome);
+            if let Some(last) = exchange.session.tries.last_mut() {
                 last.failure = match &outcome {
                     Ok(answer) if again => Some(("failed", answer.head.status)),
                     Err(broken) if broken.failure.blame() == Blame::Upstream => {
@@ -136,33 +136,33 @@ impl Tries<'_> {
                 Err(broken) => return Err(broken.failure),
             }
             self.tried.push(peer.address);
-            let begun = context.session.timings.latest;
+            let begun = exchange.session.timings.latest;
             peer = peers.choose(&self.tried, begun)?;
-            context.session.timings.now();
-            note_try(context, peer.address, begun);
+            exchange.session.timings.now();
+            note_try(exchange, peer.address, begun);
         }
     }
 
-    async fn run(&mut self, context: &mut Exchange, peer: &Peer) -> Result<Answer, Broken> {
-        self.sent.host = head::host(context, peer.name.as_deref(), peer.address);
-        let span = tracing::begin_try(context, peer.address, self.tried.len());
+    async fn run(&mut self, exchange: &mut Exchange, peer: &Peer) -> Result<Answer, Broken> {
+        self.sent.host = head::host(exchange, peer.name.as_deref(), peer.address);
+        let span = tracing::begin_try(exchange, peer.address, self.tried.len());
         let mut trace = Headers::new();
-        if let Some(context_trace) = &context.session.trace {
+        if let Some(context_trace) = &exchange.session.trace {
             context_trace.propagate(span.as_ref(), &mut trace);
         }
         let mut request = buffers::take();
         let with_id = self.settings.request_id_upstream;
-        head::write(&mut request, context, &self.sent, self.framing, &trace, with_id);
-        context.session.timings.upstream.begin(context.session.timings.latest);
-        let is_head = context.request.method == http::Method::HEAD;
+        head::write(&mut request, exchange, &self.sent, self.framing, &trace, with_id);
+        exchange.session.timings.upstream.begin(exchange.session.timings.latest);
+        let is_head = exchange.request.method == http::Method::HEAD;
         let outcome = self
-            .exchange(&request, is_head, head::is_idempotent(&context.request.method), peer.address)
+            .exchange(&request, is_head, head::is_idempotent(&exchange.request.method), peer.address)
             .await;
         buffers::give(request);
-        let now = context.session.timings.now();
-        context.session.timings.upstream.finish(now);
+        let now = exchange.session.timings.now();
+        exchange.session.timings.upstream.finish(now);
         if let Err(broken) = &outcome {
-            log_failure(context, &broken.failure, peer.address);
+            log_failure(exchange, &broken.failure, peer.address);
         }
         let told = outcome.as_ref().map(|answer| answer.head.status);
         tracing::end_try(span, told.map_err(|broken| &broken.failure));
@@ -229,7 +229,7 @@ impl Tries<'_> {
     }
 
     /// Whether another peer is to be tried; then everything is ready for it.
-    fn again(&mut self, context: &Exchange, outcome: &mut Result<Answer, Broken>) -> bool {
+    fn again(&mut self, exchange: &Exchange, outcome: &mut Result<Answer, Broken>) -> bool {
         let rules = &self.settings.next_upstream;
         let (allowed, is_unsent) = match &*outcome {
             Ok(answer) => (rules.statuses.contains(&answer.head.status), false),
@@ -243,7 +243,7 @@ impl Tries<'_> {
                 (allowed, broken.is_unsent)
             }
         };
-        let repeatable = is_unsent || rules.non_idempotent || head::is_idempotent(&context.request.method);
+        let repeatable = is_unsent || rules.non_idempotent || head::is_idempotent(&exchange.request.method);
         if self.left == 0 || !allowed || !repeatable {
             return false;
         }
@@ -274,26 +274,26 @@ impl Tries<'_> {
 }
 
 /// One line for what an upstream did wrong.
-pub fn log_failure(context: &Exchange, failure: &Failure, address: SocketAddr) {
+pub fn log_failure(exchange: &Exchange, failure: &Failure, address: SocketAddr) {
     if failure.blame() == Blame::Upstream {
-        let (client, id) = (context.session.client.ip(), &context.session.id);
+        let (client, id) = (exchange.session.client.ip(), &exchange.session.id);
         log!(Error, "upstream {address}: {failure}, client: {client}, request_id: \"{id}\"");
     }
 }
 
 /// What must be encrypted is never sent in the clear.
-fn refuse_tls(context: &Exchange) -> Result<(), Failure> {
-    match context.session.upstream.scheme.as_deref() {
+fn refuse_tls(exchange: &Exchange) -> Result<(), Failure> {
+    match exchange.session.upstream.scheme.as_deref() {
         None | Some("http") => Ok(()),
         Some(other) => Err(Failure::Unsupported(other.to_owned())),
     }
 }
 
 /// A plugin's, else the service's.
-fn timeouts(context: &Exchange) -> UpstreamTimeouts {
-    let service = context.session.service();
+fn timeouts(exchange: &Exchange) -> UpstreamTimeouts {
+    let service = exchange.session.service();
     let own = service.map_or([60_000; 3], |it| [it.connect_timeout, it.write_timeout, it.read_timeout]);
     let [connect, write, read] =
-        context.session.upstream.timeouts.unwrap_or(own).map(|ms| Duration::from_millis(u64::from(ms)));
+        exchange.session.upstream.timeouts.unwrap_or(own).map(|ms| Duration::from_millis(u64::from(ms)));
     UpstreamTimeouts { connect, write, read }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use polygate_chain::pdk::{Function, PdkError, Reply, dispatch, raw_body};
-use polygate_chain::{Exchange, HeldBody, SpooledFile, Value};
+use polygate_chain::pdk::{Function, PdkError, Reply, dispatch};
+use polygate_chain::{Exchange, SpooledFile, Value};
 use polygate_telemetry::log;
 
 use crate::connection::LARGEST_CONTENT;
@@ -33,16 +33,11 @@ pub(super) async fn call(context: &mut Exchange, method: &str, args: Vec<Value>)
 }
 
 pub(super) async fn invoke(context: &mut Exchange, function: Function, args: Vec<Value>) -> Called {
-    let result = match function {
-        Function::RequestGetRawBody => match raw_body(context, &args).await {
-            Ok(HeldBody::File(file)) => return Called::File(file),
-            Ok(HeldBody::Memory(body)) => Ok(body.into()),
-            Err(error) => Err(error),
-        },
-        _ => dispatch(context, function, &args).await.map(Reply::into_value),
-    };
-    match result {
-        Ok(value) => Called::Value(function, value),
+    match dispatch(context, function, &args).await {
+        Ok(Reply::Bytes(bytes)) => Called::Value(function, Value::str(bytes)),
+        Ok(Reply::Borrowed(value)) => Called::Value(function, value.clone()),
+        Ok(Reply::Value(value)) => Called::Value(function, value),
+        Ok(Reply::File(file)) => Called::File(file.clone()),
         Err(PdkError::Returned(text)) => Called::Failed(text),
         Err(PdkError::Thrown(text)) => Called::Thrown(text),
     }

@@ -2,16 +2,16 @@ use http::Version;
 use serde_json::json;
 
 use super::*;
-use crate::pdk::fixture::{self, thrown};
+use crate::pdk::fixture::{self, call, thrown};
 
 fn json(value: serde_json::Value) -> Value {
     Value::from(&value)
 }
 
-fn answered(context: &Exchange) -> (u16, &[u8], serde_json::Value) {
-    let answer = context.session.answer.as_ref().unwrap();
+fn answered(exchange: &Exchange) -> (u16, &[u8], serde_json::Value) {
+    let answer = exchange.session.answer.as_ref().unwrap();
     assert_eq!(answer.source, Source::Exit);
-    (context.response.status, &answer.body, headers::all(&context.response.headers, 100).to_json())
+    (exchange.response.status, &answer.body, headers::all(&exchange.response.headers, 100).to_json())
 }
 
 #[test]
@@ -40,13 +40,13 @@ fn exit_makes_body_and_headers() {
             json!({"content-length": "9", "x-old": "1"}),
         ),
     ] {
-        let context = &mut fixture::routed("/");
-        context.response.headers = fixture::headers(&[("x-old", "1")]);
-        assert_eq!(exit(context, &args), Ok(Value::Nil));
-        let (_, got, mut headers) = answered(context);
+        let exchange = &mut fixture::routed("/");
+        exchange.response.headers = fixture::headers(&[("x-old", "1")]);
+        assert_eq!(call(exchange, "kong.response.exit", &args), Ok(Value::Nil));
+        let (_, got, mut headers) = answered(exchange);
         headers.sort_all_objects();
         assert_eq!((std::str::from_utf8(got).unwrap(), headers), (body, expected), "of {args:?}");
-        assert_eq!(get_source(context, &[]), Ok("exit".into()));
+        assert_eq!(call(exchange, "kong.response.get_source", &[]), Ok("exit".into()));
     }
 }
 
@@ -71,22 +71,22 @@ fn exit_checks_its_arguments() {
             "invalid header value for \"X\": got table, expected array of string, string, number or boolean",
         ),
     ] {
-        let context = &mut fixture::routed("/");
-        assert_eq!(exit(context, &args), thrown(error), "of {args:?}");
-        assert!(context.session.answer.is_none());
+        let exchange = &mut fixture::routed("/");
+        assert_eq!(call(exchange, "kong.response.exit", &args), thrown(error), "of {args:?}");
+        assert!(exchange.session.answer.is_none());
     }
 }
 
 #[test]
 fn after_an_answer_nothing_changes() {
-    let context = &mut fixture::routed("/");
-    exit(context, &[Value::Int(200)]).unwrap();
+    let exchange = &mut fixture::routed("/");
+    call(exchange, "kong.response.exit", &[Value::Int(200)]).unwrap();
     let sent = thrown("headers have already been sent");
-    assert_eq!(exit(context, &[Value::Int(500)]), sent);
-    assert_eq!(error(context, &[Value::Int(500)]), sent);
-    assert_eq!(set_status(context, &[Value::Int(500)]), sent);
-    assert_eq!(set_header(context, &["a".into(), "b".into()]), sent);
-    assert_eq!(get_status(context, &[]), Ok(Value::Int(200)));
+    assert_eq!(call(exchange, "kong.response.exit", &[Value::Int(500)]), sent);
+    assert_eq!(call(exchange, "kong.response.error", &[Value::Int(500)]), sent);
+    assert_eq!(call(exchange, "kong.response.set_status", &[Value::Int(500)]), sent);
+    assert_eq!(call(exchange, "kong.response.set_header", &["a".into(), "b".into()]), sent);
+    assert_eq!(call(exchange, "kong.response.get_status", &[]), Ok(Value::Int(200)));
 }
 
 #[test]
@@ -118,26 +118,29 @@ fn errors_are_pages() {
             "x\n",
         ),
     ] {
-        let context = &mut fixture::context("GET", "/", &[("accept", accept)]);
-        assert_eq!(error(context, &args), Ok(Value::Nil));
-        let (status, got, headers) = answered(context);
+        let exchange = &mut fixture::exchange("GET", "/", &[("accept", accept)]);
+        assert_eq!(call(exchange, "kong.response.error", &args), Ok(Value::Nil));
+        let (status, got, headers) = answered(exchange);
         let got = std::str::from_utf8(got).unwrap();
         assert_eq!(Value::Int(status.into()), args[0]);
         assert_eq!(headers["content-type"], content_type);
         assert_eq!(headers["content-length"], got.len().to_string());
-        assert!(got.contains(body) && got.contains(&context.session.id), "{got}");
+        assert!(got.contains(body) && got.contains(&exchange.session.id), "{got}");
     }
-    let context = &mut fixture::routed("/");
-    assert_eq!(error(context, &[Value::Int(399)]), thrown("code must be a number between 400 and 599"));
+    let exchange = &mut fixture::routed("/");
+    assert_eq!(
+        call(exchange, "kong.response.error", &[Value::Int(399)]),
+        thrown("code must be a number between 400 and 599")
+    );
 }
 
 #[test]
 fn several_accept_lines_are_one_list() {
     let accept = [("accept", "text/plain;q=0.3"), ("accept", "text/html;q=0.7")];
-    for call in [error, exit] {
-        let context = &mut fixture::context("GET", "/", &accept);
-        call(context, &[Value::Int(404)]).unwrap();
-        assert_eq!(answered(context).2["content-type"], "text/html; charset=utf-8");
+    for function in ["kong.response.error", "kong.response.exit"] {
+        let exchange = &mut fixture::exchange("GET", "/", &accept);
+        call(exchange, function, &[Value::Int(404)]).unwrap();
+        assert_eq!(answered(exchange).2["content-type"], "text/html; charset=utf-8");
     }
 }
 
@@ -159,11 +162,11 @@ fn an_exit_without_a_body_is_a_page_for_some_statuses() {
         (501, "*/*", None),
         (200, "*/*", None),
     ] {
-        let context = &mut fixture::context("GET", "/", &[("accept", accept)]);
-        context.response.headers = fixture::headers(&[("x-old", "1"), ("content-type", "text/pre")]);
+        let exchange = &mut fixture::exchange("GET", "/", &[("accept", accept)]);
+        exchange.response.headers = fixture::headers(&[("x-old", "1"), ("content-type", "text/pre")]);
         let headers = json(json!({"X-New": "2", "Content-Length": 7}));
-        exit(context, &[Value::Int(status), Value::Nil, headers]).unwrap();
-        let (sent, got, headers) = answered(context);
+        call(exchange, "kong.response.exit", &[Value::Int(status), Value::Nil, headers]).unwrap();
+        let (sent, got, headers) = answered(exchange);
         assert_eq!(i64::from(sent), if status == 494 { 400 } else { status });
         assert_eq!((&headers["x-old"], &headers["x-new"]), (&json!("1"), &json!("2")));
         let Some(body) = body else {
@@ -174,9 +177,9 @@ fn an_exit_without_a_body_is_a_page_for_some_statuses() {
         assert_eq!(headers["content-length"], got.len().to_string());
         assert_ne!(headers["content-type"], "text/pre");
     }
-    let context = &mut fixture::context("GET", "/", &[]);
-    exit(context, &[Value::Int(404), "".into()]).unwrap();
-    assert_eq!(answered(context), (404, b"".as_slice(), json!({"content-length": "0"})));
+    let exchange = &mut fixture::exchange("GET", "/", &[]);
+    call(exchange, "kong.response.exit", &[Value::Int(404), "".into()]).unwrap();
+    assert_eq!(answered(exchange), (404, b"".as_slice(), json!({"content-length": "0"})));
 }
 
 #[test]
@@ -190,29 +193,32 @@ fn what_described_the_upstreams_body_goes_with_it() {
         ("Content-Length", "13"),
         ("X-Up", "1"),
     ];
-    let left_by = |function: fn(&mut Exchange, &[Value]) -> PdkResult, args: &[Value]| {
-        let mut context = fixture::routed("/");
-        context.session.phase = Phase::Response;
-        context.response.headers = fixture::headers(&upstreams);
-        function(&mut context, args).unwrap();
-        let names: Vec<_> = context.response.headers.iter().map(|(name, _)| name.to_owned()).collect();
+    let left_by = |function: &str, args: &[Value]| {
+        let mut exchange = fixture::routed("/");
+        exchange.session.phase = Phase::Response;
+        exchange.response.headers = fixture::headers(&upstreams);
+        call(&mut exchange, function, args).unwrap();
+        let names: Vec<_> = exchange.response.headers.iter().map(|(name, _)| name.to_owned()).collect();
         names.join(" ")
     };
-    let left = |args: &[Value]| left_by(exit, args);
+    let left = |args: &[Value]| left_by("kong.response.exit", args);
     assert_eq!(left(&[Value::Int(204)]), "X-Up Content-Length");
     assert_eq!(left(&[Value::Int(403)]), "X-Up Content-Length");
     assert_eq!(left(&[Value::Int(404)]), "X-Up Content-Length Content-Type");
     // A plugin that gives a body takes over the type of the one before, as in the reference.
     assert_eq!(left(&[Value::Int(200), "x".into()]), "Content-Type ETag Last-Modified Content-Length X-Up");
-    assert_eq!(left_by(error, &[Value::Int(400)]), "ETag Last-Modified Content-Length X-Up Content-Type");
+    assert_eq!(
+        left_by("kong.response.error", &[Value::Int(400)]),
+        "ETag Last-Modified Content-Length X-Up Content-Type"
+    );
 }
 
 #[test]
 fn grpc_clients_get_headers_only() {
-    let context = || {
-        let mut context = fixture::context("POST", "/", &[("content-type", "application/grpc")]);
-        context.request.version = Version::HTTP_2;
-        context
+    let exchange = || {
+        let mut exchange = fixture::exchange("POST", "/", &[("content-type", "application/grpc")]);
+        exchange.request.version = Version::HTTP_2;
+        exchange
     };
     for (body, message) in [
         (Value::from("busy"), "busy"),
@@ -220,9 +226,9 @@ fn grpc_clients_get_headers_only() {
         (json(json!({"other": 1})), "Unavailable"),
         (Value::Nil, "Unavailable"),
     ] {
-        let context = &mut context();
-        exit(context, &[Value::Int(503), body.clone()]).unwrap();
-        let (status, body, headers) = answered(context);
+        let exchange = &mut exchange();
+        call(exchange, "kong.response.exit", &[Value::Int(503), body.clone()]).unwrap();
+        let (status, body, headers) = answered(exchange);
         assert_eq!((status, body), (503, b"".as_slice()));
         assert_eq!(headers["grpc-status"], "14");
         assert_eq!(headers["grpc-message"], message);
@@ -231,38 +237,43 @@ fn grpc_clients_get_headers_only() {
             (&json!("0"), &json!("application/grpc"))
         );
     }
-    let context = &mut context();
-    error(context, &[Value::Int(404), "gone".into()]).unwrap();
-    assert_eq!(answered(context).2["grpc-message"], "gone");
+    let exchange = &mut exchange();
+    call(exchange, "kong.response.error", &[Value::Int(404), "gone".into()]).unwrap();
+    assert_eq!(answered(exchange).2["grpc-message"], "gone");
 }
 
 #[test]
 fn streams_end_with_few_statuses() {
-    let context = &mut fixture::routed("/");
-    context.session.phase = Phase::Preread;
-    let error = "unacceptable code, only 200, 400, 403, 500, 502 and 503 are accepted";
-    assert_eq!(exit(context, &[Value::Int(404)]), thrown(error));
-    exit(context, &[Value::Int(200), "bye".into()]).unwrap();
-    assert_eq!(answered(context), (200, b"bye".as_slice(), json!({})));
-    let context = &mut fixture::routed("/");
-    context.session.phase = Phase::Preread;
-    exit(context, &[Value::Int(403), "secret".into()]).unwrap();
-    assert_eq!(answered(context), (403, b"".as_slice(), json!({})));
+    let exit = |status: i64, body: &str| {
+        let mut session = fixture::session(Phase::Preread);
+        let args = [Value::Int(status), body.into()];
+        fixture::dispatched(&mut session, "kong.response.exit", &args)?;
+        assert_eq!(
+            fixture::dispatched(&mut session, "kong.response.exit", &args),
+            thrown("headers have already been sent")
+        );
+        let answer = session.answer.unwrap();
+        Ok((answer.status, String::from_utf8(answer.body.to_vec()).unwrap()))
+    };
+    let error = PdkError::thrown("unacceptable code, only 200, 400, 403, 500, 502 and 503 are accepted");
+    assert_eq!(exit(404, ""), Err(error));
+    assert_eq!(exit(200, "bye"), Ok((200, "bye".to_owned())));
+    assert_eq!(exit(403, "secret"), Ok((403, String::new())));
 }
 
 #[test]
 fn setters_change_the_head() {
-    let context = &mut fixture::routed("/");
-    set_status(context, &[Value::Int(202)]).unwrap();
-    set_header(context, &["X_A".into(), "1".into()]).unwrap();
-    add_header(context, &["x-a".into(), Value::Int(2)]).unwrap();
-    set_headers(context, &[json(json!({"x-b": "3", "x-c": ["4", "5"]}))]).unwrap();
-    clear_header(context, &["X_B".into()]).unwrap();
-    let headers = get_headers(context, &[]).unwrap().to_json();
+    let exchange = &mut fixture::routed("/");
+    call(exchange, "kong.response.set_status", &[Value::Int(202)]).unwrap();
+    call(exchange, "kong.response.set_header", &["X_A".into(), "1".into()]).unwrap();
+    call(exchange, "kong.response.add_header", &["x-a".into(), Value::Int(2)]).unwrap();
+    call(exchange, "kong.response.set_headers", &[json(json!({"x-b": "3", "x-c": ["4", "5"]}))]).unwrap();
+    call(exchange, "kong.response.clear_header", &["X_B".into()]).unwrap();
+    let headers = call(exchange, "kong.response.get_headers", &[]).unwrap().to_json();
     assert_eq!(headers, json!({"x-a": ["1", "2"], "x-c": ["4", "5"]}));
-    assert_eq!(get_status(context, &[]), Ok(Value::Int(202)));
-    assert_eq!(get_header(context, &["x_a".into()]), Ok("1".into()));
-    assert_eq!(set_headers(context, &[json(json!({"x-c": []}))]), Ok(Value::Nil));
-    assert_eq!(get_header(context, &["x-c".into()]), Ok(Value::Nil));
-    assert_eq!(clear_header(context, &[]), thrown("header name must be a string"));
+    assert_eq!(call(exchange, "kong.response.get_status", &[]), Ok(Value::Int(202)));
+    assert_eq!(call(exchange, "kong.response.get_header", &["x_a".into()]), Ok("1".into()));
+    assert_eq!(call(exchange, "kong.response.set_headers", &[json(json!({"x-c": []}))]), Ok(Value::Nil));
+    assert_eq!(call(exchange, "kong.response.get_header", &["x-c".into()]), Ok(Value::Nil));
+    assert_eq!(call(exchange, "kong.response.clear_header", &[]), thrown("header name must be a string"));
 }

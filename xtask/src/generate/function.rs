@@ -1,4 +1,4 @@
-//! The enum of all PDK functions and the way from it to the code of each.
+//! The enum of all PDK functions, with what is to be known of each.
 
 use super::{header, variants};
 use crate::description::{Effect, Function, PHASES};
@@ -9,8 +9,10 @@ pub fn text(functions: &[Function]) -> String {
     let listed = each(&|f| format!("/// `{}`: {}\n{},\n", f.name, f.doc, f.variant()));
     let all = each(&|f| format!("Function::{},\n", f.variant()));
     let names = each(&|f| format!("Function::{} => {:?},\n", f.variant(), f.name));
-    let from_names = each(&|f| format!("{:?} => Function::{},\n", f.name, f.variant()));
-    let calls = each(&|f| format!("Function::{} => super::{}(context, args),\n", f.variant(), f.path()));
+    let mut sorted: Vec<_> = functions.iter().collect();
+    sorted.sort_by_key(|function| &function.name);
+    let by_name: String =
+        sorted.iter().map(|f| format!("({:?}, Function::{}),\n", f.name, f.variant())).collect();
     let sets = sets(functions);
     let constants: String = sets.iter().map(|set| constant(set)).collect();
     let phases: String = sets
@@ -24,12 +26,15 @@ pub fn text(functions: &[Function]) -> String {
     let ends = variants(functions, |f| f.effect == Effect::End);
     header()
         + &format!(
-            "use super::{{Effect, PdkResult}};
-use crate::{{Phase, Phases, Exchange, Value}};
+            "use super::Effect;
+use crate::{{Phase, Phases}};
 
 /// A function that plugins can call, by its name on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Function {{ {listed} }}
+
+/// Sorted by name.
+static BY_NAME: [(&str, Function); {count}] = [ {by_name} ];
 
 {constants}
 
@@ -40,7 +45,7 @@ impl Function {{
     pub const fn name(self) -> &'static str {{ match self {{ {names} }} }}
 
     pub fn from_name(name: &str) -> Option<Self> {{
-        Some(match name {{ {from_names} _ => return None, }})
+        BY_NAME.binary_search_by_key(&name, |(name, _)| name).ok().map(|at| BY_NAME[at].1)
     }}
 
     /// Where the function works; elsewhere it raises an error.
@@ -61,10 +66,6 @@ impl Function {{
 
     /// Whether the result is a body: bytes, whatever is in them.
     pub const fn answers_raw_body(self) -> bool {{ matches!(self, {raw}) }}
-
-    pub(super) fn call(self, context: &mut Exchange, args: &[Value]) -> PdkResult {{
-        match self {{ {calls} }}
-    }}
 }}
 "
         )
