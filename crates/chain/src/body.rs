@@ -3,16 +3,19 @@
 //! A body that is wanted whole is read once. A small one stays in memory, a larger one goes to a temporary file
 //! without a name, so that memory does not grow with uploads and a try can be repeated.
 
+mod error;
+mod held;
 mod spool;
 
 use std::future::poll_fn;
-use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
-pub use spool::{SpoolSettings, SpooledFile};
+pub use error::BodyError;
+pub use held::{HeldBody, SpooledFile};
+pub use spool::SpoolSettings;
 
 use spool::Spool;
 
@@ -27,37 +30,6 @@ pub trait BodySource {
     /// Nothing has to be waited for: the rest was received already, or what is wrong with it.
     fn is_here(&self) -> bool {
         false
-    }
-}
-
-/// Why a body did not come whole. All but the last are the client's doing.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum BodyError {
-    #[error("the request body is larger than client_max_body_size")]
-    TooLarge,
-    #[error("the client sent nothing of the body for longer than client_body_timeout")]
-    Timeout,
-    #[error("the request body is malformed: {0}")]
-    Malformed(&'static str),
-    /// It said that it sends no more, and may still read.
-    #[error("the client ended the connection before the end of the body")]
-    Incomplete,
-    #[error("the client has left before the end of the body")]
-    ClientGone,
-    #[error("the request body cannot be kept: {0}")]
-    Unkept(Arc<io::Error>),
-}
-
-impl BodyError {
-    /// The status that the request fails with.
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::TooLarge => 413,
-            Self::Timeout => 408,
-            Self::Malformed(_) | Self::Incomplete => 400,
-            Self::ClientGone => 499,
-            Self::Unkept(_) => 500,
-        }
     }
 }
 
@@ -76,35 +48,6 @@ enum State {
     Failed(BodyError),
     /// Given to who sends it upstream.
     Taken,
-}
-
-/// A whole body. Clones share it.
-#[derive(Debug, Clone)]
-pub enum HeldBody {
-    Memory(Bytes),
-    File(Arc<SpooledFile>),
-}
-
-impl HeldBody {
-    /// Bytes.
-    pub fn len(&self) -> u64 {
-        match self {
-            Self::Memory(bytes) => bytes.len() as u64,
-            Self::File(file) => file.len(),
-        }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// All of it in memory.
-    pub fn bytes(&self) -> io::Result<Bytes> {
-        match self {
-            Self::Memory(bytes) => Ok(bytes.clone()),
-            Self::File(file) => file.read_all(),
-        }
-    }
 }
 
 impl RequestBody {

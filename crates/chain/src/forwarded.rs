@@ -6,6 +6,8 @@
 //! functions are also what `kong.request.get_forwarded_*` answer. A trusted peer's values count, those of others
 //! are replaced; only `X-Forwarded-For` is continued whoever sent it.
 
+mod names;
+
 use std::borrow::Cow;
 
 use http::Version;
@@ -13,23 +15,7 @@ use polygate_http1::Headers;
 
 use crate::Exchange;
 
-pub const FOR: &str = "X-Forwarded-For";
-pub const PROTO: &str = "X-Forwarded-Proto";
-pub const HOST: &str = "X-Forwarded-Host";
-pub const PORT: &str = "X-Forwarded-Port";
-pub const PATH: &str = "X-Forwarded-Path";
-pub const PREFIX: &str = "X-Forwarded-Prefix";
-pub const REAL_IP: &str = "X-Real-IP";
-pub const VIA: &str = "Via";
-
-/// By which name the gateway tells others of itself.
-pub const SERVER_TOKEN: &str = "kong/3.10.0";
-
-/// [`VIA`] of a message that came over HTTP/1.1.
-pub const OWN_VIA: &str = "1.1 kong/3.10.0";
-
-/// What a request without any host is for.
-pub const SERVER_NAME: &str = "kong";
+pub use names::{FOR, HOST, OWN_VIA, PATH, PORT, PREFIX, PROTO, REAL_IP, SERVER_NAME, SERVER_TOKEN, VIA};
 
 /// All lines, in the order in which the reference writes them. A trusted peer can have one left out by an empty value.
 pub fn lines(exchange: &Exchange) -> Headers {

@@ -6,23 +6,25 @@
 
 pub mod answer;
 pub mod body;
-pub mod context;
 pub mod credentials;
 pub mod environment;
 pub mod error_page;
+pub mod exchange;
 pub mod forwarded;
 pub mod pdk;
 pub mod phase;
 pub mod plan;
 pub mod plugin;
 pub mod serialize;
+pub mod session;
 pub mod timings;
 
 pub use answer::{Answer, Source};
 pub use body::{BodyError, BodySource, HeldBody, RequestBody, SpoolSettings, SpooledFile};
-pub use context::{Connection, Exchange, Head, Session, Tls};
 pub use environment::{Environment, Limits, Node, Statistics, TrustedIps};
+pub use exchange::{Exchange, Head};
 pub use phase::{Phase, Phases};
 pub use plan::{Collected, Plan};
 pub use plugin::{Failure, Handler, LocalFuture, Plugin};
 pub use polygate_value::{Key, Value};
+pub use session::{Connection, Session, Tls};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use polygate_model::{Id, Plugin as Configuration};
 
-use crate::context::Authenticated;
+use crate::exchange::Authenticated;
 use crate::{Exchange, Failure, Handler, Phase, Phases, Plugin};
 
 /// Every enabled plugin with its configurations: part of one loaded configuration.

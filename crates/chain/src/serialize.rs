@@ -8,8 +8,8 @@ use polygate_model::entities::DEFAULT_WORKSPACE;
 use polygate_telemetry::log;
 use serde_json::{Map, Value as Json, json};
 
-use crate::context::{LogEdit, LogEditMode, Tls, Try};
 use crate::pdk::{headers, query, request};
+use crate::session::{LogEdit, LogEditMode, Tls, Try};
 use crate::{Exchange, Phase, Session, Source, forwarded};
 
 const REDACTED: [&str; 2] = ["authorization", "proxy-authorization"];

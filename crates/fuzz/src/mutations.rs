@@ -15,8 +15,9 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::{Method, Version};
-use polygate_chain::context::{Captures, Matched, Request};
+use polygate_chain::exchange::Request;
 use polygate_chain::pdk::{self, Function, PdkError};
+use polygate_chain::session::{Captures, Matched};
 use polygate_chain::{
     Connection, Environment, Exchange, Node, Phase, RequestBody, Session, Statistics, TrustedIps, Value,
     forwarded, serialize,

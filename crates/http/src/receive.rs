@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 use http::Method;
-use polygate_chain::context::Request;
+use polygate_chain::exchange::Request;
 use polygate_chain::{Exchange, Phase, RequestBody, Session, forwarded};
 use polygate_http1::{Framing, Headers, RequestHead};
 use polygate_model::path;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Version};
 use polygate_chain::RequestBody;
-use polygate_chain::context::Request;
+use polygate_chain::exchange::Request;
 use polygate_http1::{Headers, Refused};
 use polygate_telemetry::log;
 

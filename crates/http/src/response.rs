@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Version;
-use polygate_chain::context::ServiceResponse;
+use polygate_chain::exchange::ServiceResponse;
 use polygate_chain::{Exchange, Head, forwarded};
 use polygate_http1::{Headers, write};
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use polygate_chain::context::{Captures, Matched};
+use polygate_chain::session::{Captures, Matched};
 use polygate_chain::{Exchange, Source, forwarded};
 use polygate_model::{Protocol, path};
 use polygate_router::Query;

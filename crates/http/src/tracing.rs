@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 
 use http::{Method, Version};
-use polygate_chain::context::Matched;
+use polygate_chain::session::Matched;
 use polygate_chain::{Exchange, forwarded};
 use polygate_http1::Headers;
 use polygate_telemetry::trace::{KeyValue, Span, Step, Trace};

@@ -124,6 +124,18 @@ impl Value {
         }
     }
 
+    /// The value as log lines and error texts show it; tables as JSON.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Nil => "nil".to_owned(),
+            Self::Bool(flag) => flag.to_string(),
+            Self::Int(n) => n.to_string(),
+            Self::Float(n) => number(*n),
+            Self::Str(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Self::List(_) | Self::Map(_) => self.to_json().to_string(),
+        }
+    }
+
     /// JSON; bytes that are not UTF-8 are replaced by U+FFFD, numbers that JSON lacks become null.
     pub fn to_json(&self) -> Json {
         match self {
@@ -219,5 +231,24 @@ impl From<&Json> for Value {
 impl From<&Map<String, Json>> for Value {
     fn from(members: &Map<String, Json>) -> Self {
         Self::Map(members.iter().map(|(key, value)| (Key::from(key.as_str()), value.into())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn values_are_shown() {
+        for (value, expected) in [
+            (json!("a\"b"), "a\"b"),
+            (json!(null), "nil"),
+            (json!(true), "true"),
+            (json!(7), "7"),
+            (json!({"a": [1, "x"]}), "{\"a\":[1,\"x\"]}"),
+        ] {
+            assert_eq!(Value::from(&value).shown(), expected);
+        }
     }
 }

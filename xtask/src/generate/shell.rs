@@ -36,6 +36,10 @@ fn reply(function: &Function) -> String {
         other => (other, or_nil),
     };
     let call = call(function);
+    // A type without values is no argument.
+    if matches!(form, "nil" | "yes") {
+        return format!("{{ {call}; reply::{form}() }}");
+    }
     if or_nil { format!("reply::optional({call}, reply::{form})") } else { format!("reply::{form}({call})") }
 }
 

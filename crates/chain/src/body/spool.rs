@@ -2,14 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use crate::body::{BodyError, HeldBody};
+use crate::body::error::BodyError;
+use crate::body::held::{HeldBody, SpooledFile};
 
 /// Where bodies are kept.
 #[derive(Debug, Clone)]
@@ -23,40 +20,6 @@ pub struct SpoolSettings {
 impl Default for SpoolSettings {
     fn default() -> Self {
         Self { memory: 16 * 1024, folder: std::env::temp_dir() }
-    }
-}
-
-/// A file that goes when it is no longer used, whatever happens.
-#[derive(Debug)]
-pub struct SpooledFile {
-    file: File,
-    length: u64,
-}
-
-impl SpooledFile {
-    /// Bytes.
-    pub fn len(&self) -> u64 {
-        self.length
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    /// Fills `buffer` from `offset` on; answers how many bytes there were.
-    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
-    }
-
-    pub fn read_all(&self) -> io::Result<Bytes> {
-        let mut bytes = vec![0; usize::try_from(self.length).map_err(io::Error::other)?];
-        self.file.read_exact_at(&mut bytes, 0)?;
-        Ok(bytes.into())
-    }
-
-    /// Where another process of the same user can open it, for as long as this value lives.
-    pub fn path(&self) -> PathBuf {
-        format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd()).into()
     }
 }
 
@@ -103,7 +66,7 @@ impl Spool {
 
     pub fn finish(&mut self) -> HeldBody {
         match self.file.take() {
-            Some(file) => HeldBody::File(Arc::new(SpooledFile { file, length: self.length })),
+            Some(file) => HeldBody::File(Arc::new(SpooledFile::new(file, self.length))),
             None => HeldBody::Memory(std::mem::take(&mut self.memory).into()),
         }
     }

@@ -9,7 +9,7 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 
-use crate::context::Authenticated;
+use crate::exchange::Authenticated;
 use crate::pdk::PdkError;
 use crate::pdk::headers::{self, Change};
 use crate::{Key, Value};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use polygate_model::Consumer;
 
-use crate::context::Authenticated;
+use crate::exchange::Authenticated;
 use crate::pdk::{PdkError, headers};
 use crate::{Exchange, Phase, Session, Value};
 

@@ -11,8 +11,9 @@ use polygate_http1::Headers;
 use polygate_model::{Consumer, Entities, Id, Plugin, Route, Service};
 use serde_json::json;
 
-use crate::context::{Captures, Matched, Request};
+use crate::exchange::Request;
 use crate::pdk::{Context, Function, PdkError, Reply, dispatch};
+use crate::session::{Captures, Matched};
 use crate::{
     BodyError, BodySource, Connection, Environment, Exchange, Node, Phase, RequestBody, Session,
     SpoolSettings, Statistics, TrustedIps, Value, forwarded,

@@ -80,9 +80,9 @@ pub enum Function {
     NginxGetVar,
     /// `kong.nginx.get_tls1_version_str`: The TLS version of the client's connection, such as `TLSv1.3`.
     NginxGetTls1VersionStr,
-    /// `kong.nginx.get_ctx`: Reads the request's internal exchange, timings among it.
+    /// `kong.nginx.get_ctx`: Reads the request's internal context, timings among it.
     NginxGetCtx,
-    /// `kong.nginx.set_ctx`: Writes to the request's internal exchange.
+    /// `kong.nginx.set_ctx`: Writes to the request's internal context.
     NginxSetCtx,
     /// `kong.nginx.req_start_time`: When the request began, in Unix seconds with a fraction.
     NginxReqStartTime,

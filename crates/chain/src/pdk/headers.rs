@@ -212,7 +212,7 @@ pub(super) fn checked_name(name: &[u8]) -> Result<&str, PdkError> {
 }
 
 pub(super) fn invalid_name(given: &Value) -> PdkError {
-    let shown = super::log::text(given);
+    let shown = given.shown();
     PdkError::thrown(format!("invalid header name \"{shown}\": got {}, expected string", given.type_name()))
 }
 

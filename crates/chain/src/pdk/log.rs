@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use polygate_telemetry::log::{self, Level};
 
-use crate::context::{LogEdit, LogEditMode};
 use crate::pdk::PdkError;
+use crate::session::{LogEdit, LogEditMode};
 use crate::{Exchange, Session, Value, serialize};
 
 pub fn emerg(session: &Session, values: &[Value]) {
@@ -55,10 +55,10 @@ pub fn deprecation(session: &Session, values: &[Value]) {
     let mut parts = Vec::new();
     for (member, words) in [("after", "deprecated after"), ("removal", "scheduled for removal in")] {
         if !schedule.get(member).is_nil() {
-            parts.push(format!("{words} {}", text(schedule.get(member))));
+            parts.push(format!("{words} {}", schedule.get(member).shown()));
         }
     }
-    let mut message: String = values.iter().map(text).collect();
+    let mut message: String = values.iter().map(Value::shown).collect();
     if !parts.is_empty() {
         let _ = write!(message, " ({})", parts.join(", "));
     }
@@ -92,7 +92,7 @@ pub fn set_serialize_value(
         Some("replace") => LogEditMode::Replace,
         None if mode.is_nil() => LogEditMode::Set,
         _ => {
-            let given = text(mode);
+            let given = mode.shown();
             return Err(PdkError::thrown(format!("mode must be 'set', 'add' or 'replace': given {given}")));
         }
     };
@@ -100,28 +100,16 @@ pub fn set_serialize_value(
     Ok(())
 }
 
-/// A value as log lines show it; tables as JSON.
-pub(super) fn text(value: &Value) -> String {
-    match value {
-        Value::Nil => "nil".to_owned(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Int(integer) => integer.to_string(),
-        Value::Float(float) => polygate_value::number(*float),
-        Value::Str(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        Value::List(_) | Value::Map(_) => value.to_json().to_string(),
-    }
-}
-
 fn inspected(value: &Value) -> String {
     match value {
         Value::Str(_) => value.to_json().to_string(),
-        _ => text(value),
+        _ => value.shown(),
     }
 }
 
 fn line(session: &Session, level: Level, values: &[Value]) {
     if log::enabled(level) {
-        let message: String = values.iter().map(text).collect();
+        let message: String = values.iter().map(Value::shown).collect();
         log::write(level, format_args!("{}", tagged(session, &message)));
     }
 }
@@ -138,20 +126,6 @@ mod tests {
     use super::*;
     use crate::pdk::fixture::{self, call, thrown};
     use serde_json::json;
-
-    #[test]
-    fn values_are_shown() {
-        for (value, expected) in [
-            (json!("a\"b"), "a\"b"),
-            (json!(null), "nil"),
-            (json!(true), "true"),
-            (json!(7), "7"),
-            (json!({"a": [1, "x"]}), "{\"a\":[1,\"x\"]}"),
-        ] {
-            assert_eq!(text(&Value::from(&value)), expected);
-        }
-        assert_eq!(inspected(&Value::from("a")), "\"a\"");
-    }
 
     #[test]
     fn lines_name_plugin_client_and_request() {

@@ -10,7 +10,7 @@ use polygate_http1::Headers;
 use polygate_model::entities::DEFAULT_WORKSPACE;
 use polygate_telemetry::clock::{self, DateTime};
 
-use crate::context::entity;
+use crate::exchange::entity;
 use crate::pdk::ctx_shared::store;
 use crate::pdk::{client, headers, query, request};
 use crate::timings::{Span, Timings};
@@ -363,8 +363,8 @@ fn seconds(duration: Duration) -> Value {
 mod tests {
     use super::*;
     use crate::RequestBody;
-    use crate::context::SentRequest;
     use crate::pdk::fixture::{self, call, thrown};
+    use crate::session::SentRequest;
 
     #[test]
     fn variables() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::context::entity as to_value;
+use crate::exchange::entity as to_value;
 use crate::{HeldBody, SpooledFile, Value};
 
 /// The answer to a call: borrowed where that spares a copy.
@@ -97,12 +97,12 @@ pub fn bool(flag: bool) -> Reply<'static> {
 }
 
 /// The answer of functions that have none.
-pub fn nil((): ()) -> Reply<'static> {
+pub fn nil() -> Reply<'static> {
     Reply::Value(Value::Nil)
 }
 
 /// The answer of functions that say that all went well.
-pub fn yes((): ()) -> Reply<'static> {
+pub fn yes() -> Reply<'static> {
     Reply::Value(Value::Bool(true))
 }
 

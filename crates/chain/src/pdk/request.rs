@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::Version;
 
-use crate::context::Captures;
 use crate::forwarded;
 use crate::pdk::{PdkError, headers, payload, query};
+use crate::session::Captures;
 use crate::{Exchange, HeldBody, Key, Session, Value};
 
 pub fn get_scheme(exchange: &Exchange) -> &'static str {

@@ -48,7 +48,7 @@ fn lines(exchange: &Exchange) -> Option<&Headers> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::ServiceResponse;
+    use crate::exchange::ServiceResponse;
     use crate::pdk::fixture::{self, call, thrown};
     use serde_json::json;
 

@@ -4,94 +4,144 @@ use super::{args as take, reply, *};
 use crate::Value;
 
 impl Function {
-    /// Runs the function, which must work in the phase that the exchange is in.
-    pub(super) fn call<'a>(self, exchange: Context<'a>, args: &[Value]) -> Result<Reply<'a>, PdkError> {
+    /// Runs the function, which must work in the phase that the context is in.
+    pub(super) fn call<'a>(self, context: Context<'a>, args: &[Value]) -> Result<Reply<'a>, PdkError> {
         Ok(match self {
-            Function::ClientGetIp => reply::string(client::get_ip(exchange.session())),
-            Function::ClientGetForwardedIp => reply::string(client::get_forwarded_ip(exchange.session())),
-            Function::ClientGetPort => reply::int(client::get_port(exchange.session())),
+            Function::ClientGetIp => reply::string(client::get_ip(context.session())),
+            Function::ClientGetForwardedIp => reply::string(client::get_forwarded_ip(context.session())),
+            Function::ClientGetPort => reply::int(client::get_port(context.session())),
             Function::ClientGetForwardedPort => {
-                reply::optional(client::get_forwarded_port(exchange.session()), reply::int)
+                reply::optional(client::get_forwarded_port(context.session()), reply::int)
             }
             Function::ClientGetCredential => {
-                reply::optional(client::get_credential(exchange.exchange(self)?), reply::any)
+                reply::optional(client::get_credential(context.exchange(self)?), reply::any)
             }
             Function::ClientLoadConsumer => reply::optional(
                 client::load_consumer(
-                    exchange.exchange(self)?,
+                    context.exchange(self)?,
                     take::text(take::any(args, 0), "consumer_id")?,
                     take::optional(take::any(args, 1), "search_by_username", take::bool)?,
                 )?,
                 reply::entity,
             ),
             Function::ClientGetConsumer => {
-                reply::optional(client::get_consumer(exchange.exchange(self)?), reply::any)
+                reply::optional(client::get_consumer(context.exchange(self)?), reply::any)
             }
-            Function::ClientAuthenticate => reply::nil(client::authenticate(
-                exchange.exchange(self)?,
-                take::optional(take::any(args, 0), "consumer", take::consumer)?,
-                take::optional(take::any(args, 1), "credential", take::record)?,
-            )?),
+            Function::ClientAuthenticate => {
+                client::authenticate(
+                    context.exchange(self)?,
+                    take::optional(take::any(args, 0), "consumer", take::consumer)?,
+                    take::optional(take::any(args, 1), "credential", take::record)?,
+                )?;
+                reply::nil()
+            }
             Function::ClientGetProtocol => reply::string(client::get_protocol(
-                exchange.exchange(self)?,
+                context.exchange(self)?,
                 take::truth(take::any(args, 0), "allow_terminated")?,
             )?),
             Function::ClientTlsRequestClientCertificate => {
-                reply::yes(client_tls::request_client_certificate(exchange.session()))
+                client_tls::request_client_certificate(context.session());
+                reply::yes()
             }
             Function::ClientTlsDisableSessionReuse => {
-                reply::yes(client_tls::disable_session_reuse(exchange.session()))
+                client_tls::disable_session_reuse(context.session());
+                reply::yes()
             }
             Function::ClientTlsGetFullClientCertificateChain => reply::optional(
-                client_tls::get_full_client_certificate_chain(exchange.exchange(self)?),
+                client_tls::get_full_client_certificate_chain(context.exchange(self)?),
                 reply::string,
             ),
-            Function::ClientTlsSetClientVerify => reply::nil(client_tls::set_client_verify(
-                exchange.exchange(self)?,
-                take::text(take::any(args, 0), "client verify value")?,
-            )?),
+            Function::ClientTlsSetClientVerify => {
+                client_tls::set_client_verify(
+                    context.exchange(self)?,
+                    take::text(take::any(args, 0), "client verify value")?,
+                )?;
+                reply::nil()
+            }
             Function::CtxSharedGet => reply::optional(
-                ctx_shared::get(exchange.session(), take::maybe_word(take::any(args, 0), "key")?),
+                ctx_shared::get(context.session(), take::maybe_word(take::any(args, 0), "key")?),
                 reply::any,
             ),
-            Function::CtxSharedSet => reply::nil(ctx_shared::set(
-                exchange.session(),
-                take::word(take::any(args, 0), "key")?,
-                take::any(args, 1),
-            )),
+            Function::CtxSharedSet => {
+                ctx_shared::set(
+                    context.session(),
+                    take::word(take::any(args, 0), "key")?,
+                    take::any(args, 1),
+                );
+                reply::nil()
+            }
             Function::IpIsTrusted => reply::bool(ip::is_trusted(
-                exchange.session(),
+                context.session(),
                 take::maybe_text(take::any(args, 0), "address")?,
             )),
-            Function::PluginGetId => reply::optional(plugin::get_id(exchange.session()), reply::string),
-            Function::ClusterGetId => reply::optional(cluster::get_id(exchange.session()), reply::string),
-            Function::NodeGetId => reply::string(node::get_id(exchange.session())),
-            Function::NodeGetHostname => reply::string(node::get_hostname(exchange.session())),
+            Function::PluginGetId => reply::optional(plugin::get_id(context.session()), reply::string),
+            Function::ClusterGetId => reply::optional(cluster::get_id(context.session()), reply::string),
+            Function::NodeGetId => reply::string(node::get_id(context.session())),
+            Function::NodeGetHostname => reply::string(node::get_hostname(context.session())),
             Function::NodeGetMemoryStats => reply::any(node::get_memory_stats(
-                exchange.session(),
+                context.session(),
                 take::optional(take::any(args, 0), "unit", take::text)?,
                 take::optional(take::any(args, 1), "scale", take::int(0_usize, 100))?,
             )?),
-            Function::Log => reply::nil(log::notice(exchange.session(), args)),
-            Function::LogEmerg => reply::nil(log::emerg(exchange.session(), args)),
-            Function::LogAlert => reply::nil(log::alert(exchange.session(), args)),
-            Function::LogCrit => reply::nil(log::crit(exchange.session(), args)),
-            Function::LogErr => reply::nil(log::err(exchange.session(), args)),
-            Function::LogWarn => reply::nil(log::warn(exchange.session(), args)),
-            Function::LogNotice => reply::nil(log::notice(exchange.session(), args)),
-            Function::LogInfo => reply::nil(log::info(exchange.session(), args)),
-            Function::LogDebug => reply::nil(log::debug(exchange.session(), args)),
-            Function::LogInspect => reply::nil(log::inspect(exchange.session(), args)),
-            Function::LogDeprecation => reply::nil(log::deprecation(exchange.session(), args)),
-            Function::LogSerialize => reply::string(log::serialize(exchange.exchange(self)?)),
-            Function::LogSetSerializeValue => reply::nil(log::set_serialize_value(
-                exchange.exchange(self)?,
-                take::text(take::any(args, 0), "key")?,
-                take::any(args, 1),
-                take::optional(take::any(args, 2), "options", take::table)?,
-            )?),
-            Function::TelemetryLog => reply::nil(telemetry::log(exchange.session(), args)?),
-            Function::NginxGetVar => reply::any(match exchange {
+            Function::Log => {
+                log::notice(context.session(), args);
+                reply::nil()
+            }
+            Function::LogEmerg => {
+                log::emerg(context.session(), args);
+                reply::nil()
+            }
+            Function::LogAlert => {
+                log::alert(context.session(), args);
+                reply::nil()
+            }
+            Function::LogCrit => {
+                log::crit(context.session(), args);
+                reply::nil()
+            }
+            Function::LogErr => {
+                log::err(context.session(), args);
+                reply::nil()
+            }
+            Function::LogWarn => {
+                log::warn(context.session(), args);
+                reply::nil()
+            }
+            Function::LogNotice => {
+                log::notice(context.session(), args);
+                reply::nil()
+            }
+            Function::LogInfo => {
+                log::info(context.session(), args);
+                reply::nil()
+            }
+            Function::LogDebug => {
+                log::debug(context.session(), args);
+                reply::nil()
+            }
+            Function::LogInspect => {
+                log::inspect(context.session(), args);
+                reply::nil()
+            }
+            Function::LogDeprecation => {
+                log::deprecation(context.session(), args);
+                reply::nil()
+            }
+            Function::LogSerialize => reply::string(log::serialize(context.exchange(self)?)),
+            Function::LogSetSerializeValue => {
+                log::set_serialize_value(
+                    context.exchange(self)?,
+                    take::text(take::any(args, 0), "key")?,
+                    take::any(args, 1),
+                    take::optional(take::any(args, 2), "options", take::table)?,
+                )?;
+                reply::nil()
+            }
+            Function::TelemetryLog => {
+                telemetry::log(context.session(), args)?;
+                reply::nil()
+            }
+            Function::NginxGetVar => reply::any(match context {
                 Context::Session(session) => {
                     nginx::get_var_of_session(session, take::word(take::any(args, 0), "name")?)
                 }
@@ -100,9 +150,9 @@ impl Function {
                 }
             }),
             Function::NginxGetTls1VersionStr => {
-                reply::optional(nginx::get_tls1_version_str(exchange.session()), reply::string)
+                reply::optional(nginx::get_tls1_version_str(context.session()), reply::string)
             }
-            Function::NginxGetCtx => reply::any(match exchange {
+            Function::NginxGetCtx => reply::any(match context {
                 Context::Session(session) => {
                     nginx::get_ctx_of_session(session, take::maybe_word(take::any(args, 0), "key")?)
                 }
@@ -110,248 +160,311 @@ impl Function {
                     nginx::get_ctx(exchange, take::maybe_word(take::any(args, 0), "key")?)
                 }
             }),
-            Function::NginxSetCtx => reply::nil(nginx::set_ctx(
-                exchange.session(),
-                take::word(take::any(args, 0), "key")?,
-                take::any(args, 1),
-            )),
-            Function::NginxReqStartTime => reply::number(nginx::req_start_time(exchange.exchange(self)?)),
-            Function::NginxGetSubsystem => reply::string(nginx::get_subsystem(exchange.session())),
-            Function::NginxGetStatistics => reply::any(nginx::get_statistics(exchange.session())),
-            Function::RequestGetScheme => reply::string(request::get_scheme(exchange.exchange(self)?)),
-            Function::RequestGetHost => reply::string(request::get_host(exchange.exchange(self)?)),
-            Function::RequestGetPort => reply::int(request::get_port(exchange.session())),
+            Function::NginxSetCtx => {
+                nginx::set_ctx(context.session(), take::word(take::any(args, 0), "key")?, take::any(args, 1));
+                reply::nil()
+            }
+            Function::NginxReqStartTime => reply::number(nginx::req_start_time(context.exchange(self)?)),
+            Function::NginxGetSubsystem => reply::string(nginx::get_subsystem(context.session())),
+            Function::NginxGetStatistics => reply::any(nginx::get_statistics(context.session())),
+            Function::RequestGetScheme => reply::string(request::get_scheme(context.exchange(self)?)),
+            Function::RequestGetHost => reply::string(request::get_host(context.exchange(self)?)),
+            Function::RequestGetPort => reply::int(request::get_port(context.session())),
             Function::RequestGetForwardedScheme => {
-                reply::string(request::get_forwarded_scheme(exchange.exchange(self)?))
+                reply::string(request::get_forwarded_scheme(context.exchange(self)?))
             }
             Function::RequestGetForwardedHost => {
-                reply::string(request::get_forwarded_host(exchange.exchange(self)?))
+                reply::string(request::get_forwarded_host(context.exchange(self)?))
             }
             Function::RequestGetForwardedPort => {
-                reply::int(request::get_forwarded_port(exchange.exchange(self)?))
+                reply::int(request::get_forwarded_port(context.exchange(self)?))
             }
             Function::RequestGetForwardedPath => {
-                reply::string(request::get_forwarded_path(exchange.exchange(self)?))
+                reply::string(request::get_forwarded_path(context.exchange(self)?))
             }
             Function::RequestGetForwardedPrefix => {
-                reply::optional(request::get_forwarded_prefix(exchange.exchange(self)?), reply::string)
+                reply::optional(request::get_forwarded_prefix(context.exchange(self)?), reply::string)
             }
             Function::RequestGetHttpVersion => {
-                reply::number(request::get_http_version(exchange.exchange(self)?))
+                reply::number(request::get_http_version(context.exchange(self)?))
             }
-            Function::RequestGetMethod => reply::string(request::get_method(exchange.exchange(self)?)),
-            Function::RequestGetPath => reply::string(request::get_path(exchange.exchange(self)?)),
-            Function::RequestGetRawPath => reply::string(request::get_raw_path(exchange.exchange(self)?)),
+            Function::RequestGetMethod => reply::string(request::get_method(context.exchange(self)?)),
+            Function::RequestGetPath => reply::string(request::get_path(context.exchange(self)?)),
+            Function::RequestGetRawPath => reply::string(request::get_raw_path(context.exchange(self)?)),
             Function::RequestGetPathWithQuery => {
-                reply::string(request::get_path_with_query(exchange.exchange(self)?))
+                reply::string(request::get_path_with_query(context.exchange(self)?))
             }
-            Function::RequestGetRawQuery => reply::string(request::get_raw_query(exchange.exchange(self)?)),
+            Function::RequestGetRawQuery => reply::string(request::get_raw_query(context.exchange(self)?)),
             Function::RequestGetQueryArg => reply::any(request::get_query_arg(
-                exchange.exchange(self)?,
+                context.exchange(self)?,
                 take::string(take::any(args, 0), "query argument name")?,
             )),
             Function::RequestGetQuery => reply::any(request::get_query(
-                exchange.exchange(self)?,
+                context.exchange(self)?,
                 take::optional(take::any(args, 0), "max_args", take::limit)?,
             )),
             Function::RequestGetHeader => reply::optional(
                 request::get_header(
-                    exchange.exchange(self)?,
+                    context.exchange(self)?,
                     take::string(take::any(args, 0), "header name")?,
                 ),
                 reply::string,
             ),
             Function::RequestGetHeaders => reply::any(request::get_headers(
-                exchange.exchange(self)?,
+                context.exchange(self)?,
                 take::optional(take::any(args, 0), "max_headers", take::limit)?,
             )),
             Function::RequestGetRawBody => reply::body(request::get_raw_body(
-                exchange.exchange(self)?,
+                context.exchange(self)?,
                 take::size(take::any(args, 0), "max_allowed_file_size")?,
             )?),
             Function::RequestGetBody => reply::any(request::get_body(
-                exchange.exchange(self)?,
+                context.exchange(self)?,
                 take::optional(take::any(args, 0), "mimetype", take::word)?,
                 take::optional(take::any(args, 1), "max_args", take::limit)?,
                 take::size(take::any(args, 2), "max_allowed_file_size")?,
             )?),
-            Function::RequestGetStartTime => reply::int(request::get_start_time(exchange.exchange(self)?)),
-            Function::RequestGetUriCaptures => {
-                reply::any(request::get_uri_captures(exchange.exchange(self)?))
-            }
-            Function::ResponseGetStatus => reply::int(response::get_status(exchange.exchange(self)?)),
+            Function::RequestGetStartTime => reply::int(request::get_start_time(context.exchange(self)?)),
+            Function::RequestGetUriCaptures => reply::any(request::get_uri_captures(context.exchange(self)?)),
+            Function::ResponseGetStatus => reply::int(response::get_status(context.exchange(self)?)),
             Function::ResponseGetHeader => reply::optional(
                 response::get_header(
-                    exchange.exchange(self)?,
+                    context.exchange(self)?,
                     take::string(take::any(args, 0), "header name")?,
                 ),
                 reply::string,
             ),
             Function::ResponseGetHeaders => reply::any(response::get_headers(
-                exchange.exchange(self)?,
+                context.exchange(self)?,
                 take::optional(take::any(args, 0), "max_headers", take::limit)?,
             )),
-            Function::ResponseGetSource => reply::string(response::get_source(exchange.exchange(self)?)),
-            Function::ResponseSetStatus => reply::nil(response::set_status(
-                exchange.exchange(self)?,
-                take::status(100)(take::any(args, 0), "code")?,
-            )?),
+            Function::ResponseGetSource => reply::string(response::get_source(context.exchange(self)?)),
+            Function::ResponseSetStatus => {
+                response::set_status(
+                    context.exchange(self)?,
+                    take::status(100)(take::any(args, 0), "code")?,
+                )?;
+                reply::nil()
+            }
             Function::ResponseSetHeader => {
-                reply::nil(response::set_header(exchange.exchange(self)?, take::header(args, 0)?)?)
+                response::set_header(context.exchange(self)?, take::header(args, 0)?)?;
+                reply::nil()
             }
             Function::ResponseAddHeader => {
-                reply::nil(response::add_header(exchange.exchange(self)?, take::header(args, 0)?)?)
+                response::add_header(context.exchange(self)?, take::header(args, 0)?)?;
+                reply::nil()
             }
-            Function::ResponseClearHeader => reply::nil(response::clear_header(
-                exchange.exchange(self)?,
-                take::header_name(take::any(args, 0), "header name")?,
-            )?),
-            Function::ResponseSetHeaders => reply::nil(response::set_headers(
-                exchange.exchange(self)?,
-                take::headers(take::any(args, 0), "headers")?,
-            )?),
-            Function::ResponseExit => reply::nil(match exchange {
-                Context::Session(session) => response::exit_of_session(
-                    session,
-                    take::status(100)(take::any(args, 0), "code")?,
-                    take::content(take::any(args, 1), "body")?,
+            Function::ResponseClearHeader => {
+                response::clear_header(
+                    context.exchange(self)?,
+                    take::header_name(take::any(args, 0), "header name")?,
+                )?;
+                reply::nil()
+            }
+            Function::ResponseSetHeaders => {
+                response::set_headers(
+                    context.exchange(self)?,
+                    take::headers(take::any(args, 0), "headers")?,
+                )?;
+                reply::nil()
+            }
+            Function::ResponseExit => {
+                match context {
+                    Context::Session(session) => response::exit_of_session(
+                        session,
+                        take::status(100)(take::any(args, 0), "code")?,
+                        take::content(take::any(args, 1), "body")?,
+                        take::maybe_headers(take::any(args, 2), "headers")?,
+                    )?,
+                    Context::Exchange(exchange) => response::exit(
+                        exchange,
+                        take::status(100)(take::any(args, 0), "code")?,
+                        take::content(take::any(args, 1), "body")?,
+                        take::maybe_headers(take::any(args, 2), "headers")?,
+                    )?,
+                };
+                reply::nil()
+            }
+            Function::ResponseError => {
+                response::error(
+                    context.exchange(self)?,
+                    take::status(400)(take::any(args, 0), "code")?,
+                    take::content(take::any(args, 1), "message")?,
                     take::maybe_headers(take::any(args, 2), "headers")?,
-                )?,
-                Context::Exchange(exchange) => response::exit(
-                    exchange,
-                    take::status(100)(take::any(args, 0), "code")?,
-                    take::content(take::any(args, 1), "body")?,
-                    take::maybe_headers(take::any(args, 2), "headers")?,
-                )?,
-            }),
-            Function::ResponseError => reply::nil(response::error(
-                exchange.exchange(self)?,
-                take::status(400)(take::any(args, 0), "code")?,
-                take::content(take::any(args, 1), "message")?,
-                take::maybe_headers(take::any(args, 2), "headers")?,
-            )?),
+                )?;
+                reply::nil()
+            }
             Function::RouterGetRoute => {
-                reply::optional(router::get_route(exchange.exchange(self)?), reply::entity)
+                reply::optional(router::get_route(context.exchange(self)?), reply::entity)
             }
             Function::RouterGetService => {
-                reply::optional(router::get_service(exchange.exchange(self)?), reply::entity)
+                reply::optional(router::get_service(context.exchange(self)?), reply::entity)
             }
-            Function::ServiceSetUpstream => reply::yes(service::set_upstream(
-                exchange.exchange(self)?,
-                take::text(take::any(args, 0), "host")?,
-            )?),
-            Function::ServiceSetTarget => reply::nil(service::set_target(
-                exchange.session(),
-                take::text(take::any(args, 0), "host")?,
-                take::int(0_u16, 65535)(take::any(args, 1), "port")?,
-            )?),
-            Function::ServiceSetRetries => reply::nil(service::set_retries(
-                exchange.exchange(self)?,
-                take::int(0_u16, 32767)(take::any(args, 0), "retries")?,
-            )),
-            Function::ServiceSetTimeouts => reply::nil(service::set_timeouts(
-                exchange.exchange(self)?,
-                take::int(1_u32, 2_147_483_646)(take::any(args, 0), "connect_timeout")?,
-                take::int(1_u32, 2_147_483_646)(take::any(args, 1), "write_timeout")?,
-                take::int(1_u32, 2_147_483_646)(take::any(args, 2), "read_timeout")?,
-            )),
-            Function::ServiceSetTlsVerify => reply::yes(service::set_tls_verify(
-                exchange.session(),
-                take::bool(take::any(args, 0), "argument")?,
-            )),
-            Function::ServiceSetTlsVerifyDepth => reply::yes(service::set_tls_verify_depth(
-                exchange.session(),
-                take::int(0, u32::MAX)(take::any(args, 0), "depth")?,
-            )),
-            Function::ServiceRequestSetScheme => reply::nil(service_request::set_scheme(
-                exchange.exchange(self)?,
-                take::text(take::any(args, 0), "scheme")?,
-            )?),
-            Function::ServiceRequestSetPath => reply::nil(service_request::set_path(
-                exchange.exchange(self)?,
-                take::string(take::any(args, 0), "path")?,
-            )?),
-            Function::ServiceRequestSetRawQuery => reply::nil(service_request::set_raw_query(
-                exchange.exchange(self)?,
-                take::string(take::any(args, 0), "query")?,
-            )?),
-            Function::ServiceRequestSetMethod => reply::nil(service_request::set_method(
-                exchange.exchange(self)?,
-                take::text(take::any(args, 0), "method")?,
-            )?),
-            Function::ServiceRequestSetQuery => reply::nil(service_request::set_query(
-                exchange.exchange(self)?,
-                take::table(take::any(args, 0), "args")?,
-            )?),
-            Function::ServiceRequestClearQueryArg => reply::nil(service_request::clear_query_arg(
-                exchange.exchange(self)?,
-                take::string(take::any(args, 0), "query argument name")?,
-            )?),
+            Function::ServiceSetUpstream => {
+                service::set_upstream(context.exchange(self)?, take::text(take::any(args, 0), "host")?)?;
+                reply::yes()
+            }
+            Function::ServiceSetTarget => {
+                service::set_target(
+                    context.session(),
+                    take::text(take::any(args, 0), "host")?,
+                    take::int(0_u16, 65535)(take::any(args, 1), "port")?,
+                )?;
+                reply::nil()
+            }
+            Function::ServiceSetRetries => {
+                service::set_retries(
+                    context.exchange(self)?,
+                    take::int(0_u16, 32767)(take::any(args, 0), "retries")?,
+                );
+                reply::nil()
+            }
+            Function::ServiceSetTimeouts => {
+                service::set_timeouts(
+                    context.exchange(self)?,
+                    take::int(1_u32, 2_147_483_646)(take::any(args, 0), "connect_timeout")?,
+                    take::int(1_u32, 2_147_483_646)(take::any(args, 1), "write_timeout")?,
+                    take::int(1_u32, 2_147_483_646)(take::any(args, 2), "read_timeout")?,
+                );
+                reply::nil()
+            }
+            Function::ServiceSetTlsVerify => {
+                service::set_tls_verify(context.session(), take::bool(take::any(args, 0), "argument")?);
+                reply::yes()
+            }
+            Function::ServiceSetTlsVerifyDepth => {
+                service::set_tls_verify_depth(
+                    context.session(),
+                    take::int(0, u32::MAX)(take::any(args, 0), "depth")?,
+                );
+                reply::yes()
+            }
+            Function::ServiceRequestSetScheme => {
+                service_request::set_scheme(
+                    context.exchange(self)?,
+                    take::text(take::any(args, 0), "scheme")?,
+                )?;
+                reply::nil()
+            }
+            Function::ServiceRequestSetPath => {
+                service_request::set_path(
+                    context.exchange(self)?,
+                    take::string(take::any(args, 0), "path")?,
+                )?;
+                reply::nil()
+            }
+            Function::ServiceRequestSetRawQuery => {
+                service_request::set_raw_query(
+                    context.exchange(self)?,
+                    take::string(take::any(args, 0), "query")?,
+                )?;
+                reply::nil()
+            }
+            Function::ServiceRequestSetMethod => {
+                service_request::set_method(
+                    context.exchange(self)?,
+                    take::text(take::any(args, 0), "method")?,
+                )?;
+                reply::nil()
+            }
+            Function::ServiceRequestSetQuery => {
+                service_request::set_query(
+                    context.exchange(self)?,
+                    take::table(take::any(args, 0), "args")?,
+                )?;
+                reply::nil()
+            }
+            Function::ServiceRequestClearQueryArg => {
+                service_request::clear_query_arg(
+                    context.exchange(self)?,
+                    take::string(take::any(args, 0), "query argument name")?,
+                )?;
+                reply::nil()
+            }
             Function::ServiceRequestSetHeader => {
-                reply::nil(service_request::set_header(exchange.exchange(self)?, take::header(args, 0)?)?)
+                service_request::set_header(context.exchange(self)?, take::header(args, 0)?)?;
+                reply::nil()
             }
             Function::ServiceRequestAddHeader => {
-                reply::nil(service_request::add_header(exchange.exchange(self)?, take::header(args, 0)?)?)
+                service_request::add_header(context.exchange(self)?, take::header(args, 0)?)?;
+                reply::nil()
             }
-            Function::ServiceRequestClearHeader => reply::nil(service_request::clear_header(
-                exchange.exchange(self)?,
-                take::header_name(take::any(args, 0), "header")?,
-            )),
-            Function::ServiceRequestSetHeaders => reply::nil(service_request::set_headers(
-                exchange.exchange(self)?,
-                take::headers(take::any(args, 0), "headers")?,
-            )?),
-            Function::ServiceRequestSetRawBody => reply::nil(service_request::set_raw_body(
-                exchange.exchange(self)?,
-                take::string(take::any(args, 0), "body")?,
-            )),
-            Function::ServiceRequestSetBody => reply::yes(service_request::set_body(
-                exchange.exchange(self)?,
-                take::table(take::any(args, 0), "args")?,
-                take::optional(take::any(args, 1), "mime", take::text)?,
-            )?),
+            Function::ServiceRequestClearHeader => {
+                service_request::clear_header(
+                    context.exchange(self)?,
+                    take::header_name(take::any(args, 0), "header")?,
+                );
+                reply::nil()
+            }
+            Function::ServiceRequestSetHeaders => {
+                service_request::set_headers(
+                    context.exchange(self)?,
+                    take::headers(take::any(args, 0), "headers")?,
+                )?;
+                reply::nil()
+            }
+            Function::ServiceRequestSetRawBody => {
+                service_request::set_raw_body(
+                    context.exchange(self)?,
+                    take::string(take::any(args, 0), "body")?,
+                );
+                reply::nil()
+            }
+            Function::ServiceRequestSetBody => {
+                service_request::set_body(
+                    context.exchange(self)?,
+                    take::table(take::any(args, 0), "args")?,
+                    take::optional(take::any(args, 1), "mime", take::text)?,
+                )?;
+                reply::yes()
+            }
             Function::ServiceRequestEnableBuffering => {
-                reply::nil(service_request::enable_buffering(exchange.exchange(self)?))
+                service_request::enable_buffering(context.exchange(self)?);
+                reply::nil()
             }
             Function::ServiceRequestDisableTls => {
-                reply::yes(service_request::disable_tls(exchange.session()))
+                service_request::disable_tls(context.session());
+                reply::yes()
             }
-            Function::ServiceRequestEnableTls => reply::yes(service_request::enable_tls(exchange.session())),
+            Function::ServiceRequestEnableTls => {
+                service_request::enable_tls(context.session());
+                reply::yes()
+            }
             Function::ServiceResponseGetStatus => {
-                reply::optional(service_response::get_status(exchange.exchange(self)?), reply::int)
+                reply::optional(service_response::get_status(context.exchange(self)?), reply::int)
             }
             Function::ServiceResponseGetHeader => reply::optional(
                 service_response::get_header(
-                    exchange.exchange(self)?,
+                    context.exchange(self)?,
                     take::string(take::any(args, 0), "name")?,
                 ),
                 reply::string,
             ),
             Function::ServiceResponseGetHeaders => reply::any(service_response::get_headers(
-                exchange.exchange(self)?,
+                context.exchange(self)?,
                 take::optional(take::any(args, 0), "max_headers", take::limit)?,
             )),
             Function::ServiceResponseGetRawBody => {
-                reply::string(service_response::get_raw_body(exchange.exchange(self)?)?)
+                reply::string(service_response::get_raw_body(context.exchange(self)?)?)
             }
             Function::ServiceResponseGetBody => reply::any(service_response::get_body(
-                exchange.exchange(self)?,
+                context.exchange(self)?,
                 take::optional(take::any(args, 0), "mimetype", take::text)?,
                 take::optional(take::any(args, 1), "max_args", take::limit)?,
             )?),
             Function::VaultGet => reply::string(vault::get(
-                exchange.session(),
+                context.session(),
                 take::reference(take::any(args, 0), "reference")?,
             )?),
             Function::VaultIsReference => reply::bool(vault::is_reference(
-                exchange.session(),
+                context.session(),
                 take::maybe_text(take::any(args, 0), "reference")?,
             )),
             Function::VaultParseReference => reply::any(vault::parse_reference(
-                exchange.session(),
+                context.session(),
                 take::reference(take::any(args, 0), "reference")?,
             )?),
-            Function::VaultUpdate => reply::any(vault::update(exchange.session(), take::any(args, 0))),
+            Function::VaultUpdate => reply::any(vault::update(context.session(), take::any(args, 0))),
         })
     }
 }

@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::headers::Change;
 use super::*;
-use crate::context::{Authenticated, ServiceResponse, Tls};
-use crate::{Connection, Exchange, HeldBody, Phase, RequestBody, Value};
+use crate::exchange::{Authenticated, ServiceResponse};
+use crate::session::Tls;
+use crate::{Connection, Exchange, HeldBody, Phase, RequestBody, Session, Value};
 
 /// What was called, and what it answered.
 #[derive(Default)]
@@ -268,18 +269,23 @@ fn of_services(table: &mut Table) {
     let stats = node::get_memory_stats(session, Some("m"), Some(1)).unwrap();
     table.row("kong.node.get_memory_stats", stats.get("workers_lua_vms").type_name(), "table");
     table.row("kong.telemetry.log", telemetry::log(session, &[]).is_err(), true);
-    let words = ["a line".into()];
-    table.row("kong.log", log::notice(session, &words), ());
-    table.row("kong.log.emerg", log::emerg(session, &words), ());
-    table.row("kong.log.alert", log::alert(session, &words), ());
-    table.row("kong.log.crit", log::crit(session, &words), ());
-    table.row("kong.log.err", log::err(session, &words), ());
-    table.row("kong.log.warn", log::warn(session, &words), ());
-    table.row("kong.log.notice", log::notice(session, &words), ());
-    table.row("kong.log.info", log::info(session, &words), ());
-    table.row("kong.log.debug", log::debug(session, &words), ());
-    table.row("kong.log.inspect", log::inspect(session, &words), ());
-    table.row("kong.log.deprecation", log::deprecation(session, &words), ());
+    type Level = fn(&Session, &[Value]);
+    for (name, line) in [
+        ("kong.log", log::notice as Level),
+        ("kong.log.emerg", log::emerg),
+        ("kong.log.alert", log::alert),
+        ("kong.log.crit", log::crit),
+        ("kong.log.err", log::err),
+        ("kong.log.warn", log::warn),
+        ("kong.log.notice", log::notice),
+        ("kong.log.info", log::info),
+        ("kong.log.debug", log::debug),
+        ("kong.log.inspect", log::inspect),
+        ("kong.log.deprecation", log::deprecation),
+    ] {
+        line(session, &["a line".into()]);
+        table.row(name, log::tagged(session, "x").contains("client: 203.0.113.9"), true);
+    }
 
     const REFERENCE: &str = "{vault://env/polygate-no-such}";
     table.row("kong.vault.get", vault::get(session, REFERENCE).is_err(), true);

@@ -4,9 +4,10 @@ use smallvec::smallvec;
 
 use super::*;
 use crate::Value;
-use crate::context::Authenticated;
-use crate::context::{SentRequest, ServiceResponse};
+use crate::exchange::Authenticated;
+use crate::exchange::ServiceResponse;
 use crate::pdk::{client, fixture};
+use crate::session::SentRequest;
 
 #[test]
 fn record_of_a_short_circuit() {

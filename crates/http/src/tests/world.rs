@@ -82,7 +82,7 @@ pub struct Ended {
 
 impl Ended {
     fn of(exchange: &Exchange) -> Self {
-        let failure = |it: &polygate_chain::context::Try| it.failure.map_or(0, |(_, status)| status);
+        let failure = |it: &polygate_chain::session::Try| it.failure.map_or(0, |(_, status)| status);
         Self {
             status: exchange.response.status,
             received: exchange.request.size,

@@ -1,7 +1,7 @@
 //! What consistent hashing asks of a request.
 
 use polygate_balancer::HashSource;
-use polygate_chain::context::Authenticated;
+use polygate_chain::exchange::Authenticated;
 use polygate_chain::{Exchange, Value};
 use polygate_model::path;
 

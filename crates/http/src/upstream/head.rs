@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use http::Method;
-use polygate_chain::context::SentRequest;
+use polygate_chain::session::SentRequest;
 use polygate_chain::{Exchange, forwarded};
 use polygate_http1::{Headers, items, write};
 

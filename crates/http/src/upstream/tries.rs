@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use polygate_balancer::Outcome;
 use polygate_chain::Exchange;
-use polygate_chain::context::{SentRequest, Try};
+use polygate_chain::session::{SentRequest, Try};
 use polygate_http1::{Headers, ResponseHead, write};
 use polygate_telemetry::log;
 

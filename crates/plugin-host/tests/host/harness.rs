@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use polygate_chain::{
     BodyError, BodySource, Connection, Environment, Exchange, Failure, Handler, Node, Phase, Plugin as _,
-    RequestBody, Session, SpoolSettings, context,
+    RequestBody, Session, SpoolSettings, exchange,
 };
 use polygate_http1::Headers;
 use polygate_model::Plugin;
@@ -137,7 +137,7 @@ pub fn request() -> Exchange {
     let address = "127.0.0.1:8000".parse().expect("an address");
     let connection = Connection::new(address, address, None, 1);
     let headers = Headers::from_iter([("x-test", b"yes".as_slice()), ("x-binary", b"\xff")]);
-    let head = context::Request {
+    let head = exchange::Request {
         method: http::Method::GET,
         target: "/the/path?a=1".into(),
         path: "/the/path".into(),

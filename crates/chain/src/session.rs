@@ -1,0 +1,210 @@
+//! The state of a connection that plugins see and change, whether or not there is a request on it.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use indexmap::IndexMap;
+use polygate_model::{Plugin, Route, Service};
+use polygate_telemetry::trace::Trace;
+use smallvec::SmallVec;
+
+use crate::timings::Timings;
+use crate::{Answer, Environment, Phase, Value};
+
+/// What plugins see and change whether or not there is a request: all there is in the phases certificate and preread.
+pub struct Session {
+    pub environment: Arc<Environment>,
+    /// 32 lower-case hex digits; a request's own.
+    pub id: String,
+    pub connection: Arc<Connection>,
+    /// Whether the peer's forwarding headers count.
+    pub peer_is_trusted: bool,
+    /// The client's address after real-ip processing.
+    pub client: SocketAddr,
+    pub timings: Timings,
+    /// `None` when tracing is off.
+    pub trace: Option<Box<Trace>>,
+    /// The phase that runs now.
+    pub phase: Phase,
+    /// The configuration whose handler runs now.
+    pub plugin: Option<Arc<Plugin>>,
+    pub matched: Option<Matched>,
+    pub upstream: UpstreamChoice,
+    /// Set once somebody other than the upstream decided the response.
+    pub answer: Option<Answer>,
+    pub tries: SmallVec<[Try; 1]>,
+    /// `kong.ctx.shared`.
+    pub shared: IndexMap<String, Value>,
+    /// What `kong.nginx.set_ctx` stored.
+    pub nginx_ctx: IndexMap<String, Value>,
+    pub log_edits: Vec<LogEdit>,
+    /// `kong.client.tls.set_client_verify`.
+    pub client_verify: Option<String>,
+    pub handshake: Handshake,
+}
+
+impl Session {
+    pub fn new(
+        environment: Arc<Environment>,
+        connection: Arc<Connection>,
+        client: SocketAddr,
+        id: String,
+        phase: Phase,
+    ) -> Self {
+        Self {
+            peer_is_trusted: environment.trusted_ips.contains(connection.peer.ip()),
+            environment,
+            id,
+            connection,
+            client,
+            timings: Timings::start_now(),
+            trace: None,
+            phase,
+            plugin: None,
+            matched: None,
+            upstream: UpstreamChoice::default(),
+            answer: None,
+            tries: SmallVec::new(),
+            shared: IndexMap::new(),
+            nginx_ctx: IndexMap::new(),
+            log_edits: Vec::new(),
+            client_verify: None,
+            handshake: Handshake::default(),
+        }
+    }
+
+    /// The client's address in letters, as [`Connection::peer_ip`].
+    pub fn client_ip(&self) -> Cow<'_, str> {
+        match self.client.ip() == self.connection.peer.ip() {
+            true => self.connection.peer_ip().into(),
+            false => self.client.ip().to_canonical().to_string().into(),
+        }
+    }
+
+    /// `http` or `https`, of the downstream connection.
+    pub fn scheme(&self) -> &'static str {
+        if self.connection.tls.is_some() { "https" } else { "http" }
+    }
+
+    pub fn route(&self) -> Option<&Arc<Route>> {
+        self.matched.as_ref().map(|matched| &matched.route)
+    }
+
+    pub fn service(&self) -> Option<&Arc<Service>> {
+        self.matched.as_ref()?.service.as_ref()
+    }
+}
+
+/// One downstream connection; shared by its requests.
+#[derive(Debug)]
+pub struct Connection {
+    /// The TCP peer; the client may be another one behind it.
+    pub peer: SocketAddr,
+    pub local: SocketAddr,
+    pub tls: Option<Tls>,
+    /// Counts over the life of the process.
+    pub serial: u64,
+    /// [`Connection::peer_ip`].
+    peer_ip: Box<str>,
+}
+
+impl Connection {
+    pub fn new(peer: SocketAddr, local: SocketAddr, tls: Option<Tls>, serial: u64) -> Self {
+        Self { peer, local, tls, serial, peer_ip: peer.ip().to_canonical().to_string().into() }
+    }
+
+    /// The peer's address in letters. IPv4 addresses that came in through an IPv6 socket are shown as IPv4.
+    pub fn peer_ip(&self) -> &str {
+        &self.peer_ip
+    }
+}
+
+#[derive(Debug)]
+pub struct Tls {
+    /// `TLSv1.3`.
+    pub version: &'static str,
+    pub cipher: String,
+    pub sni: Option<String>,
+    /// PEM, leaf first.
+    pub client_chain: Option<String>,
+}
+
+/// What plugins want of the TLS handshake that is under way, in the certificate phase.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Handshake {
+    pub request_client_certificate: bool,
+    pub disable_session_reuse: bool,
+}
+
+/// What routing found.
+#[derive(Debug, Clone)]
+pub struct Matched {
+    pub route: Arc<Route>,
+    pub service: Option<Arc<Service>>,
+    /// The part of the path which the route's `strip_path` takes off; empty if none.
+    pub prefix: Arc<str>,
+    pub captures: Captures,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Captures {
+    /// Index 0 is the whole match.
+    pub unnamed: Vec<String>,
+    pub named: Vec<(String, String)>,
+}
+
+/// Where and how the request goes upstream: the service's values, and what plugins put in their place.
+#[derive(Debug, Default)]
+pub struct UpstreamChoice {
+    /// `http` or `https`: the service's, once it is known, or a plugin's.
+    pub scheme: Option<Cow<'static, str>>,
+    /// Already encoded: what service and route make of the request's, once they are known, or a plugin's.
+    pub path: Option<String>,
+    /// A `Host` header that a plugin set.
+    pub host_header: Option<String>,
+    pub target: Option<(String, u16)>,
+    /// Name of an Upstream.
+    pub upstream: Option<String>,
+    pub retries: Option<u16>,
+    /// Connect, write and read, milliseconds.
+    pub timeouts: Option<[u32; 3]>,
+    pub tls_verify: Option<bool>,
+    pub tls_verify_depth: Option<u32>,
+    /// What was sent in the end: `Host`, path and query.
+    pub sent: Option<SentRequest>,
+}
+
+#[derive(Debug, Clone)]
+pub struct SentRequest {
+    pub host: String,
+    /// With the query.
+    pub uri: Bytes,
+}
+
+/// One attempt to reach the upstream.
+#[derive(Debug, Clone)]
+pub struct Try {
+    pub address: SocketAddr,
+    /// When the peer was chosen, nanoseconds since the Unix epoch.
+    pub balancer_start_ns: u64,
+    /// How long choosing it took.
+    pub balancer_latency_ns: u64,
+    /// `next` (another peer was tried) or `failed`, with the status it stands for.
+    pub failure: Option<(&'static str, u16)>,
+}
+
+#[derive(Debug, Clone)]
+pub struct LogEdit {
+    pub key: String,
+    pub value: Value,
+    pub mode: LogEditMode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogEditMode {
+    Set,
+    Add,
+    Replace,
+}
