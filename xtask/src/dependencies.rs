@@ -11,7 +11,7 @@ use toml::Value;
 const LAYERS: [&[&str]; 8] = [
     &["http1", "model", "plugin-proto"],
     &["net", "telemetry"],
-    &["balancer", "chain", "config", "router"],
+    &["balancer", "chain", "config", "entities", "router"],
     &["http", "plugin-host"],
     &["app"],
     &["gateway"],

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use polygate_config::Settings;
-use polygate_config::declarative::{DeclarativeError, Loaded, Syntax, load_document, md5_hex, parse};
+use polygate_entities::declarative::{DeclarativeError, Loaded, Syntax, load_document, md5_hex, parse};
 use polygate_model::Entities;
 use polygate_model::schema::Schema;
 use polygate_telemetry::clock::unix_now;

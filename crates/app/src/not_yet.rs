@@ -7,8 +7,8 @@
 use std::fmt::Display;
 
 use polygate_config::Settings;
-use polygate_config::declarative::Loaded;
 use polygate_config::settings::Listen;
+use polygate_entities::declarative::Loaded;
 use polygate_model::{Protocol, Upstream};
 
 /// One thing.

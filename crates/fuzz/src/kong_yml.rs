@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use polygate_config::declarative::{self, DeclarativeError, Syntax};
+use polygate_entities::declarative::{self, DeclarativeError, Syntax};
 use polygate_model::Entities;
 use polygate_model::schema::Schema;
 use serde_json::{Value, json};

@@ -21,7 +21,7 @@ use polygate_chain::{
     Connection, Environment, Node, Phase, RequestBody, RequestContext, Statistics, TrustedIps, Value,
     forwarded, serialize,
 };
-use polygate_config::declarative::{self, Syntax};
+use polygate_entities::declarative::{self, Syntax};
 use polygate_http1::{Headers, is_name, is_value};
 use polygate_model::schema::Schema;
 use polygate_model::{Entities, Id};

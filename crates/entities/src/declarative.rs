@@ -110,7 +110,8 @@ pub fn load_document(
 
 /// The members of the document, or where its syntax is broken.
 pub fn parse(text: &str, syntax: Syntax) -> Result<Map<String, Value>, DeclarativeError> {
-    let text = crate::without_mark(text);
+    // Some editors put a byte order mark in front.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let json = || {
         serde_json::from_str(text).map_err(|error| SyntaxError {
             // The position is shown apart from the message.
