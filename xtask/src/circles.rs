@@ -11,17 +11,8 @@ use std::path::{Path, PathBuf};
 use source::Source;
 
 /// The crates that still have circles.
-const NOT_YET: [&str; 9] = [
-    "chain",
-    "config",
-    "entities",
-    "gateway",
-    "http1",
-    "plugin-host",
-    "plugin-proto",
-    "telemetry",
-    "testkit",
-];
+const NOT_YET: [&str; 8] =
+    ["chain", "config", "gateway", "http1", "plugin-host", "plugin-proto", "telemetry", "testkit"];
 
 /// Uses that may close a circle, as what the files describe is recursive: the crate, a file, and the file it uses.
 const RECURSIVE: [(&str, &str, &str); 1] = [

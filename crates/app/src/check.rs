@@ -4,7 +4,7 @@ use polygate_config::Settings;
 use polygate_plugin_host::discovery::discover;
 
 use crate::plugins::{self, Announced, Enabled};
-use crate::{LoadError, configuration, declarative, not_yet, translate, workers};
+use crate::{LoadError, compile, declarative, not_yet, translate, workers};
 
 /// What a start would warn of, or all problems of a configuration, one text each. Unlike a start this does not let
 /// a plugin server pass that cannot be asked.
@@ -34,8 +34,9 @@ async fn checked(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
 /// What there is to warn of.
 fn entities(settings: &Settings, enabled: &Enabled) -> Result<Vec<String>, LoadError> {
     let loaded = declarative::load(settings, enabled)?;
-    configuration::router(&loaded.entities)?;
-    Ok(not_yet::warnings(settings, &loaded))
+    let entities = loaded.entities.entities();
+    compile::router(entities)?;
+    Ok(not_yet::warnings(settings, entities))
 }
 
 async fn announced(settings: &Settings, enabled: &[String]) -> (Announced, Vec<String>) {

@@ -314,7 +314,7 @@ impl RequestContext {
 
     /// The authenticated consumer, if it is one of the configuration's.
     pub fn known_consumer(&self) -> Option<&Arc<Consumer>> {
-        self.environment.entities.consumers.get(&self.consumer.consumer_id?)
+        self.environment.consumer(self.consumer.consumer_id?)
     }
 
     /// Who made the response that goes to the client.

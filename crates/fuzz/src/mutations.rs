@@ -34,7 +34,8 @@ static ENTITIES: LazyLock<Arc<Entities>> = LazyLock::new(|| {
         "upstreams": [{"name": "balanced"}], "services": [{"url": "http://service.test/base", "routes": [
         {"paths": ["/api"], "protocols": ["http", "https"]}]}]}"#;
     let plugins = HashMap::<String, Schema>::new();
-    Arc::new(declarative::load(text, Syntax::Json, &plugins, 1.0).expect("a configuration of our own"))
+    let set = declarative::load(text, Syntax::Json, &plugins, 1.0).expect("a configuration of our own");
+    Arc::new(set.entities().clone())
 });
 
 /// A script: see the `script` module.

@@ -40,10 +40,10 @@ pub fn load_consumer(context: &mut RequestContext, args: &[Value]) -> PdkResult 
     if id.is_none() && !by_username {
         return Err(PdkError::thrown("cannot load a consumer with an id that is not a uuid"));
     }
-    let entities = &context.environment.entities;
+    let environment = &context.environment;
     let consumer = id
-        .and_then(|id| entities.consumers.get(&id))
-        .or_else(|| by_username.then(|| entities.consumer_by_username(name)).flatten());
+        .and_then(|id| environment.consumer(id))
+        .or_else(|| by_username.then(|| environment.consumer_by_username(name)).flatten());
     Ok(consumer.map(super::entity).into())
 }
 

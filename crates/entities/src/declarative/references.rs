@@ -1,10 +1,9 @@
-//! What lies between entries: references, uniqueness, and protocols that must have something in
-//! common.
+//! References between the entries of a file: by name, by id, and by nesting.
 
 use std::collections::{HashMap, HashSet};
 
 use polygate_model::schema::EntitySchema;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::collect::Entry;
 
@@ -95,92 +94,4 @@ fn resolve_entry(entry: &Entry, index: &Index<'_>) -> Vec<(String, Result<String
 fn invalid_reference(key: &str, given: &Value, collection: &str) -> String {
     let given = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
     format!("invalid reference '{key}: {given}' (no such entry in '{collection}')")
-}
-
-/// Ids and unique fields within a collection; the later entry is the one in error.
-pub(super) fn check_uniqueness(entries: &mut [Entry]) {
-    let mut seen: HashSet<(&str, &str, String)> = HashSet::new();
-    for entry in entries {
-        let schema = entry.schema;
-        let values =
-            schema.unique_fields().map(|field| (field, field, entry.body.get(field).and_then(Value::as_str)));
-        let id = [("id", "primary key", Some(entry.id.as_str()))];
-        let violation = values.chain(id).find_map(|(field, label, value)| {
-            let value = value?;
-            let repeated = !seen.insert((&schema.name, field, value.to_owned()));
-            repeated.then(|| uniqueness_violation(&schema.name, label, value))
-        });
-        if let Some(message) = violation {
-            entry.errors.merge_at(&[], message.into());
-        }
-    }
-}
-
-fn uniqueness_violation(collection: &str, label: &str, value: &str) -> String {
-    format!("uniqueness violation: '{collection}' entity with {label} set to '{value}' already declared")
-}
-
-/// Fields that are unique together, in entries that gave different ids.
-pub(super) fn check_composite_keys(entries: &mut [Entry]) {
-    let mut seen: HashSet<(&str, Vec<String>)> = HashSet::new();
-    for entry in
-        entries.iter_mut().filter(|entry| entry.errors.is_empty() && entry.schema.cache_key.len() > 1)
-    {
-        let schema = entry.schema;
-        let part = |name: &String| match entry.body.get(name) {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Object(reference)) => text_of(reference, "id"),
-            _ => String::new(),
-        };
-        let parts: Vec<String> = schema.cache_key.iter().map(part).collect();
-        if !seen.insert((&schema.name, parts.clone())) {
-            let given = schema.cache_key.iter().zip(&parts).filter(|(_, part)| !part.is_empty());
-            let (names, values): (Vec<_>, Vec<_>) =
-                given.map(|(name, part)| (name.as_str(), part.as_str())).unzip();
-            let message = uniqueness_violation(&schema.name, &names.join(", "), &values.join(", "));
-            entry.errors.merge_at(&[], message.into());
-        }
-    }
-}
-
-/// A plugin on a route or service whose protocols it does not share would never run.
-pub(super) fn check_protocols(entries: &mut [Entry]) {
-    let mut by_route: HashMap<String, Vec<Value>> = HashMap::new();
-    let mut by_service: HashMap<String, Vec<Value>> = HashMap::new();
-    for route in entries.iter().filter(|entry| entry.schema.name == "routes" && entry.errors.is_empty()) {
-        let protocols = list(&route.body, "protocols");
-        if let Some(service) = reference(&route.body, "service") {
-            by_service.entry(service).or_default().extend(protocols.iter().cloned());
-        }
-        by_route.insert(route.id.clone(), protocols.to_vec());
-    }
-    for plugin in entries.iter_mut().filter(|entry| entry.schema.name == "plugins" && entry.errors.is_empty())
-    {
-        let shared = |protocols: Option<&Vec<Value>>| {
-            let own = list(&plugin.body, "protocols");
-            protocols.is_none_or(|protocols| protocols.iter().any(|protocol| own.contains(protocol)))
-        };
-        if let Some(route) = reference(&plugin.body, "route") {
-            if !shared(by_route.get(&route)) {
-                plugin.errors.set("protocols", "must match the associated route's protocols");
-            }
-        } else if let Some(service) = reference(&plugin.body, "service")
-            && !shared(by_service.get(&service))
-        {
-            let message = "must match the protocols of at least one route pointing to this Plugin's service";
-            plugin.errors.set("protocols", message);
-        }
-    }
-}
-
-fn list<'a>(body: &'a Map<String, Value>, name: &str) -> &'a [Value] {
-    body.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-fn reference(body: &Map<String, Value>, name: &str) -> Option<String> {
-    body.get(name)?.as_object().map(|reference| text_of(reference, "id"))
-}
-
-fn text_of(members: &Map<String, Value>, name: &str) -> String {
-    members.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -38,6 +38,7 @@ impl Reader {
             default: definition.get("default").filter(|default| !default.is_null()).cloned(),
             auto: flag("auto"),
             unique: flag("unique"),
+            secret: flag("encrypted"),
             referenceable: flag("referenceable"),
             error: definition.get("err").and_then(Value::as_str).map(str::to_owned),
             kind,
@@ -88,7 +89,10 @@ impl Reader {
             }
             "record" => Kind::Record(self.record(definition)?),
             "json" => Kind::Json(self.json(definition)?),
-            _ => Kind::Foreign(self.text(definition, name, "reference")?),
+            _ => Kind::Foreign {
+                collection: self.text(definition, name, "reference")?,
+                cascades: definition.get("on_delete").is_some_and(|on_delete| on_delete == "cascade"),
+            },
         })
     }
 
