@@ -13,6 +13,16 @@ pub fn check(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
     runtime.block_on(checked(settings))
 }
 
+/// Whether the plugin servers of two configurations differ, or what is wanted of them. Where they do not, a running
+/// gateway checks the rest itself, and no server need be asked.
+pub fn has_other_servers(before: &Settings, now: &Settings) -> bool {
+    let servers = |settings: &Settings| {
+        let enabled = settings.enabled_plugins(plugins::BUNDLED);
+        (translate::plugin_servers(settings, &enabled), enabled)
+    };
+    servers(before) != servers(now)
+}
+
 async fn checked(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
     let mut warnings = Vec::new();
     let enabled = settings.enabled_plugins(plugins::BUNDLED);

@@ -35,7 +35,7 @@ mod tracing;
 mod translate;
 mod workers;
 
-pub use check::check;
+pub use check::{check, has_other_servers};
 pub use doctor::{PluginReport, ServerReport, doctor};
 pub use error::{Error, LoadError};
 pub use serve::serve;
