@@ -204,7 +204,7 @@ static ENTRIES: &[Entry] = &[
         example: entities("consumers: [{username: c, keyauth_credentials: [{key: k}]}]"),
     },
     Entry {
-        what: "`keys`, `key_sets`, `filter_chains`",
+        what: "`keys`, `key_sets`, `filter_chains`, `sessions`, `acme_storage`, `oauth2_authorization_codes`",
         instead: "refused, unless they are empty",
         found: Refused,
         example: entities("key_sets: [{name: k}]"),

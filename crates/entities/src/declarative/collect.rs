@@ -8,7 +8,15 @@ use super::ids::Ids;
 use crate::row::Row;
 
 /// Collections of the reference that are not served; a file may hold them empty.
-const UNSUPPORTED: [&str; 4] = ["keys", "key_sets", "filter_chains", "clustering_data_planes"];
+const UNSUPPORTED: [&str; 7] = [
+    "keys",
+    "key_sets",
+    "filter_chains",
+    "clustering_data_planes",
+    "sessions",
+    "acme_storage",
+    "oauth2_authorization_codes",
+];
 
 pub(super) struct Collected {
     pub(super) entries: Vec<Entry>,
