@@ -1,8 +1,9 @@
 //! The declarative file (`kong.yml`): text to the set of entities it describes.
 //!
 //! Parse, bring old formats up to date, flatten nested entries, give ids, resolve references, and write
-//! every entry into an [`EntitySet`]. All errors of a file are collected and nothing is kept when there is one. The same text always gives the same ids, on every node and
-//! after every reload, but for credentials, whose ids must say nothing about their secrets.
+//! every entry into an [`EntitySet`]. All errors of a file are collected and nothing is kept when there
+//! is one. The same text always gives the same ids, on every node and after every reload, but for
+//! credentials, whose ids must say nothing about their secrets.
 
 mod collect;
 mod formats;

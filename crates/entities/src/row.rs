@@ -6,6 +6,6 @@ use serde_json::{Map, Value};
 pub type Row = Map<String, Value>;
 
 /// The id that a row's foreign key holds.
-pub(crate) fn reference<'a>(row: &'a Row, key: &str) -> Option<&'a str> {
+pub(crate) fn foreign_key<'a>(row: &'a Row, key: &str) -> Option<&'a str> {
     row.get(key).and_then(Value::as_object)?.get("id")?.as_str()
 }

@@ -13,7 +13,7 @@ use polygate_model::schema::{EntitySchema, FieldErrors};
 use polygate_model::{CredentialKind, Entities, Id};
 use serde_json::Value;
 
-use crate::row::{Row, reference};
+use crate::row::{Row, foreign_key};
 use crate::rules::Rules;
 use crate::typed;
 use crate::violation::Violation;
@@ -136,7 +136,7 @@ impl EntitySet {
     ) -> bool {
         let row = self.get(child, child_id);
         let points_there =
-            |key| row.and_then(|row| reference(row, key)).is_some_and(|it| it.parse() == Ok(id));
+            |key| row.and_then(|row| foreign_key(row, key)).is_some_and(|it| it.parse() == Ok(id));
         let mut keys = child.foreign_keys().filter(|(key, to)| *to == parent.name && points_there(key));
         keys.all(|(key, _)| child.record().field(key).is_some_and(|field| field.cascades()))
     }
@@ -181,7 +181,7 @@ impl EntitySet {
 
     fn missing_references(&self, schema: &'static EntitySchema, row: &Row) -> Vec<Violation> {
         let keys = schema.foreign_keys().filter_map(|(field, collection)| {
-            let id = reference(row, field)?.parse().ok()?;
+            let id = foreign_key(row, field)?.parse().ok()?;
             let is_missing = !self.rows.contains_key(&(collection, id));
             is_missing.then_some(Violation::ForeignKey { field, id, collection })
         });
@@ -216,7 +216,7 @@ impl EntitySet {
         }
         let own = protocols(row);
         let shares = |route: &Row| protocols(route).iter().any(|protocol| own.contains(protocol));
-        let id = |key| reference(row, key).and_then(|id| id.parse().ok());
+        let id = |key| foreign_key(row, key).and_then(|id| id.parse().ok());
         let message = if let Some(route) = id("route") {
             let is_shared = self.rows.get(&("routes", route)).is_none_or(shares);
             (!is_shared).then_some("must match the associated route's protocols")
@@ -302,7 +302,7 @@ fn composite(schema: &'static EntitySchema, row: &Row) -> Option<Unique> {
     }
     let value = |name: &String| match row.get(name) {
         Some(Value::String(text)) => text.clone(),
-        _ => reference(row, name).unwrap_or_default().to_owned(),
+        _ => foreign_key(row, name).unwrap_or_default().to_owned(),
     };
     Some(Unique {
         collection: &schema.name,
@@ -315,7 +315,7 @@ fn composite(schema: &'static EntitySchema, row: &Row) -> Option<Unique> {
 fn parents(schema: &'static EntitySchema, row: &Row) -> impl Iterator<Item = Place> {
     schema
         .foreign_keys()
-        .filter_map(|(key, collection)| Some((collection, reference(row, key)?.parse().ok()?)))
+        .filter_map(|(key, collection)| Some((collection, foreign_key(row, key)?.parse().ok()?)))
 }
 
 fn id_of(row: &Row) -> Option<Id> {

@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
-use crate::row::{Row, reference};
+use crate::row::{Row, foreign_key};
 
 /// The port of a target that gives none.
 const TARGET_PORT: u16 = 8000;
@@ -40,7 +40,7 @@ fn target(row: &Row) -> Option<(&'static str, String)> {
 
 /// Salted with the consumer, as the stored form has always been.
 fn password(row: &Row) -> (&'static str, String) {
-    let consumer = reference(row, "consumer").unwrap_or_default();
+    let consumer = foreign_key(row, "consumer").unwrap_or_default();
     ("password", hex(&Sha1::digest(format!("{}{consumer}", text(row, "password")))))
 }
 
