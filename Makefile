@@ -1,6 +1,6 @@
 # The commands of a developer and of CI, the same for both.
 
-.PHONY: peers build test lint demo bench bench-routing fuzz soak
+.PHONY: peers build test lint demo bench bench-routing bench-reload fuzz soak
 
 # The published plugin servers and the fixture plugins, in .peers/ (quick when nothing changed).
 peers:
@@ -31,6 +31,10 @@ bench: peers
 # Routing cost against the number of routes, in processor time of the gateway.
 bench-routing:
 	scripts/bench-routing.sh
+
+# What a reload of many routes costs, the gateway and its plugin servers.
+bench-reload: peers
+	scripts/bench-reload.sh
 
 # Every decoder of untrusted input against mutated input, one after the other. SECONDS is for each.
 fuzz:

@@ -4,13 +4,23 @@ use polygate_config::Settings;
 use polygate_plugin_host::discovery::discover;
 
 use crate::plugins::{self, Announced, Enabled};
-use crate::{LoadError, configuration, declarative, not_yet, translate, workers};
+use crate::{LoadError, compile, declarative, not_yet, translate, workers};
 
 /// What a start would warn of, or all problems of a configuration, one text each. Unlike a start this does not let
 /// a plugin server pass that cannot be asked.
 pub fn check(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
     let runtime = workers::runtime().map_err(|error| vec![error.to_string()])?;
     runtime.block_on(checked(settings))
+}
+
+/// Whether the plugin servers of two configurations differ, or what is wanted of them. Where they do not, a running
+/// gateway checks the rest itself, and no server need be asked.
+pub fn has_other_servers(before: &Settings, now: &Settings) -> bool {
+    let servers = |settings: &Settings| {
+        let enabled = settings.enabled_plugins(plugins::BUNDLED);
+        (translate::plugin_servers(settings, &enabled), enabled)
+    };
+    servers(before) != servers(now)
 }
 
 async fn checked(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
@@ -34,8 +44,9 @@ async fn checked(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
 /// What there is to warn of.
 fn entities(settings: &Settings, enabled: &Enabled) -> Result<Vec<String>, LoadError> {
     let loaded = declarative::load(settings, enabled)?;
-    configuration::router(&loaded.entities)?;
-    Ok(not_yet::warnings(settings, &loaded))
+    let entities = loaded.entities.entities();
+    compile::router(entities)?;
+    Ok(not_yet::warnings(settings, entities))
 }
 
 async fn announced(settings: &Settings, enabled: &[String]) -> (Announced, Vec<String>) {

@@ -118,8 +118,8 @@ impl Control {
         let next = Rc::new(next);
         self.configuration.replace(Some(next.clone()));
         if let Some(previous) = previous {
-            warn_of_fixed(&previous.settings, &next.settings);
-            self.retire(previous.servers.clone(), next.servers.clone());
+            warn_of_fixed(&previous.servers.settings, &next.servers.settings);
+            self.retire(previous.plugin_servers.clone(), next.plugin_servers.clone());
         }
         Ok(())
     }
@@ -134,7 +134,7 @@ impl Control {
 
     pub async fn stop_servers(&self) {
         if let Some(configuration) = self.current() {
-            configuration.servers.stop().await;
+            configuration.plugin_servers.stop().await;
         }
         for (servers, _) in self.retiring.take() {
             servers.stop().await;

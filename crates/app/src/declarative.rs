@@ -1,12 +1,12 @@
 //! The entities to serve: from the declarative file or its text in the settings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use polygate_config::Settings;
-use polygate_config::declarative::{DeclarativeError, Loaded, Syntax, load_document, md5_hex, parse};
-use polygate_model::Entities;
+use polygate_entities::EntitySet;
+use polygate_entities::declarative::{DeclarativeError, EMPTY_HASH, Syntax, hash, load_document, parse};
 use polygate_model::schema::Schema;
 use polygate_telemetry::clock::unix_now;
 use serde_json::{Map, Value, json};
@@ -14,24 +14,23 @@ use serde_json::{Map, Value, json};
 use crate::LoadError;
 use crate::plugins::Enabled;
 
-/// The hash that stands for no configuration at all.
-pub const EMPTY_HASH: &str = "00000000000000000000000000000000";
+/// What was read.
+pub struct Loaded {
+    pub entities: EntitySet,
+    /// By which the configuration is told from another one.
+    pub hash: String,
+}
 
 /// Reads and checks the entities; none when the settings name no source.
 pub fn load(settings: &Settings, enabled: &Enabled) -> Result<Loaded, LoadError> {
     let (text, syntax, origin) = match (&settings.declarative_config, &settings.declarative_config_string) {
         (Some(path), _) => (read(path)?, Syntax::of_path(path), format!("file {}", path.display())),
         (None, Some(text)) => (text.clone(), Syntax::Guess, "string".to_owned()),
-        (None, None) => return Ok(nothing()),
+        (None, None) => return Ok(Loaded { entities: EntitySet::default(), hash: EMPTY_HASH.to_owned() }),
     };
-    entities(&text, syntax, enabled)
-        .map_err(|error| LoadError::Declarative { origin, why: error.to_string() })
-}
-
-fn nothing() -> Loaded {
-    let mut entities = Entities::default();
-    entities.hash = EMPTY_HASH.to_owned();
-    Loaded { entities, ignored: BTreeMap::new() }
+    let entities = entities(&text, syntax, enabled)
+        .map_err(|error| LoadError::Declarative { origin, why: error.to_string() })?;
+    Ok(Loaded { hash: hash(&text, &entities), entities })
 }
 
 fn read(path: &Path) -> Result<String, LoadError> {
@@ -42,17 +41,17 @@ fn read(path: &Path) -> Result<String, LoadError> {
     })
 }
 
-fn entities(text: &str, syntax: Syntax, enabled: &Enabled) -> Result<Loaded, DeclarativeError> {
+fn entities(text: &str, syntax: Syntax, enabled: &Enabled) -> Result<EntitySet, DeclarativeError> {
     let document = parse(text, syntax)?;
     let mut schemas = enabled.schemas.clone();
     for name in &enabled.unknown {
         schemas.extend(lenient(name, &document).map(|schema| (name.clone(), schema)));
     }
-    load_document(document, md5_hex(text), &schemas, unix_now().as_secs_f64())
+    load_document(document, &schemas, unix_now().as_secs_f64())
 }
 
 #[cfg(test)]
-pub fn from_text(text: &str, enabled: &Enabled) -> Result<Loaded, DeclarativeError> {
+pub fn from_text(text: &str, enabled: &Enabled) -> Result<EntitySet, DeclarativeError> {
     entities(text, Syntax::Yaml, enabled)
 }
 
@@ -109,9 +108,10 @@ mod tests {
 
     #[test]
     fn configurations_without_a_schema_are_taken_as_they_are() {
-        let entities = entities(NESTED, Syntax::Yaml, &enabled(&["missing"])).unwrap().entities;
+        let set = entities(NESTED, Syntax::Yaml, &enabled(&["missing"])).unwrap();
+        let plugins = &set.entities().plugins;
         let mut texts: Vec<_> =
-            entities.plugins.values().map(|it| it.config.get("list").cloned().unwrap_or_default()).collect();
+            plugins.values().map(|it| it.config.get("list").cloned().unwrap_or_default()).collect();
         texts.sort_by_key(Value::is_null);
         assert_eq!(texts, [json!([1, {"x": "y"}]), Value::Null]);
     }

@@ -3,7 +3,10 @@
 //! ```text
 //! serve          the control thread: start, signals, shutdown
 //! control        what that thread keeps: the configuration in use, plugin servers, reload
-//! configuration  settings and entities -> what a worker serves requests with
+//! configuration  one loaded configuration: plugin servers, entities, instances, in this order
+//! servers        what changes with the settings: they, and what plugin servers announced
+//! declarative    the entities, from the declarative file
+//! compile        both -> what a worker serves requests with
 //! not_yet        what a configuration may ask for and is not built
 //! plugins        which of the enabled plugins are installed, and where
 //! targets        keeps the addresses of balancer targets up to date
@@ -14,6 +17,7 @@
 //! ```
 
 mod check;
+mod compile;
 mod configuration;
 mod control;
 mod declarative;
@@ -23,6 +27,7 @@ mod logs;
 mod not_yet;
 mod plugins;
 mod serve;
+mod servers;
 mod signals;
 mod status;
 mod targets;
@@ -30,7 +35,7 @@ mod tracing;
 mod translate;
 mod workers;
 
-pub use check::check;
+pub use check::{check, has_other_servers};
 pub use doctor::{PluginReport, ServerReport, doctor};
 pub use error::{Error, LoadError};
 pub use serve::serve;

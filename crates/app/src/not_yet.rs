@@ -4,12 +4,12 @@
 //! are made from it, and so is the part "Not yet" of `docs/compatibility.md`. Whoever builds one of these things
 //! takes its entry away.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use polygate_config::Settings;
-use polygate_config::declarative::Loaded;
 use polygate_config::settings::Listen;
-use polygate_model::{Protocol, Upstream};
+use polygate_model::{Entities, Protocol, Upstream};
 
 /// One thing.
 struct Entry {
@@ -31,10 +31,10 @@ enum Found {
     Warned,
     /// By its traces in the settings; answers where they are.
     Settings(fn(&Settings) -> Option<String>),
-    Entities(fn(&Loaded) -> Option<String>),
+    Entities(fn(&Entities) -> Option<String>),
 }
 
-use Found::{Entities, Refused, Settings as InSettings, Warned};
+use Found::{Entities as InEntities, Refused, Settings as InSettings, Warned};
 
 #[derive(Default)]
 #[cfg_attr(not(test), expect(dead_code, reason = "only tests read it"))]
@@ -135,16 +135,16 @@ static ENTRIES: &[Entry] = &[
     Entry {
         what: "active health checks",
         instead: "targets are not probed",
-        found: Entities(|loaded| {
-            listed(loaded.entities.upstreams.values().filter(|it| probes(it)).map(|it| &it.name))
+        found: InEntities(|entities| {
+            listed(entities.upstreams.values().filter(|it| probes(it)).map(|it| &it.name))
         }),
         example: entities("upstreams: [{name: u, healthchecks: {active: {unhealthy: {interval: 5}}}}]"),
     },
     Entry {
         what: "services over anything but `http`",
         instead: "their requests are refused with 502, never sent in the clear",
-        found: Entities(|loaded| {
-            let services = loaded.entities.services.values().filter(|it| it.protocol != Protocol::Http);
+        found: InEntities(|entities| {
+            let services = entities.services.values().filter(|it| it.protocol != Protocol::Http);
             listed(services.map(|it| it.name.clone().unwrap_or_else(|| it.id.to_string())))
         }),
         example: entities("services: [{name: s, url: 'https://example.com'}]"),
@@ -152,9 +152,9 @@ static ENTRIES: &[Entry] = &[
     Entry {
         what: "routes for anything but `http` and `https`",
         instead: "gRPC and streams are not served",
-        found: Entities(|loaded| {
+        found: InEntities(|entities| {
             let is_served = |protocol: &Protocol| matches!(protocol, Protocol::Http | Protocol::Https);
-            let routes = loaded.entities.routes.values().filter(|it| !it.protocols.iter().all(is_served));
+            let routes = entities.routes.values().filter(|it| !it.protocols.iter().all(is_served));
             listed(routes.map(|it| it.name.clone().unwrap_or_else(|| it.id.to_string())))
         }),
         example: entities("routes: [{name: r, protocols: [grpc], paths: [/a]}]"),
@@ -162,7 +162,7 @@ static ENTRIES: &[Entry] = &[
     Entry {
         what: "certificates",
         instead: "checked, used by nothing",
-        found: Entities(|loaded| counted(loaded.entities.certificates.len())),
+        found: InEntities(|entities| counted(entities.certificates.len())),
         example: entities(
             "certificates: [{cert: '-----BEGIN CERTIFICATE-----\n\nAAAA\n\n-----END CERTIFICATE-----', \
              key: '-----BEGIN PRIVATE KEY-----\n\nAAAA\n\n-----END PRIVATE KEY-----', snis: [{name: example.com}]}]",
@@ -171,9 +171,7 @@ static ENTRIES: &[Entry] = &[
     Entry {
         what: "SNIs",
         instead: "checked, used by nothing",
-        found: Entities(|loaded| {
-            listed(loaded.entities.certificates.values().flat_map(|certificate| &certificate.snis))
-        }),
+        found: InEntities(|entities| listed(entities.snis.values().map(|sni| &sni.name))),
         example: entities(
             "certificates: [{cert: '-----BEGIN CERTIFICATE-----\n\nAAAA\n\n-----END CERTIFICATE-----', \
              key: '-----BEGIN PRIVATE KEY-----\n\nAAAA\n\n-----END PRIVATE KEY-----', snis: [{name: example.com}]}]",
@@ -182,7 +180,7 @@ static ENTRIES: &[Entry] = &[
     Entry {
         what: "CA certificates",
         instead: "checked, used by nothing",
-        found: Entities(|loaded| counted(loaded.entities.ca_certificates.len())),
+        found: InEntities(|entities| counted(entities.ca_certificates.len())),
         example: entities(
             "ca_certificates: [{cert: '-----BEGIN CERTIFICATE-----\n\nAAAA\n\n-----END CERTIFICATE-----'}]",
         ),
@@ -190,19 +188,23 @@ static ENTRIES: &[Entry] = &[
     Entry {
         what: "vaults",
         instead: "checked, used by nothing",
-        found: Entities(|loaded| listed(loaded.entities.vaults.values().map(|vault| &vault.prefix))),
+        found: InEntities(|entities| listed(entities.vaults.values().map(|vault| &vault.prefix))),
         example: entities("vaults: [{name: env, prefix: my-env, config: {prefix: MY_}}]"),
     },
     Entry {
         what: "credentials of consumers (key, basic, HMAC, JWT, ACL, OAuth2)",
-        instead: "passed over and stored nowhere, unless a plugin server has the plugin",
-        found: Entities(|loaded| {
-            listed(loaded.ignored.iter().map(|(collection, count)| format!("{count} {collection}")))
+        instead: "stored, used by nothing",
+        found: InEntities(|entities| {
+            let mut counts = BTreeMap::<_, usize>::new();
+            for credential in entities.credentials.values() {
+                *counts.entry(credential.kind).or_default() += 1;
+            }
+            listed(counts.into_iter().map(|(kind, count)| format!("{count} {}", kind.collection())))
         }),
         example: entities("consumers: [{username: c, keyauth_credentials: [{key: k}]}]"),
     },
     Entry {
-        what: "`keys`, `key_sets`, `filter_chains`",
+        what: "`keys`, `key_sets`, `filter_chains`, `sessions`, `acme_storage`, `oauth2_authorization_codes`",
         instead: "refused, unless they are empty",
         found: Refused,
         example: entities("key_sets: [{name: k}]"),
@@ -216,12 +218,12 @@ static ENTRIES: &[Entry] = &[
 ];
 
 /// One line for each thing that settings and entities ask for and do not get.
-pub fn warnings(settings: &Settings, loaded: &Loaded) -> Vec<String> {
+pub fn warnings(settings: &Settings, entities: &Entities) -> Vec<String> {
     let line = |entry: &Entry| {
         let place = match entry.found {
             Refused | Warned => None,
             InSettings(find) => find(settings),
-            Entities(find) => find(loaded),
+            InEntities(find) => find(entities),
         }?;
         Some(format!("not built yet: {} ({place}): {}", entry.what, entry.instead).replace('`', "'"))
     };

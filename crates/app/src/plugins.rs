@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use polygate_chain::{Exchange, Failure, Handler, LocalFuture, Phase, Phases, Plugin};
-use polygate_config::reference;
+use polygate_entities::reference;
 use polygate_model::OnError;
 use polygate_model::schema::Schema;
 use polygate_plugin_host::counters::PluginCounters;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use ipnet::IpNet;
-use polygate_model::{Entities, Id};
+use polygate_model::{Consumer, Entities, Id};
 
 use crate::error_page::ErrorPages;
 
@@ -40,6 +40,18 @@ impl Environment {
 
     pub fn has_upstream(&self, name: &str) -> bool {
         self.upstream_names.contains(name)
+    }
+
+    pub fn consumer(&self, id: Id) -> Option<&Arc<Consumer>> {
+        self.entities.consumers.get(id)
+    }
+
+    pub fn consumer_by_username(&self, username: &str) -> Option<&Arc<Consumer>> {
+        self.entities.consumers.by_username(username)
+    }
+
+    pub fn consumer_by_custom_id(&self, custom_id: &str) -> Option<&Arc<Consumer>> {
+        self.entities.consumers.by_custom_id(custom_id)
     }
 
     /// The outside port that leads to the listening port `inside`.

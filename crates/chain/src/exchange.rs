@@ -63,7 +63,7 @@ impl Exchange {
     pub fn known_consumer(&self) -> Option<&Arc<Consumer>> {
         match self.consumer.as_ref()? {
             Authenticated::Known(consumer) => Some(consumer),
-            given => self.session.environment.entities.consumers.get(&given.id()?),
+            given => self.session.environment.consumer(given.id()?),
         }
     }
 

@@ -1,8 +1,6 @@
-//! kong.conf, its environment and the declarative file: text in, checked values out.
+//! kong.conf and its environment: text in, checked values out.
 
 pub mod conf;
-pub mod declarative;
-pub mod reference;
 pub mod settings;
 #[cfg(test)]
 mod test_directory;

@@ -22,7 +22,7 @@ use polygate_chain::{
     Connection, Environment, Exchange, Node, Phase, RequestBody, Session, Statistics, TrustedIps, Value,
     forwarded, serialize,
 };
-use polygate_config::declarative::{self, Syntax};
+use polygate_entities::declarative::{self, Syntax};
 use polygate_http1::{Headers, is_name, is_value};
 use polygate_model::schema::Schema;
 use polygate_model::{Entities, Id};
@@ -35,7 +35,8 @@ static ENTITIES: LazyLock<Arc<Entities>> = LazyLock::new(|| {
         "upstreams": [{"name": "balanced"}], "services": [{"url": "http://service.test/base", "routes": [
         {"paths": ["/api"], "protocols": ["http", "https"]}]}]}"#;
     let plugins = HashMap::<String, Schema>::new();
-    Arc::new(declarative::load(text, Syntax::Json, &plugins, 1.0).expect("a configuration of our own"))
+    let set = declarative::load(text, Syntax::Json, &plugins, 1.0).expect("a configuration of our own");
+    Arc::new(set.entities().clone())
 });
 
 /// A script: see the `script` module.

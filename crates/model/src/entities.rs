@@ -1,10 +1,9 @@
-//! The typed entities and the set of them that one loaded configuration holds.
+//! The typed entities.
 //!
 //! Field names, defaults and units are those of Kong's Admin API; unset members are left out when
 //! serialised, which is what `kong.router.get_route` and the log record need.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -321,9 +320,19 @@ pub struct Certificate {
     pub cert_alt: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_alt: Option<String>,
-    /// Names of the SNI entities that point here.
-    #[serde(default)]
-    pub snis: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
+}
+
+/// A name that a certificate is shown for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sni {
+    pub id: Id,
+    pub created_at: i64,
+    pub updated_at: i64,
+    /// May begin or end with a wildcard.
+    pub name: String,
+    pub certificate: Reference,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
 }
@@ -356,55 +365,4 @@ pub struct Vault {
     pub config: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum CredentialKind {
-    KeyAuth,
-    BasicAuth,
-    HmacAuth,
-    Jwt,
-    Acl,
-    OAuth2,
-}
-
-/// What authenticates a consumer. The members beyond these two differ per kind and stay JSON: the
-/// core reads none of them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Credential {
-    pub kind: CredentialKind,
-    pub id: Id,
-    pub consumer: Id,
-    pub fields: Map<String, Value>,
-}
-
-/// All entities of one loaded configuration, by id.
-#[derive(Debug, Default, Clone)]
-pub struct Entities {
-    pub services: BTreeMap<Id, Arc<Service>>,
-    pub routes: BTreeMap<Id, Arc<Route>>,
-    pub consumers: BTreeMap<Id, Arc<Consumer>>,
-    pub plugins: BTreeMap<Id, Arc<Plugin>>,
-    pub upstreams: BTreeMap<Id, Arc<Upstream>>,
-    pub targets: BTreeMap<Id, Arc<Target>>,
-    pub certificates: BTreeMap<Id, Arc<Certificate>>,
-    pub ca_certificates: BTreeMap<Id, Arc<CaCertificate>>,
-    pub vaults: BTreeMap<Id, Arc<Vault>>,
-    pub credentials: BTreeMap<Id, Arc<Credential>>,
-    consumers_by_username: HashMap<String, Id>,
-    /// MD5 of the text they came from, in hex; 32 zeros for an empty configuration.
-    pub hash: String,
-}
-
-impl Entities {
-    pub fn insert_consumer(&mut self, consumer: Arc<Consumer>) {
-        if let Some(username) = &consumer.username {
-            self.consumers_by_username.insert(username.clone(), consumer.id);
-        }
-        self.consumers.insert(consumer.id, consumer);
-    }
-
-    pub fn consumer_by_username(&self, username: &str) -> Option<&Arc<Consumer>> {
-        self.consumers.get(self.consumers_by_username.get(username)?)
-    }
 }

@@ -4,12 +4,18 @@
 //! configuration (the declarative file now, the Admin API later) goes JSON -> [`schema`] -> typed
 //! [`entities`]; everything that serves traffic sees the typed, immutable structs only.
 
+pub mod consumers;
+pub mod credentials;
 pub mod entities;
 pub mod lua_pattern;
 pub mod path;
 pub mod schema;
+mod tables;
 
+pub use consumers::Consumers;
+pub use credentials::{Credential, CredentialKind, Credentials};
 pub use entities::{
-    CaCertificate, Certificate, Consumer, Credential, CredentialKind, Entities, HashOn, Id, OnError, Plugin,
-    Protocol, Reference, Route, Service, Target, Upstream, Vault,
+    CaCertificate, Certificate, Consumer, HashOn, Id, OnError, Plugin, Protocol, Reference, Route, Service,
+    Sni, Target, Upstream, Vault,
 };
+pub use tables::Entities;

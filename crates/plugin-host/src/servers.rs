@@ -1,6 +1,7 @@
 //! All plugin servers of one configuration of the gateway.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use polygate_plugin_proto::dump::Dump;
 use polygate_telemetry::log;
 use polygate_telemetry::metrics::Scrape;
 use tokio::sync::Mutex;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::Instant;
 
 use crate::breaker::Breaker;
@@ -72,9 +73,9 @@ impl PluginServers {
         Self { running: vec![], unused: vec![], plugins: vec![], counters: Counters::default() }
     }
 
-    /// The value for changed settings. All servers are asked again for their plugins; those whose
-    /// settings and plugins are the same are kept, with their processes and instances. Publish the new
-    /// value's plugins, then [`retire`](Self::retire) this one.
+    /// The value for changed settings. Servers whose settings and files are the same are kept, with their
+    /// processes, instances and plugins; the others, and those that did not answer before, are asked for
+    /// their plugins. Publish the new value's plugins, then [`retire`](Self::retire) this one.
     pub async fn reload(&self, settings: Vec<ServerSettings>) -> Self {
         Self::build(settings, self).await
     }
@@ -121,7 +122,7 @@ impl PluginServers {
         for task in tasks {
             match task.await {
                 Ok(found) => problems.extend(found),
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
+                Err(error) => resume_unwind(error.into_panic()),
             }
         }
         problems
@@ -157,37 +158,41 @@ impl PluginServers {
     }
 
     async fn build(settings: Vec<ServerSettings>, previous: &Self) -> Self {
-        log!(Notice, "[pluginserver] loading external plugins info");
-        let answers = discover(&settings).await;
+        let settings = with_sources(settings).await;
+        let keep = |(settings, sources): &_| {
+            previous.running.iter().find(|it| it.is_for(settings, *sources)).cloned()
+        };
+        let kept: Vec<_> = settings.iter().map(keep).collect();
+        let asked = settings.iter().zip(&kept).filter(|(_, kept)| kept.is_none());
+        let asked: Vec<_> = asked.map(|((settings, _), _)| settings.clone()).collect();
+        if !asked.is_empty() {
+            log!(Notice, "[pluginserver] loading external plugins info");
+        }
+        let answers = discover(&asked).await;
         let mut answers: HashMap<_, _> = answers.into_iter().map(|it| (it.server.clone(), it)).collect();
         let mut next = Self { counters: previous.counters.clone(), ..Self::empty() };
-        for settings in settings {
-            match answers.remove(&settings.name) {
-                Some(Discovery { outcome: Ok(dump), .. }) => next.add(settings, dump, previous),
-                Some(Discovery { outcome: Err(error), .. }) => {
+        for ((settings, sources), kept) in settings.into_iter().zip(kept) {
+            match (kept, answers.remove(&settings.name)) {
+                (Some(running), _) => next.add(running, previous),
+                (None, Some(Discovery { outcome: Ok(dump), .. })) => {
+                    let starting = previous.start_lock(&settings);
+                    next.add(Running::start(settings, dump, sources, &starting), previous);
+                }
+                (None, Some(Discovery { outcome: Err(error), .. })) => {
                     log!(Error, "[pluginserver] {}: failed loading external plugins: {error}", settings.name);
                     next.add_unused(&settings, error.to_string());
                 }
-                None => next.add_unused(&settings, "no query command".into()),
+                (None, None) => next.add_unused(&settings, "no query command".into()),
             }
         }
-        log!(Notice, "[pluginserver] loaded #{} external plugins info", next.plugins.len());
+        if !asked.is_empty() {
+            log!(Notice, "[pluginserver] loaded #{} external plugins info", next.plugins.len());
+        }
         next
     }
 
-    fn add(&mut self, settings: ServerSettings, dump: Dump, previous: &Self) {
-        for warning in &dump.warnings {
-            log!(Warn, "[pluginserver] {}: {warning}", settings.name);
-        }
-        for refused in &dump.refused {
-            log!(Error, "[pluginserver] {}: {}", settings.name, refused.why);
-        }
-        let sources = sources::fingerprint(&settings);
-        let same = previous.running.iter().find(|it| it.is_for(&settings, &dump, sources)).cloned();
-        let running = same.unwrap_or_else(|| {
-            Running::start(settings.clone(), dump.clone(), sources, &previous.start_lock(&settings))
-        });
-        for info in dump.plugins {
+    fn add(&mut self, running: Arc<Running>, previous: &Self) {
+        for info in &running.dump.plugins {
             if let Some(first) = self.plugins.iter().find(|it| it.name() == info.name) {
                 log!(
                     Error,
@@ -198,10 +203,10 @@ impl PluginServers {
                 );
                 continue;
             }
-            log!(Notice, "[pluginserver] loading protocol {} for plugin {}", dump.protocol, info.name);
             let counters = self.counters.of(running.server.name(), &info.name);
             let breaker = previous.breaker(&info.name, &running);
-            self.plugins.push(Arc::new(RemotePlugin::new(info, running.server.clone(), counters, breaker)));
+            let plugin = RemotePlugin::new(info.clone(), running.server.clone(), counters, breaker);
+            self.plugins.push(Arc::new(plugin));
         }
         self.running.push(running);
     }
@@ -228,12 +233,21 @@ impl PluginServers {
 }
 
 impl Running {
-    /// Whether the server can be kept.
-    fn is_for(&self, settings: &ServerSettings, dump: &Dump, sources: u64) -> bool {
-        *self.server.settings == *settings && self.dump == *dump && self.sources == sources
+    /// Whether the server can be kept, and need not be asked again.
+    fn is_for(&self, settings: &ServerSettings, sources: u64) -> bool {
+        *self.server.settings == *settings && self.sources == sources
     }
 
     fn start(settings: ServerSettings, dump: Dump, sources: u64, starting: &StartLock) -> Arc<Self> {
+        for warning in &dump.warnings {
+            log!(Warn, "[pluginserver] {}: {warning}", settings.name);
+        }
+        for refused in &dump.refused {
+            log!(Error, "[pluginserver] {}: {}", settings.name, refused.why);
+        }
+        for info in &dump.plugins {
+            log!(Notice, "[pluginserver] loading protocol {} for plugin {}", dump.protocol, info.name);
+        }
         let sample = dump.plugins.first().map(|it| it.name.as_str()).unwrap_or_default();
         let (server, notices) = Server::new(settings, dump.protocol, sample, starting);
         let mut supervisors = JoinSet::new();
@@ -242,6 +256,18 @@ impl Running {
         }
         Arc::new(Self { server, dump, sources, supervisors: Mutex::new(supervisors) })
     }
+}
+
+/// Each with a number for its files. Folders with many of them take a while, which supervisors do not wait for.
+async fn with_sources(settings: Vec<ServerSettings>) -> Vec<(ServerSettings, u64)> {
+    let numbered = spawn_blocking(|| {
+        let number = |settings: ServerSettings| {
+            let sources = sources::fingerprint(&settings);
+            (settings, sources)
+        };
+        settings.into_iter().map(number).collect()
+    });
+    numbered.await.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }
 
 async fn stop<'a>(servers: impl IntoIterator<Item = &'a Arc<Running>>) {

@@ -8,13 +8,13 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
+use polygate_entities::declarative::EMPTY_HASH;
 use polygate_plugin_host::ServerStatus;
 use serde_json::{Value, json};
 
 use super::metrics;
 use super::upstreams::Upstreams;
 use crate::control::Control;
-use crate::declarative::EMPTY_HASH;
 
 /// Of the body of `POST /status/ready`, bytes.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -85,7 +85,7 @@ fn unready(control: &Control) -> Option<&'static str> {
     }
     match control.current() {
         None => Some("no configuration available (configuration hash is not initialized)"),
-        Some(current) if current.gateway.environment.entities.hash == EMPTY_HASH => {
+        Some(current) if current.hash == EMPTY_HASH => {
             Some("no configuration available (empty configuration present)")
         }
         Some(_) => None,
@@ -109,7 +109,7 @@ fn node_status(control: &Control) -> Value {
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let (accepted, active) = (count(&statistics.connections_accepted), count(&statistics.connections_active));
     let busy = count(&statistics.requests_active);
-    let hash = control.current().map(|current| current.gateway.environment.entities.hash.clone());
+    let hash = control.current().map(|current| current.hash.clone());
     json!({
         "server": {
             "connections_accepted": accepted,
@@ -139,7 +139,7 @@ fn resident() -> Option<u64> {
 
 /// What the host says of each process, and how often it was started again.
 fn plugin_servers(control: &Control) -> Value {
-    let servers = control.current().map(|current| current.servers.status()).unwrap_or_default();
+    let servers = control.current().map(|current| current.plugin_servers.status()).unwrap_or_default();
     let with_restarts = |server: &ServerStatus| {
         let mut value = json!(server);
         value["restarts"] = server.starts.saturating_sub(1).into();

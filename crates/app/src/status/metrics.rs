@@ -23,7 +23,7 @@ pub fn render(control: &Control) -> String {
         traces(&scrape, tracer.counts());
     }
     if let Some(current) = control.current() {
-        current.servers.show(&scrape);
+        current.plugin_servers.show(&scrape);
     }
     scrape.render()
 }

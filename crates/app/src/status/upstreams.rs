@@ -175,7 +175,7 @@ fn balancer_health(balancer: &Balancer) -> Value {
 mod tests {
     use super::*;
     use crate::plugins::Enabled;
-    use crate::{configuration, declarative};
+    use crate::{compile, declarative};
 
     const TEXT: &str = "
         _format_version: '3.0'
@@ -191,9 +191,10 @@ mod tests {
     ";
 
     fn ask(test: impl FnOnce(&Upstreams)) {
-        let entities = declarative::from_text(TEXT, &Enabled::default()).unwrap().entities;
-        let balancers = configuration::balancers(&entities, None);
-        test(&Upstreams { entities: &entities, balancers: &balancers, node: Id::nil() });
+        let set = declarative::from_text(TEXT, &Enabled::default()).unwrap();
+        let entities = set.entities();
+        let balancers = compile::balancers(entities, 1);
+        test(&Upstreams { entities, balancers: &balancers, node: Id::nil() });
     }
 
     fn targets(body: &Value) -> Vec<&str> {

@@ -48,10 +48,10 @@ pub fn load_consumer<'a>(
     if id.is_none() && !by_username {
         return Err(PdkError::thrown("cannot load a consumer with an id that is not a uuid"));
     }
-    let entities = &exchange.session.environment.entities;
+    let environment = &exchange.session.environment;
     Ok(id
-        .and_then(|id| entities.consumers.get(&id))
-        .or_else(|| by_username.then(|| entities.consumer_by_username(name)).flatten()))
+        .and_then(|id| environment.consumer(id))
+        .or_else(|| by_username.then(|| environment.consumer_by_username(name)).flatten()))
 }
 
 /// Sets consumer and credential; `None` clears. What reaches the upstream is the plugin's business.

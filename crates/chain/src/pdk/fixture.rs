@@ -146,7 +146,7 @@ pub fn thrown(message: &str) -> PdkResult {
 fn environment() -> Environment {
     let mut entities = Entities::default();
     let consumer: Consumer = entity(json!({"username": "alice"}));
-    entities.insert_consumer(Arc::new(Consumer { id: CONSUMER, ..consumer }));
+    entities.consumers.insert(Arc::new(Consumer { id: CONSUMER, ..consumer }));
     let node = Node { id: Id::nil(), hostname: "node.test".to_owned(), statistics: Statistics::default() };
     let mut environment = Environment::new(Arc::new(entities), Arc::new(node));
     environment.trusted_ips = TrustedIps::new(vec!["127.0.0.0/8".parse().unwrap()]);

@@ -6,6 +6,7 @@
 
 mod bad;
 mod bodies;
+mod credentials;
 mod declarative;
 mod faults;
 mod fleet;

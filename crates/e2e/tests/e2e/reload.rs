@@ -119,3 +119,60 @@ fn a_changed_plugin_is_picked_up_without_a_failed_request() {
         (now.len() == 1 && now != first).then_some(())
     });
 }
+
+/// A plugin whose answers tell which instance gave them.
+const COUNTED: &str = "
+import uuid
+Schema = ({'text': {'type': 'string'}},)
+version = '1.0.0'
+priority = 1
+
+class Plugin:
+    def __init__(self, config):
+        self.answer = uuid.uuid4().hex + ' ' + config.get('text')
+
+    def access(self, kong):
+        kong.response.set_header('x-instance', self.answer)
+";
+
+/// No query command runs, no process begins or ends, and instances whose configuration stays are kept.
+#[test]
+fn a_reload_of_the_declarative_file_asks_no_server() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    fs::write(folder.path().join("counted.py"), COUNTED).expect("the folder is writable");
+    let upstream = EchoUpstream::start();
+    let file = |changed: &str| {
+        let on =
+            |name: &str, text: &str| declarative::route(name, &[plugin("counted", json!({ "text": text }))]);
+        declarative::file(&upstream.url(), &[on("same", "same"), on("changed", changed)])
+    };
+    let program = peer("python/bin/kong-python-pluginserver");
+    let (program, plugins) = (program.display(), folder.path().display());
+    let gateway = Gateway::builder()
+        .conf(&format!(
+            "plugins = counted\npluginserver_names = py\n\
+             pluginserver_py_socket = {{prefix}}/python_pluginserver.sock\n\
+             pluginserver_py_start_cmd = {program} -p {{prefix}} -d {plugins}\n\
+             pluginserver_py_query_cmd = cd {{prefix}}; echo asked >> queries; {program} -d {plugins} --dump-all-plugins"
+        ))
+        .declarative(&file("0"))
+        .start();
+    let queries =
+        || fs::read_to_string(gateway.prefix().join("queries")).expect("it was asked").lines().count();
+    let instance = |route: &str| {
+        let answer = Request::get(&format!("/{route}")).send(gateway.proxy());
+        answer.header("x-instance").unwrap_or_else(|| panic!("{answer:?}")).to_owned()
+    };
+    let (asked, servers, same) = (queries(), gateway.children(), instance("same"));
+    for number in 1..=3 {
+        let changed = number.to_string();
+        gateway.write_declarative(&file(&changed));
+        gateway.reload();
+        eventually(Duration::from_secs(5), "the new configuration", || {
+            instance("changed").ends_with(&format!(" {changed}")).then_some(())
+        });
+    }
+    assert_eq!(instance("same"), same, "the instance whose configuration stayed");
+    assert_eq!(queries(), asked, "queries");
+    assert_eq!(gateway.children(), servers, "the plugin processes");
+}

@@ -10,7 +10,7 @@ use polygate_config::{Settings, conf};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::{Outcome, load, not_running, running_prefix, sources};
+use super::{Outcome, first, load, not_running, running_prefix, sources};
 use crate::arguments::Invocation;
 use crate::console::Console;
 use crate::control;
@@ -24,7 +24,10 @@ pub fn run(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {
     let prefix = running_prefix(invocation)?;
     let instance = Instance::find(&prefix)?.ok_or_else(|| not_running(&prefix))?;
     let settings = resolve(invocation, &prefix, console)?;
-    polygate_app::check(&settings).map_err(|problems| problems.join("\n"))?;
+    let (running, _) = conf::load_saved(&prefix).map_err(first)?;
+    if polygate_app::has_other_servers(&running, &settings) {
+        polygate_app::check(&settings).map_err(|problems| problems.join("\n"))?;
+    }
 
     let before = Loads::ask(&settings)?;
     let saved = conf::saved_file(&prefix);

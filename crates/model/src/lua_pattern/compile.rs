@@ -1,6 +1,6 @@
 //! Text to items.
 
-use super::{Class, Item, MAX_CAPTURES, MAX_REPEATS, Pattern, PatternError};
+use super::pattern::{Class, Item, MAX_CAPTURES, MAX_REPEATS, Pattern, PatternError};
 
 pub(super) fn compile(text: &[u8]) -> Result<Pattern, PatternError> {
     let (anchored, text) = match text {

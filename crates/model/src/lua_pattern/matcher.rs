@@ -1,6 +1,6 @@
 //! The backtracking matcher.
 
-use super::{Class, Item, Pattern};
+use super::pattern::{Class, Item, Pattern};
 
 /// Steps after which a match is given up as "no": a pattern such as `(.-)*.-.-.-x` on a long value
 /// must not hold up the gateway.

@@ -26,6 +26,7 @@ pub struct Field {
     /// A missing value is drawn at random.
     pub(crate) auto: bool,
     pub(crate) unique: bool,
+    pub(crate) secret: bool,
     /// A `{vault://...}` text is let through as it is.
     pub(crate) referenceable: bool,
     /// Used in place of the rules' own texts.
@@ -49,7 +50,11 @@ pub(crate) enum Kind {
     Record(Record),
     Json(JsonSchema),
     /// The collection that is referred to.
-    Foreign(String),
+    Foreign {
+        collection: String,
+        /// The entry goes with the one that it refers to, which is not deleted otherwise.
+        cascades: bool,
+    },
 }
 
 /// Named fields in order, and the rules between them.
@@ -131,9 +136,19 @@ impl Field {
     /// The collection a foreign key points into.
     pub fn reference(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Foreign(collection) => Some(collection),
+            Kind::Foreign { collection, .. } => Some(collection),
             _ => None,
         }
+    }
+
+    /// Whether an entry with this foreign key is deleted together with the one that it refers to.
+    pub fn cascades(&self) -> bool {
+        matches!(self.kind, Kind::Foreign { cascades: true, .. })
+    }
+
+    /// Whether its values are not to be shown.
+    pub fn is_secret(&self) -> bool {
+        self.secret
     }
 
     /// The value of a member that was not given.
@@ -208,7 +223,7 @@ impl Field {
             Kind::Json(schema) => schema.check(value).map_err(|message| {
                 FieldErrors::Message(format!("value failed JSON-schema validation: {message}"))
             }),
-            Kind::Foreign(_) => check_foreign(value),
+            Kind::Foreign { .. } => check_foreign(value),
         }
     }
 }

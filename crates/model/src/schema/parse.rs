@@ -5,67 +5,20 @@
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
-use thiserror::Error;
 
 use super::errors::FieldErrors;
 use super::field::{Field, Kind, Record};
 use super::json_schema::JsonSchema;
-use super::rules::Rule;
 
 mod attributes;
 mod entity_checks;
+mod reader;
 mod rules;
 
-/// What a schema document is wrong in.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-pub struct SchemaErrors {
-    pub problems: Vec<SchemaProblem>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{path}: {message}")]
-pub struct SchemaProblem {
-    /// Names of fields and attributes, dotted: `config.limit.between`.
-    pub path: String,
-    pub message: String,
-}
-
-pub(crate) struct Reader {
-    /// Whether the document is one of ours.
-    trusted: bool,
-    path: Vec<String>,
-    problems: Vec<SchemaProblem>,
-}
+pub(crate) use reader::Reader;
+pub use reader::{SchemaErrors, SchemaProblem};
 
 impl Reader {
-    pub(crate) fn new(trusted: bool) -> Self {
-        Self { trusted, path: Vec::new(), problems: Vec::new() }
-    }
-
-    pub(crate) fn into_result<T>(self, parsed: Option<T>) -> Result<T, SchemaErrors> {
-        match parsed {
-            Some(parsed) if self.problems.is_empty() => Ok(parsed),
-            _ => Err(SchemaErrors { problems: self.problems }),
-        }
-    }
-
-    pub(crate) fn is_clean(&self) -> bool {
-        self.problems.is_empty()
-    }
-
-    pub(crate) fn problem(&mut self, message: impl Into<String>) {
-        self.problems.push(SchemaProblem { path: self.path.join("."), message: message.into() });
-    }
-
-    /// Runs a step with a name added to the path of its problems.
-    pub(crate) fn inside<T>(&mut self, name: &str, step: impl FnOnce(&mut Self) -> T) -> T {
-        self.path.push(name.to_owned());
-        let result = step(self);
-        self.path.pop();
-        result
-    }
-
     /// A field's definition. None when it is wrong, which has then been noted.
     pub(crate) fn field(&mut self, definition: &Value) -> Option<Field> {
         let Some(definition) = definition.as_object() else {
@@ -85,6 +38,7 @@ impl Reader {
             default: definition.get("default").filter(|default| !default.is_null()).cloned(),
             auto: flag("auto"),
             unique: flag("unique"),
+            secret: flag("encrypted"),
             referenceable: flag("referenceable"),
             error: definition.get("err").and_then(Value::as_str).map(str::to_owned),
             kind,
@@ -135,7 +89,10 @@ impl Reader {
             }
             "record" => Kind::Record(self.record(definition)?),
             "json" => Kind::Json(self.json(definition)?),
-            _ => Kind::Foreign(self.text(definition, name, "reference")?),
+            _ => Kind::Foreign {
+                collection: self.text(definition, name, "reference")?,
+                cascades: definition.get("on_delete").is_some_and(|on_delete| on_delete == "cascade"),
+            },
         })
     }
 
@@ -223,27 +180,5 @@ impl Reader {
             }
         }
         Some(definitions)
-    }
-}
-
-/// The definition of a field, by name or by a dotted path through nested records.
-fn find_definition<'a>(definitions: &'a IndexMap<String, Value>, path: &str) -> Option<&'a Value> {
-    let (head, tail) = match path.split_once('.') {
-        Some((head, tail)) => (head, Some(tail)),
-        None => (path, None),
-    };
-    let mut definition = definitions.get(head)?;
-    for name in tail.iter().flat_map(|tail| tail.split('.')) {
-        let fields = definition.get("fields")?.as_array()?;
-        definition = fields.iter().find_map(|entry| entry.get(name))?;
-    }
-    Some(definition)
-}
-
-/// An empty text is refused unless the schema says otherwise.
-fn least_length(rules: &mut Vec<Rule>) {
-    if !rules.iter().any(|rule| matches!(rule, Rule::LenMin(_))) {
-        let place = rules.iter().position(|rule| rule.runs_after_lengths()).unwrap_or(rules.len());
-        rules.insert(place, Rule::LenMin(1));
     }
 }

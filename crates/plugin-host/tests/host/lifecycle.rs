@@ -167,6 +167,31 @@ async fn a_server_with_other_plugins_is_a_new_one() {
 }
 
 #[tokio::test]
+async fn only_servers_that_changed_or_did_not_answer_are_asked() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let asking = |name: &str, answer: &str| {
+        let mut settings = settings(directory.path(), "MsgPack:1");
+        settings.name = name.into();
+        settings.query =
+            Query::All(format!("cd {}; echo asked >> {name}; {answer}", directory.path().display()));
+        settings
+    };
+    let dump = format!(r#"echo '[{{"Name":"{PLUGIN}","Phases":["log"]}}]'"#);
+    let all = vec![asking("good", &dump), asking("bad", "exit 1")];
+    let queries = |name| std::fs::read_to_string(directory.path().join(name)).expect("asked").lines().count();
+    let first = PluginServers::start(all.clone()).await;
+    let second = first.reload(all.clone()).await;
+    assert_eq!((queries("good"), queries("bad")), (1, 2));
+    assert_eq!(second.plugins().len(), 1, "what it announced is known");
+    let mut changed = all;
+    changed[0].event_timeout = Duration::from_secs(9);
+    let third = second.reload(changed).await;
+    assert_eq!((queries("good"), third.plugins().len()), (2, 1));
+    second.retire(&third).await;
+    third.stop().await;
+}
+
+#[tokio::test]
 async fn a_failed_query_is_shown_and_hurts_nobody_else() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut broken = settings(directory.path(), "MsgPack:1");

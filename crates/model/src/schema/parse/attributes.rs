@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Reader;
+use super::reader::Reader;
 use super::rules::is_given;
 use crate::schema::rules;
 

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::{Reader, find_definition};
+use super::reader::Reader;
 use crate::schema::checks::{Branch, Conditional, ConditionalAtLeastOneOf, EntityCheck};
 use crate::schema::field::Field;
 use crate::schema::named;
@@ -165,4 +165,18 @@ impl Reader {
 
 fn text(argument: &Value, attribute: &str) -> Option<String> {
     argument.get(attribute).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The definition of a field, by name or by a dotted path through nested records.
+fn find_definition<'a>(definitions: &'a IndexMap<String, Value>, path: &str) -> Option<&'a Value> {
+    let (head, tail) = match path.split_once('.') {
+        Some((head, tail)) => (head, Some(tail)),
+        None => (path, None),
+    };
+    let mut definition = definitions.get(head)?;
+    for name in tail.iter().flat_map(|tail| tail.split('.')) {
+        let fields = definition.get("fields")?.as_array()?;
+        definition = fields.iter().find_map(|entry| entry.get(name))?;
+    }
+    Some(definition)
 }

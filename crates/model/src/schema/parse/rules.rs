@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Reader, least_length};
+use super::reader::Reader;
 use crate::lua_pattern::Pattern;
 use crate::schema::named;
 use crate::schema::rules::{ORDER, Rule, Worded};
@@ -139,5 +139,13 @@ fn message(entry: &Value) -> Result<Option<String>, &'static str> {
     match entry.get("err") {
         None | Some(Value::Null) => Ok(None),
         Some(error) => Ok(Some(text(error).map_err(|_| "err: expected a string")?.to_owned())),
+    }
+}
+
+/// An empty text is refused unless the schema says otherwise.
+fn least_length(rules: &mut Vec<Rule>) {
+    if !rules.iter().any(|rule| matches!(rule, Rule::LenMin(_))) {
+        let place = rules.iter().position(|rule| rule.runs_after_lengths()).unwrap_or(rules.len());
+        rules.insert(place, Rule::LenMin(1));
     }
 }

@@ -202,7 +202,7 @@ fn our_own_schemas_may_share_definitions_and_checks() {
 #[test]
 fn all_entities_are_readable() {
     let names: Vec<_> = EntitySchema::all().iter().map(|schema| schema.name.as_str()).collect();
-    assert_eq!(names.len(), 16);
+    assert_eq!(names.len(), 17);
     for schema in EntitySchema::all() {
         for (_, collection) in schema.foreign_keys() {
             assert!(names.contains(&collection), "{} refers to {collection}", schema.name);

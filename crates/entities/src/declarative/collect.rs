@@ -1,25 +1,29 @@
 //! Nested collections to one flat list of entries, each with its place, id and parent.
 
-use std::collections::BTreeMap;
-
 use polygate_model::schema::{EntitySchema, FieldErrors, Step};
 use serde_json::{Map, Value, json};
 
+use super::formats;
 use super::ids::Ids;
-use super::{PluginSchemas, formats, transform};
-use crate::reference;
+use crate::row::Row;
 
 /// Collections of the reference that are not served; a file may hold them empty.
-const UNSUPPORTED: [&str; 4] = ["keys", "key_sets", "filter_chains", "clustering_data_planes"];
+const UNSUPPORTED: [&str; 7] = [
+    "keys",
+    "key_sets",
+    "filter_chains",
+    "clustering_data_planes",
+    "sessions",
+    "acme_storage",
+    "oauth2_authorization_codes",
+];
 
 pub(super) struct Collected {
     pub(super) entries: Vec<Entry>,
     /// What concerns the file rather than one entry.
     pub(super) errors: FieldErrors,
-    /// Collections that were passed over, and how many entries they had.
-    pub(super) ignored: BTreeMap<&'static str, usize>,
-    /// Whether secrets are still to be hashed (`_transform`).
-    pub(super) transform: bool,
+    /// Whether secrets are given in clear (`_transform`).
+    pub(super) secrets_are_clear: bool,
 }
 
 pub(super) struct Entry {
@@ -28,25 +32,17 @@ pub(super) struct Entry {
     /// Given, or generated from what identifies the entry.
     pub(super) id: String,
     pub(super) id_is_generated: bool,
-    /// As written, without nested collections; completed once it has been checked.
-    pub(super) body: Map<String, Value>,
+    /// As written, without nested collections.
+    pub(super) body: Row,
     /// The foreign key that nesting fills in, and what the file gave for it beside that.
     pub(super) nested_key: Option<(String, Value)>,
     pub(super) errors: FieldErrors,
 }
 
-pub(super) fn collect(document: Map<String, Value>, plugins: &dyn PluginSchemas) -> Collected {
-    let transform = document.get("_transform") != Some(&Value::Bool(false));
-    let mut collector = Collector {
-        plugins,
-        ids: Ids::default(),
-        collected: Collected {
-            entries: Vec::new(),
-            errors: FieldErrors::default(),
-            ignored: BTreeMap::new(),
-            transform,
-        },
-    };
+pub(super) fn collect(document: Map<String, Value>) -> Collected {
+    let secrets_are_clear = document.get("_transform") != Some(&Value::Bool(false));
+    let collected = Collected { entries: Vec::new(), errors: FieldErrors::default(), secrets_are_clear };
+    let mut collector = Collector { ids: Ids::default(), collected };
     if !document.contains_key("_format_version") {
         collector.collected.errors.set("_format_version", "required field missing");
     }
@@ -56,13 +52,12 @@ pub(super) fn collect(document: Map<String, Value>, plugins: &dyn PluginSchemas)
     collector.collected
 }
 
-struct Collector<'a> {
-    plugins: &'a dyn PluginSchemas,
+struct Collector {
     ids: Ids,
     collected: Collected,
 }
 
-impl Collector<'_> {
+impl Collector {
     fn top_level(&mut self, name: &str, value: Value) {
         let problem = match name {
             "_format_version" => formats::problem(&value),
@@ -85,11 +80,6 @@ impl Collector<'_> {
         }
     }
 
-    /// The collections of plugins are of use only while the plugin is enabled.
-    fn is_active(&self, schema: &EntitySchema) -> bool {
-        schema.plugin.as_deref().is_none_or(|plugin| self.plugins.schema(plugin).is_some())
-    }
-
     fn collection(
         &mut self,
         schema: &'static EntitySchema,
@@ -100,12 +90,6 @@ impl Collector<'_> {
         let path = extended(at, Step::Name(schema.name.clone()));
         match value {
             Value::Null => {}
-            // Files with the credentials of plugins that are not there are to be served all the same.
-            Value::Array(items) if !self.is_active(schema) => {
-                if !items.is_empty() {
-                    *self.collected.ignored.entry(&schema.name).or_default() += items.len();
-                }
-            }
             Value::Array(items) => {
                 for (index, item) in items.into_iter().enumerate() {
                     self.entry(schema, item, extended(&path, Step::Index(index)), parent);
@@ -194,73 +178,4 @@ fn workspaces_problem(value: &Value) -> Option<&'static str> {
     let only_default =
         list.iter().all(|workspace| workspace.get("name").is_some_and(|name| name == "default"));
     (!only_default).then_some("only the workspace 'default' exists")
-}
-
-// Checking.
-
-impl Collected {
-    /// Completes and checks every entry, then what lies between them.
-    pub(super) fn check(&mut self, plugins: &dyn PluginSchemas, now: f64) {
-        for entry in &mut self.entries {
-            entry.check(plugins, now);
-        }
-        super::references::check_uniqueness(&mut self.entries);
-        super::references::check_protocols(&mut self.entries);
-        for entry in &mut self.entries {
-            transform::apply(entry, self.transform);
-        }
-        super::references::check_composite_keys(&mut self.entries);
-    }
-}
-
-impl Entry {
-    fn check(&mut self, plugins: &dyn PluginSchemas, now: f64) {
-        let mut given = self.body.clone();
-        for name in ["created_at", "updated_at"] {
-            if self.schema.record().field(name).is_some() && given.get(name).is_none_or(Value::is_null) {
-                given.insert(name.to_owned(), transform::timestamp(self.schema, now));
-            }
-        }
-        // References that led nowhere have been reported; a missing one would be reported again.
-        let mut earlier = std::mem::take(&mut self.errors);
-        match self.checked(given, plugins, &mut earlier) {
-            Ok(complete) => self.body = complete,
-            Err(errors) => self.errors = errors,
-        }
-        if let FieldErrors::Fields(fields) = earlier {
-            for (name, errors) in fields {
-                self.errors.set(&name, errors);
-            }
-        }
-    }
-
-    fn checked(
-        &self,
-        mut given: Map<String, Value>,
-        plugins: &dyn PluginSchemas,
-        earlier: &mut FieldErrors,
-    ) -> Result<Map<String, Value>, FieldErrors> {
-        if self.schema.name != "plugins" {
-            return self.schema.check(given);
-        }
-        let name = given.get("name").and_then(Value::as_str);
-        if let Some(schema) = name.and_then(|name| plugins.schema(name)) {
-            return schema.entity().check(given);
-        }
-        if let Some(name) = name {
-            let message = match reference::has_plugin(name) {
-                false => {
-                    format!("plugin '{name}' not enabled; add it to the 'plugins' configuration property")
-                }
-                true => format!(
-                    "plugin '{name}' is bundled with the reference and not built yet; remove it, or enable one of \
-                     this name that a plugin server has"
-                ),
-            };
-            earlier.set("name", message);
-        }
-        // Nobody can say what its configuration should be; the rest can still be judged.
-        given.shift_remove("config");
-        self.schema.check(given)
-    }
 }

@@ -50,7 +50,7 @@ pub struct EntryErrors {
     pub path: String,
     /// As given in the file.
     pub id: Option<String>,
-    /// The name, user name or other key.
+    /// The name, user name or other key that is no secret.
     pub name: Option<String>,
     pub tags: Vec<String>,
     pub errors: FieldErrors,
@@ -61,7 +61,9 @@ impl EntryErrors {
         let text = |name: &str| entry.body.get(name).and_then(Value::as_str).map(str::to_owned);
         let tags = entry.body.get("tags").and_then(Value::as_array).into_iter().flatten();
         // A plugin is known by its plugin's name when nobody named the instance.
-        let name = entry.schema.endpoint_key.as_deref().and_then(text).or_else(|| text("name"));
+        let is_secret = |key: &&str| entry.schema.record().field(key).is_some_and(|field| field.is_secret());
+        let key = entry.schema.endpoint_key.as_deref().filter(|key| !is_secret(key));
+        let name = key.and_then(text).or_else(|| text("name"));
         Self {
             collection: entry.schema.name.clone(),
             path: dotted(&entry.path),

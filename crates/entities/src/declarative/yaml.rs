@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::{Map, Value};
 
-use super::SyntaxError;
+use super::report::SyntaxError;
 
 const MAX_DEPTH: usize = 100;
 /// How many values aliases may add in all, against files that multiply themselves. A long text counts as

@@ -6,7 +6,7 @@ use polygate_model::schema::Schema;
 use polygate_model::{CredentialKind, Entities, Protocol};
 use serde_json::json;
 
-use super::{DeclarativeError, SAMPLE, Syntax, load, md5_hex};
+use super::{DeclarativeError, Syntax, hash, load};
 
 const NOW: f64 = 1_700_000_000.5;
 
@@ -29,7 +29,8 @@ fn plugins() -> HashMap<String, Schema> {
 }
 
 fn loaded(text: &str) -> Entities {
-    load(text, Syntax::Yaml, &plugins(), NOW).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    let set = load(text, Syntax::Yaml, &plugins(), NOW).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    set.entities().clone()
 }
 
 fn refused(text: &str) -> DeclarativeError {
@@ -88,7 +89,7 @@ certificates:
     assert_eq!(entities.routes.len(), 3);
     assert!(entities.routes.values().all(|route| route.service.map(|key| key.id) == Some(service.id)));
 
-    let alice = entities.consumer_by_username("alice").expect("alice").id;
+    let alice = entities.consumers.by_username("alice").expect("alice").id;
     let scopes = |plugin: &polygate_model::Plugin| {
         [plugin.route, plugin.service, plugin.consumer].map(|key| key.is_some())
     };
@@ -110,8 +111,11 @@ certificates:
     targets.sort();
     assert_eq!(targets, [("10.0.0.1:8000", 100), ("10.0.0.2:80", 0)]);
     assert!(entities.targets.values().all(|target| (target.created_at - NOW).abs() < f64::EPSILON));
-    let certificate = entities.certificates.values().next().expect("one certificate");
-    assert_eq!(certificate.snis, ["a.example.com", "b.example.com"]);
+    let certificate = entities.certificates.values().next().expect("one certificate").id;
+    let mut snis: Vec<_> =
+        entities.snis.values().map(|sni| (sni.name.as_str(), sni.certificate.id)).collect();
+    snis.sort();
+    assert_eq!(snis, [("a.example.com", certificate), ("b.example.com", certificate)]);
     let mut kinds: Vec<_> = entities.credentials.values().map(|one| (one.kind, one.consumer)).collect();
     kinds.sort();
     assert_eq!(kinds, [(CredentialKind::KeyAuth, alice), (CredentialKind::Acl, alice)]);
@@ -155,7 +159,8 @@ consumers:
     assert_eq!(one.routes.len(), 2);
     assert_eq!(one.routes.keys().collect::<Vec<_>>(), other.routes.keys().collect::<Vec<_>>());
     assert_eq!(one.plugins.keys().collect::<Vec<_>>(), other.plugins.keys().collect::<Vec<_>>());
-    assert_ne!(one.credentials.keys().collect::<Vec<_>>(), other.credentials.keys().collect::<Vec<_>>());
+    let credentials = |entities: &Entities| entities.credentials.values().map(|it| it.id).collect::<Vec<_>>();
+    assert_ne!(credentials(&one), credentials(&other));
 }
 
 #[test]
@@ -197,33 +202,37 @@ routes: [{{name: top, paths: ['/a/(\\d+)', /b//c]}}]
 
 #[test]
 fn hashes_the_text() {
-    let text = "_format_version: '3.0'\nconsumers: [{username: a}]\n";
-    assert_eq!(loaded(text).hash, md5_hex(text));
-    assert_eq!(loaded("_format_version: '3.0'\nconsumers: []\n").hash, "0".repeat(32));
-    assert_eq!(md5_hex("abc"), "900150983cd24fb0d6963f7d28e17f72");
+    let hash = |text: &str| hash(text, &load(text, Syntax::Yaml, &plugins(), NOW).expect("valid"));
+    // Of `md5sum`.
+    assert_eq!(
+        hash("_format_version: '3.0'\nconsumers: [{username: a}]\n"),
+        "efeb01ee0e2cdd01b816e9e8184924b9"
+    );
+    assert_eq!(hash("_format_version: '3.0'\nconsumers: []\n"), "0".repeat(32));
 }
 
 #[test]
 fn the_sample_is_valid() {
+    const SAMPLE: &str = include_str!("../../../gateway/src/commands/config/kong.yml");
     loaded(SAMPLE);
     // The entries it shows are valid too, but for plugins that this test does not have.
     let shown: String = SAMPLE
         .lines()
-        .skip_while(|line| *line != "# services:")
-        .filter_map(|line| Some(format!("{}\n", line.strip_prefix("# ")?)))
+        .filter_map(|line| line.strip_prefix("# "))
+        .skip_while(|line| *line != "services:")
+        .filter(|line| line.starts_with(['-', ' ']) || line.ends_with(':'))
+        .map(|line| format!("{line}\n"))
         .collect();
-    let errors = refused(&format!("_format_version: '3.0'\n{shown}"));
-    let DeclarativeError::Invalid(report) = errors else { panic!("{errors}\n{shown}") };
-    for (path, message) in report.errors.flatten() {
-        assert!(message.starts_with("plugin '"), "{path}: {message}");
-    }
+    let entities = loaded(&format!("_format_version: '3.0'\n{shown}"));
+    assert_eq!((entities.routes.len(), entities.credentials.values().count()), (1, 1), "{shown}");
 }
 
 #[test]
 fn reads_either_syntax() {
     let text = r#"{"_format_version": "3.0", "consumers": [{"username": "a"}]}"#;
     for syntax in [Syntax::Json, Syntax::Yaml, Syntax::Guess] {
-        assert_eq!(load(text, syntax, &plugins(), NOW).expect("valid").consumers.len(), 1);
+        let set = load(text, syntax, &plugins(), NOW).expect("valid");
+        assert_eq!(set.entities().consumers.values().count(), 1);
     }
     let rows = [
         ("{\n  \"a\": }", Syntax::Json, "expected value at line 2, column 8"),
@@ -365,7 +374,7 @@ upstreams:
             in 'consumers':
               - in entry 1 of 'consumers':
                 in 'keyauth_credentials':
-                  - in entry 2 of 'keyauth_credentials': uniqueness violation: 'keyauth_credentials' entity with key set to 'k' already declared
+                  - in entry 2 of 'keyauth_credentials': uniqueness violation: 'keyauth_credentials' entity with key set to '***' already declared
             in 'keyauth_credentials':
               - in entry 1 of 'keyauth_credentials':
                 in 'consumer': required field missing
@@ -432,28 +441,89 @@ services:
 }
 
 #[test]
-fn collections_of_plugins_that_are_not_enabled_are_passed_over_and_counted() {
+fn credentials_are_stored_whether_or_not_their_plugins_are_there() {
     let text = "
 _format_version: '3.0'
 consumers:
 - username: c
   acls: [{group: g}, {group: h}]
-  keyauth_credentials: [{key: k}]
-  jwt_secrets: []
+  keyauth_credentials: [{key: k}, {}]
+  jwt_secrets: [{key: issuer, secret: s}]
+  oauth2_credentials:
+  - {name: app, client_id: app, hash_secret: true, oauth2_tokens: [{access_token: t, expires_in: 60}]}
+- custom_id: d
+  id: 4f3a7c5e-0000-4000-8000-00000000000d
 acls: [{group: i, consumer: c}]
+basicauth_credentials: [{username: u, password: p, consumer: {username: c}}]
+hmacauth_credentials: [{username: u, consumer: {id: 4f3a7c5e-0000-4000-8000-00000000000d}}]
 ";
-    let document = super::parse(text, Syntax::Yaml).expect("is YAML");
-    let loaded = super::load_document(document, "hash".into(), &HashMap::new(), NOW).expect("is accepted");
-    assert_eq!(loaded.ignored, std::collections::BTreeMap::from([("acls", 3), ("keyauth_credentials", 1)]));
-    assert!(loaded.entities.credentials.is_empty());
-    assert_eq!(loaded.entities.consumers.len(), 1);
-    let text = "_format_version: '3.0'\nconsumers: [{username: c, acls: nonsense}]\n";
-    let error = load(text, Syntax::Yaml, &HashMap::new(), NOW).expect_err("acls are a list");
+    let set = load(text, Syntax::Yaml, &HashMap::new(), NOW).expect("is accepted");
+    let entities = set.entities();
+    let c = entities.consumers.by_username("c").expect("c").id;
+    let d = entities.consumers.by_custom_id("d").expect("d").id;
+    for (kind, key, consumer) in [
+        (CredentialKind::KeyAuth, "k", Some(c)),
+        (CredentialKind::Jwt, "issuer", Some(c)),
+        (CredentialKind::BasicAuth, "u", Some(c)),
+        (CredentialKind::HmacAuth, "u", Some(d)),
+        (CredentialKind::OAuth2, "app", Some(c)),
+        (CredentialKind::OAuth2Token, "t", Some(c)),
+        (CredentialKind::Acl, "g", None),
+        (CredentialKind::KeyAuth, "issuer", None),
+    ] {
+        let found = entities.credentials.by_key(kind, key).map(|credential| credential.consumer);
+        assert_eq!(found, consumer, "{kind:?} {key}");
+    }
+    let mut groups: Vec<_> = entities
+        .credentials
+        .of_consumer(c)
+        .iter()
+        .filter(|credential| credential.kind == CredentialKind::Acl)
+        .map(|credential| credential.fields["group"].as_str().unwrap_or_default())
+        .collect();
+    groups.sort();
+    assert_eq!(groups, ["g", "h", "i"]);
+    let drawn = entities.credentials.of_consumer(c).iter().find(|credential| {
+        credential.kind == CredentialKind::KeyAuth && credential.key.as_deref() != Some("k")
+    });
+    assert_eq!(drawn.and_then(|credential| credential.key.as_deref()).map(str::len), Some(32));
+    let jwt = entities.credentials.by_key(CredentialKind::Jwt, "issuer").expect("a JWT secret");
+    assert_eq!((&jwt.fields["algorithm"], &jwt.fields["secret"]), (&json!("HS256"), &json!("s")));
+}
+
+#[test]
+fn credentials_are_checked_whether_or_not_their_plugins_are_there() {
+    let text = "
+_format_version: '3.0'
+consumers:
+- username: c
+  acls: nonsense
+  basicauth_credentials: [{username: u}]
+  jwt_secrets: [{algorithm: RS256}]
+  keyauth_credentials: [{key: hush}, {key: hush}]
+acls: [{group: g}, {group: h, consumer: nobody}, {group: i, consumer: c}, {group: i, consumer: c, tags: [x]}]
+";
+    let error = load(text, Syntax::Yaml, &HashMap::new(), NOW).expect_err("is wrong");
     expect![[r#"
+        in 'acls':
+          - in entry 1 of 'acls':
+            in 'consumer': required field missing
+          - in entry 2 of 'acls':
+            in 'consumer': invalid reference 'consumer: nobody' (no such entry in 'consumers')
+          - in entry 4 of 'acls': uniqueness violation: 'acls' entity with primary key set to 'fd781c84-b418-57ba-998b-7bdc0bddd14b' already declared
         in 'consumers':
           - in entry 1 of 'consumers':
-            in 'acls': expected an array"#]]
-    .assert_eq(&error.to_string());
+            in 'acls': expected an array
+            in 'basicauth_credentials':
+              - in entry 1 of 'basicauth_credentials':
+                in 'password': required field missing
+            in 'jwt_secrets':
+              - in entry 1 of 'jwt_secrets':
+                in '@entity':
+                  - in entry 1 of '@entity': failed conditional validation given value of field 'algorithm'
+                in 'rsa_public_key': required field missing
+            in 'keyauth_credentials':
+              - in entry 2 of 'keyauth_credentials': uniqueness violation: 'keyauth_credentials' entity with key set to '***' already declared"#]].assert_eq(&error.to_string());
 }
 
 #[test]

@@ -1,0 +1,60 @@
+//! Settings, plugins and entities to what workers serve requests with: pure, and so on any thread.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use polygate_balancer::Balancer;
+use polygate_chain::{Environment, Plan};
+use polygate_entities::EntitySet;
+use polygate_http::Gateway;
+use polygate_model::{Entities, Target, Upstream};
+use polygate_router::{Router, RouterError};
+
+use crate::servers::Servers;
+use crate::translate;
+
+/// Asks no plugin server anything: what they announced is in `servers`.
+pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<Gateway, RouterError> {
+    let settings = &servers.settings;
+    let entities = Arc::new(entities.entities().clone());
+    let mut environment = Environment::new(entities.clone(), servers.node.clone());
+    environment.trusted_ips = translate::trusted_ips(settings);
+    environment.limits = translate::limits(settings);
+    environment.port_maps = settings.port_maps.iter().map(|(inside, outside)| (*inside, *outside)).collect();
+    environment.error_pages = servers.error_pages.clone();
+    environment.vault_env_prefix = settings.values.get("vault_env_prefix").unwrap_or_default().to_owned();
+
+    let configurations: Vec<_> = entities.plugins.values().cloned().collect();
+    Ok(Gateway {
+        plan: Plan::new(&servers.plugins, &configurations),
+        balancers: balancers(&entities, servers.seed),
+        router: router(&entities)?,
+        environment: Arc::new(environment),
+        settings: translate::http(settings),
+    })
+}
+
+/// Routes of a service that is switched off do not match.
+pub fn router(entities: &Entities) -> Result<Router, RouterError> {
+    let routes = entities.routes.values().map(|route| {
+        let service = route.service.and_then(|reference| entities.services.get(&reference.id));
+        (route.clone(), service.cloned())
+    });
+    let served: Vec<_> =
+        routes.filter(|(_, service)| service.as_ref().is_none_or(|service| service.enabled)).collect();
+    Router::build(&served)
+}
+
+/// By the name of the upstream.
+pub fn balancers(entities: &Entities, seed: u64) -> HashMap<String, Arc<Balancer>> {
+    let mut targets: HashMap<_, Vec<Arc<Target>>> = HashMap::new();
+    for target in entities.targets.values() {
+        targets.entry(target.upstream.id).or_default().push(target.clone());
+    }
+    let balancer = |upstream: &Arc<Upstream>| {
+        let targets = targets.get(&upstream.id).map(Vec::as_slice).unwrap_or_default();
+        let (own, _) = upstream.id.as_u64_pair();
+        (upstream.name.clone(), Arc::new(Balancer::new(upstream.clone(), targets, seed ^ own)))
+    };
+    entities.upstreams.values().map(balancer).collect()
+}
