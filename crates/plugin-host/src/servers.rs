@@ -111,11 +111,9 @@ impl PluginServers {
         for running in &self.running {
             let names: HashSet<_> = self.plugins_of(&running.server).map(|it| it.name()).collect();
             let mine = configurations.iter().filter(|it| it.enabled && names.contains(it.name.as_str()));
-            let mine: Vec<_> = mine.collect();
+            let mine: Vec<_> = mine.cloned().collect();
             for replica in &running.server.replicas {
-                let wanted: Vec<_> = mine.iter().map(|it| (it.id, replica.instance(it))).collect();
-                replica.hold(wanted.iter().map(|(_, instance)| instance.clone()).collect());
-                tasks.push(tokio::spawn(prepare(replica.clone(), wanted)));
+                tasks.push(tokio::spawn(prepare(replica.clone(), mine.clone())));
             }
         }
         let mut problems = Vec::new();
@@ -282,7 +280,8 @@ async fn stop<'a>(servers: impl IntoIterator<Item = &'a Arc<Running>>) {
     }
 }
 
-async fn prepare(replica: Arc<Replica>, wanted: Vec<(Id, Arc<Instance>)>) -> Vec<InstanceProblem> {
+async fn prepare(replica: Arc<Replica>, configurations: Vec<Arc<Configuration>>) -> Vec<InstanceProblem> {
+    let wanted = hold_instances(replica.clone(), configurations).await;
     if wanted.is_empty() {
         return vec![];
     }
@@ -302,4 +301,17 @@ async fn prepare(replica: Arc<Replica>, wanted: Vec<(Id, Arc<Instance>)>) -> Vec
         }
     }
     problems
+}
+
+/// Many configurations take a while to be told apart, which supervisors do not wait for.
+async fn hold_instances(
+    replica: Arc<Replica>,
+    configurations: Vec<Arc<Configuration>>,
+) -> Vec<(Id, Arc<Instance>)> {
+    let held = spawn_blocking(move || {
+        let wanted: Vec<_> = configurations.iter().map(|it| (it.id, replica.instance(it))).collect();
+        replica.hold(wanted.iter().map(|(_, instance)| instance.clone()).collect());
+        wanted
+    });
+    held.await.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }
