@@ -15,9 +15,13 @@ use polygate_config::conf::{self, Warning};
 use rustix::process::setsid;
 use rustix::stdio::dup2_stdout;
 
-use crate::commands::{BACKGROUND, Outcome};
-use crate::instance::Claim;
+use crate::command::Outcome;
+use crate::configuration::first;
+use crate::instance::{Claim, already_running};
 use crate::prefix;
+
+/// The hidden command that a background gateway is started by.
+pub const BACKGROUND: &str = "background";
 
 /// What a background gateway writes when it serves.
 const READY: &str = "ready";
@@ -32,11 +36,6 @@ pub fn serve(settings: Settings, warnings: &[Warning], on_ready: impl FnOnce()) 
         let _ = fs::remove_file(socket);
     }
     served.map_err(|error| error.to_string().into())
-}
-
-/// The text for a second start in one prefix.
-pub fn already_running(prefix: &Path) -> String {
-    format!("Kong is already running in {}", prefix.display())
 }
 
 /// Starts the gateway in the background from the saved configuration and waits until it serves.
@@ -88,7 +87,7 @@ pub fn run(prefix: &Path) -> Outcome {
 }
 
 fn load(prefix: &Path) -> Result<(Settings, Vec<Warning>), Box<dyn Error>> {
-    Ok(conf::load_saved(prefix).map_err(crate::commands::first)?)
+    Ok(conf::load_saved(prefix).map_err(first)?)
 }
 
 /// Tells the starter, which then stops listening.

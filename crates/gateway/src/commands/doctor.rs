@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use polygate_app::{PluginReport, ServerReport};
 
-use super::{Outcome, load, sources};
-use crate::arguments::Invocation;
+use crate::command::{Invocation, Outcome};
+use crate::configuration::{load, sources};
 use crate::console::Console;
 
 pub fn run(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {

@@ -10,11 +10,11 @@ use polygate_config::{Settings, conf};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::{Outcome, load, not_running, running_prefix, sources};
-use crate::arguments::Invocation;
+use crate::command::{Invocation, Outcome};
+use crate::configuration::{load, running_prefix, sources};
 use crate::console::Console;
 use crate::control;
-use crate::instance::Instance;
+use crate::instance::{Instance, not_running};
 
 /// Longer than the slowest plugin servers need to start anew.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -6,10 +6,10 @@ use std::time::Duration;
 use polygate_config::Settings;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
-use super::{Outcome, load, sources};
-use crate::arguments::Invocation;
+use crate::command::{Invocation, Outcome};
+use crate::configuration::{load, sources};
 use crate::console::Console;
-use crate::instance::Instance;
+use crate::instance::{Instance, already_running};
 use crate::{daemon, prefix};
 
 /// File descriptors below which a busy gateway runs short: one per client and one per upstream.
@@ -48,7 +48,7 @@ pub fn background(invocation: &Invocation, _: Console) -> Outcome<ExitCode> {
 /// Starts with `settings` in the fore- or background, as they say.
 pub fn start(settings: Settings, console: Console) -> Outcome<ExitCode> {
     if Instance::find(&settings.prefix)?.is_some() {
-        return Err(daemon::already_running(&settings.prefix).into());
+        return Err(already_running(&settings.prefix).into());
     }
     prefix::prepare(&settings, console)?;
     prefix::remove_stale_sockets(&settings.prefix, console);
