@@ -20,12 +20,14 @@ use uuid::Uuid;
 
 use crate::plugins::{self, Announced, Unavailable};
 use crate::targets::Targets;
-use crate::{LoadError, declarative, not_yet, translate};
+use crate::{LoadError, declarative, not_yet, problems, translate};
 
 pub struct Configuration {
     pub settings: Settings,
     pub servers: Rc<PluginServers>,
     pub gateway: Arc<Gateway>,
+    /// What did not work when it was loaded, one line each.
+    pub problems: Vec<String>,
     /// Runs for as long as the configuration is in use.
     _targets: Targets,
 }
@@ -56,10 +58,18 @@ impl Configuration {
         };
         let configurations: Vec<_> = gateway.environment.entities.plugins.values().cloned().collect();
         let balancers: Vec<_> = gateway.balancers.values().cloned().collect();
-        // The host logs what it could not start; those events fail until it can.
-        let (_, targets) =
+        // The events of what could not be started fail until it can.
+        let (refused, targets) =
             tokio::join!(servers.prepare(&configurations), Targets::follow(balancers, resolver.clone()));
-        Ok(Self { settings, servers: Rc::new(servers), gateway, _targets: targets })
+        let problems = problems::of(
+            &enabled,
+            &announced(&settings, &servers),
+            &servers.status(),
+            &configurations,
+            &refused,
+        );
+        problems.iter().for_each(|problem| log!(Error, "{problem}"));
+        Ok(Self { settings, servers: Rc::new(servers), gateway, problems, _targets: targets })
     }
 }
 

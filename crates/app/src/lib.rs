@@ -6,6 +6,7 @@
 //! configuration  settings and entities -> what a worker serves requests with
 //! not_yet        what a configuration may ask for and is not built
 //! plugins        which of the enabled plugins are installed, and where
+//! problems       plugins that do not work though the configuration is served
 //! targets        keeps the addresses of balancer targets up to date
 //! tracing        the tracer and the way to its collector
 //! workers        the threads that serve requests
@@ -22,6 +23,7 @@ mod error;
 mod logs;
 mod not_yet;
 mod plugins;
+mod problems;
 mod serve;
 mod signals;
 mod status;

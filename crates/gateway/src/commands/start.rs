@@ -39,10 +39,10 @@ pub fn restart(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {
 }
 
 /// Serves in the process that `start` made.
-pub fn background(invocation: &Invocation, _: Console) -> Outcome<ExitCode> {
+pub fn background(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {
     let prefix = invocation.path("prefix").ok_or("--prefix is missing")?;
     // The starter has shown the reason.
-    Ok(if daemon::run(&prefix).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if daemon::run(&prefix, console).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Starts with `settings` in the fore- or background, as they say.
@@ -58,7 +58,7 @@ pub fn start(settings: Settings, console: Console) -> Outcome<ExitCode> {
         console.say("Kong started");
     } else {
         // Whoever looks at this process has seen the warnings.
-        daemon::serve(settings, &[], || console.say("Kong started"))?;
+        daemon::serve(settings, &[], console, || console.say("Kong started"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
