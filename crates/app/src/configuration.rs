@@ -61,13 +61,9 @@ impl Configuration {
         // The events of what could not be started fail until it can.
         let (refused, targets) =
             tokio::join!(servers.prepare(&configurations), Targets::follow(balancers, resolver.clone()));
-        let problems = problems::of(
-            &enabled,
-            &announced(&settings, &servers),
-            &servers.status(),
-            &configurations,
-            &refused,
-        );
+        let used = configurations.iter().filter(|it| it.enabled).map(|it| it.name.as_str()).collect();
+        let announced = announced(&settings, &servers);
+        let problems = problems::of(&enabled, &announced, &servers.status(), &used, &refused);
         problems.iter().for_each(|problem| log!(Error, "{problem}"));
         Ok(Self { settings, servers: Rc::new(servers), gateway, problems, _targets: targets })
     }

@@ -33,6 +33,6 @@ mod translate;
 mod workers;
 
 pub use check::check;
-pub use doctor::{PluginReport, ServerReport, doctor};
+pub use doctor::{Diagnosis, PluginReport, ServerReport, doctor};
 pub use error::{Error, LoadError};
 pub use serve::serve;

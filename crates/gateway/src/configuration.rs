@@ -1,6 +1,6 @@
 //! The configuration that a command works with: from the command line, the environment and the files they name.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use polygate_config::Settings;
 use polygate_config::conf::{self, ConfError, Sources};
@@ -29,6 +29,16 @@ pub fn load(sources: Sources, console: Console) -> Outcome<Settings> {
         console.debug(format!("{name} = \"{text}\""));
     }
     Ok(settings)
+}
+
+/// That of the gateway which runs in `prefix`: the saved state with the given file and the environment over it. A
+/// file that was not given is not looked for: the saved state has it.
+pub fn load_running(invocation: &Invocation, prefix: &Path, console: Console) -> Outcome<Settings> {
+    let mut sources = sources(invocation);
+    sources.file = invocation.path("conf");
+    sources.saved = Some(conf::saved_file(prefix));
+    sources.overrides.push(("prefix".to_owned(), prefix.to_string_lossy().into_owned()));
+    load(sources, console)
 }
 
 /// The prefix for commands that speak to a running gateway, whatever else the configuration says.

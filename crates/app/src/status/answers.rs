@@ -150,7 +150,7 @@ fn plugin_servers(control: &Control) -> Value {
 
 fn loads(control: &Control) -> Value {
     let loads = control.loads.borrow();
-    json!({ "generation": loads.generation, "error": loads.error })
+    json!({ "generation": loads.generation, "error": loads.error, "problems": control.problems() })
 }
 
 fn message(status: StatusCode, text: &str) -> Response<Full<Bytes>> {

@@ -2,5 +2,6 @@
 
 mod daemon;
 mod lifecycle;
+mod plugins;
 mod scratch;
 mod texts;
