@@ -25,5 +25,6 @@ mod reload;
 mod robustness;
 mod seed;
 mod servers;
+mod status;
 mod tracing;
 mod validation;
