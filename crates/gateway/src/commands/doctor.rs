@@ -24,16 +24,19 @@ pub fn run(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {
         false => load(sources(invocation), console)?,
     };
     let diagnosis = polygate_app::doctor(&settings)?;
-    let running = if is_running { Some(replicas(&settings)?) } else { None };
+    let asked = is_running.then(|| replicas(&settings)).transpose();
+    let running = asked.as_ref().ok().and_then(Option::as_deref);
     let path = std::env::var("PATH").unwrap_or_else(|_| "not set, the usual directories are used".to_owned());
     let mut ill = 0;
     for server in &diagnosis.servers {
-        let replicas = running.as_deref().map(|all| of_server(all, &server.name));
+        let replicas = running.map(|all| of_server(all, &server.name));
         ill += usize::from(!is_well(server, replicas.as_deref().unwrap_or_default()));
         console.print(describe(server, replicas.as_deref(), &path));
     }
-    let missing = missing(&diagnosis, running.as_deref());
+    let missing = missing(&diagnosis, running);
     missing.iter().for_each(|(plugin, why)| console.print(format!("plugin {plugin}\n  to do     {why}\n\n")));
+    // What the servers say for themselves is of use all the same.
+    asked?;
     console.say(verdict(diagnosis.servers.len(), ill, missing.len()));
     Ok(if ill + missing.len() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -115,7 +118,7 @@ fn describe(report: &ServerReport, replicas: Option<&[&Value]>, path: &str) -> S
     }
     line("to do", report.advice.as_deref().unwrap_or_default());
     match replicas {
-        None => line("running", "no gateway runs in this prefix"),
+        None => line("running", "no gateway answers"),
         Some([]) => line("running", "the running gateway does not use it"),
         Some(replicas) => {
             for replica in replicas {

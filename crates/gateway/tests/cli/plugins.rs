@@ -208,6 +208,29 @@ fn a_server_that_runs_is_well_and_a_plugin_that_it_does_not_have_yet_is_named() 
 }
 
 #[test]
+fn the_doctor_says_what_it_knows_of_a_gateway_that_does_not_answer() {
+    let setup = Setup::new("unreachable", "hello", "cat dump.json", Some("sleep 60"));
+    setup.dir.write("dump.json", &dump(&["hello"]));
+    setup.dir.write("kong.yml", "_format_version: '3.0'\n");
+    let _running = Running(&setup.dir.0);
+    assert!(setup.run("start").status.success());
+    fs::remove_file(setup.dir.0.join("sockets/control.sock")).unwrap();
+    expect![[r#"
+        srv
+          query     cat dump.json
+          exit code 0
+          protocol  ProtoBuf:1
+          plugin    hello 1.0, priority 1, access, schema ok
+          running   no gateway answers
+
+        --- 1
+        Error: could not ask the running gateway at <dir>/sockets/control.sock: No such file or directory (os error 2)
+
+          Run with --v (verbose) or --vv (debug) for more details
+    "#]].assert_eq(&setup.transcript(&setup.run("doctor")));
+}
+
+#[test]
 fn a_plugin_without_any_server_is_named() {
     let dir = Scratch::new("no-server");
     let conf = dir.write("kong.conf", "database = off\nplugins = bundled, mine\n");
