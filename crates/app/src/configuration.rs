@@ -19,7 +19,7 @@ use tokio::task::spawn_blocking;
 use crate::compile::compile;
 use crate::servers::Servers;
 use crate::targets::Targets;
-use crate::{LoadError, declarative, not_yet, plugins, translate};
+use crate::{LoadError, declarative, not_yet, plugins, problems, translate};
 
 pub struct Configuration {
     pub servers: Arc<Servers>,
@@ -27,6 +27,8 @@ pub struct Configuration {
     pub gateway: Arc<Gateway>,
     /// Of the entities' text.
     pub hash: String,
+    /// What did not work when it was loaded, one line each.
+    pub problems: Vec<String>,
     /// Runs for as long as the configuration is in use.
     _targets: Targets,
 }
@@ -61,12 +63,22 @@ impl Configuration {
         };
         let configurations: Vec<_> = gateway.environment.entities.plugins.values().cloned().collect();
         let balancers: Vec<_> = gateway.balancers.values().cloned().collect();
-        // The host logs what it could not start; those events fail until it can.
-        let (_, targets) = tokio::join!(
+        // The events of what could not be started fail until it can.
+        let (refused, targets) = tokio::join!(
             plugin_servers.prepare(&configurations),
             Targets::follow(balancers, resolver.clone())
         );
-        Ok(Self { servers, plugin_servers: Rc::new(plugin_servers), gateway, hash, _targets: targets })
+        let used = configurations.iter().filter(|it| it.enabled).map(|it| it.name.as_str()).collect();
+        let problems = problems::of(&enabled, &servers.announced, &plugin_servers.status(), &used, &refused);
+        problems.iter().for_each(|problem| log!(Error, "{problem}"));
+        Ok(Self {
+            servers,
+            plugin_servers: Rc::new(plugin_servers),
+            gateway,
+            hash,
+            problems,
+            _targets: targets,
+        })
     }
 }
 

@@ -81,6 +81,11 @@ impl Control {
         self.configuration.borrow().clone()
     }
 
+    /// What of the configuration in use does not work, one line each.
+    pub fn problems(&self) -> Vec<String> {
+        self.current().map(|current| current.problems.clone()).unwrap_or_default()
+    }
+
     pub async fn load_first(&self, settings: Settings) -> Result<Arc<ArcSwap<Gateway>>, LoadError> {
         let first = Configuration::load(settings, &self.node, &self.resolver, None).await?;
         let gateway = Arc::new(ArcSwap::new(first.gateway.clone()));

@@ -1,24 +1,30 @@
 //! A look at every plugin server through its query command, with advice.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::process::{Output, Stdio};
-use std::time::Duration;
 
+use polygate_config::Settings;
 use polygate_config::settings::PluginServerSettings;
-use polygate_config::{Settings, conf};
+use polygate_entities::reference;
 use polygate_model::schema::Schema;
-use polygate_plugin_host::ServerSettings;
-use polygate_plugin_host::discovery::{QueryError, QueryFailure, discover};
+use polygate_plugin_host::discovery::{Discovery, QueryError, QueryFailure, discover};
 use polygate_telemetry::log::printable;
-use tokio::process::Command;
-use tokio::time::timeout;
 
-use crate::{plugins, translate, workers};
+use crate::{Error, plugins, translate, workers};
 
-/// For one query command; JavaScript takes seconds.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// How much of the output is shown, characters.
 const TAIL: usize = 1000;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// Every configured server, whether a plugin of it is enabled or not.
+    pub servers: Vec<ServerReport>,
+    /// The enabled plugins that a server announced.
+    pub announced: Vec<String>,
+    /// The other enabled plugins, each with what to do about it.
+    pub missing: Vec<(String, String)>,
+}
 
 /// What one plugin server said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,27 +53,25 @@ pub struct PluginReport {
     pub schema_error: Option<String>,
 }
 
-/// Asks every configured server, whether a plugin of it is enabled or not.
-pub fn doctor(settings: &Settings) -> Vec<ServerReport> {
+/// Asks every configured server.
+pub fn doctor(settings: &Settings) -> Result<Diagnosis, Error> {
     let enabled = settings.enabled_plugins(plugins::BUNDLED);
     let asked = translate::plugin_servers(settings, &enabled);
-    let servers = settings.plugin_servers.iter().zip(asked);
-    match workers::runtime() {
-        Ok(runtime) => runtime.block_on(async {
-            let mut reports = Vec::new();
-            for (server, asked) in servers {
-                reports.push(examine(server, asked).await);
-            }
-            reports
-        }),
-        Err(error) => servers
-            .map(|(server, _)| ServerReport { error: Some(error.to_string()), ..blank(server) })
-            .collect(),
-    }
+    let found = workers::runtime()?.block_on(discover(&asked));
+    let mut found: HashMap<_, _> = found.into_iter().map(|it| (it.server.clone(), it)).collect();
+    let servers = settings.plugin_servers.iter();
+    let servers: Vec<_> = servers.map(|server| report(server, found.remove(&server.name))).collect();
+    let is_announced = |name: &String| {
+        let mut all = servers.iter().flat_map(|server| &server.plugins);
+        all.any(|plugin| plugin.name == *name)
+    };
+    let (announced, missing): (Vec<_>, Vec<_>) = enabled.into_iter().partition(is_announced);
+    let missing = missing.into_iter().map(|name| (name.clone(), advice_on_missing(&name))).collect();
+    Ok(Diagnosis { servers, announced, missing })
 }
 
-fn blank(server: &PluginServerSettings) -> ServerReport {
-    ServerReport {
+fn report(server: &PluginServerSettings, found: Option<Discovery>) -> ServerReport {
+    let mut report = ServerReport {
         name: server.name.clone(),
         query_cmd: server.query_cmd.clone().unwrap_or_default(),
         exit_code: None,
@@ -78,26 +82,23 @@ fn blank(server: &PluginServerSettings) -> ServerReport {
         plugins: Vec::new(),
         error: None,
         advice: None,
-    }
-}
-
-async fn examine(server: &PluginServerSettings, asked: ServerSettings) -> ServerReport {
-    let mut report = blank(server);
-    // The host's own discovery says what the gateway would make of the answer; it keeps no raw output.
-    let asked = [asked];
-    let (found, output) = tokio::join!(discover(&asked), output(&report.query_cmd));
-    if let Some(output) = output {
+    };
+    let Some(found) = found else {
+        report.error = Some("it has no query command".to_owned());
+        report.advice = Some(format!("name it in pluginserver_{}_query_cmd", server.key));
+        return report;
+    };
+    if let Some(output) = found.output {
         report.exit_code = output.status.code();
         report.stderr = tail(&output.stderr);
         report.stdout_tail = tail(&output.stdout);
     }
-    match found.into_iter().next().map(|found| found.outcome) {
-        None => report.error = Some("it has no query command".to_owned()),
-        Some(Err(error)) => {
+    match found.outcome {
+        Err(error) => {
             report.advice = Some(advice(server, report.exit_code, &error));
             report.error = Some(error.why.to_string());
         }
-        Some(Ok(dump)) => {
+        Ok(dump) => {
             report.protocol = Some(dump.protocol.to_string());
             let refused: Vec<_> = dump.refused.into_iter().map(|refused| refused.why).collect();
             report.error = (!refused.is_empty()).then(|| refused.join("\n"));
@@ -117,16 +118,15 @@ async fn examine(server: &PluginServerSettings, asked: ServerSettings) -> Server
     report
 }
 
-async fn output(command: &str) -> Option<Output> {
-    if command.is_empty() {
-        return None;
-    }
-    let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(command).stdin(Stdio::null()).kill_on_drop(true);
-    for variable in conf::withheld_variables() {
-        shell.env_remove(variable);
-    }
-    timeout(TIME_LIMIT, shell.output()).await.ok()?.ok()
+fn advice_on_missing(plugin: &str) -> String {
+    let why = match reference::has_plugin(plugin) {
+        true => "it is bundled with the reference and not built yet",
+        false => "no plugin server announced it",
+    };
+    format!(
+        "{why}; correct the server that should have it, name that server in pluginserver_names, or take the plugin \
+         out of the property plugins"
+    )
 }
 
 fn advice(server: &PluginServerSettings, exit_code: Option<i32>, error: &QueryError) -> String {

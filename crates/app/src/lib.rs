@@ -9,6 +9,7 @@
 //! compile        both -> what a worker serves requests with
 //! not_yet        what a configuration may ask for and is not built
 //! plugins        which of the enabled plugins are installed, and where
+//! problems       plugins that do not work though the configuration is served
 //! targets        keeps the addresses of balancer targets up to date
 //! tracing        the tracer and the way to its collector
 //! workers        the threads that serve requests
@@ -26,6 +27,7 @@ mod error;
 mod logs;
 mod not_yet;
 mod plugins;
+mod problems;
 mod serve;
 mod servers;
 mod signals;
@@ -36,6 +38,6 @@ mod translate;
 mod workers;
 
 pub use check::{check, has_other_servers};
-pub use doctor::{PluginReport, ServerReport, doctor};
+pub use doctor::{Diagnosis, PluginReport, ServerReport, doctor};
 pub use error::{Error, LoadError};
 pub use serve::serve;

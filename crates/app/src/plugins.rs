@@ -11,7 +11,6 @@ use polygate_entities::reference;
 use polygate_model::OnError;
 use polygate_model::schema::Schema;
 use polygate_plugin_host::counters::PluginCounters;
-use polygate_telemetry::log;
 use serde_json::Value;
 
 use crate::LoadError;
@@ -69,13 +68,9 @@ pub struct Unavailable {
 
 impl Unavailable {
     pub fn new(name: &str, announced: &Announced, counters: Arc<PluginCounters>) -> Arc<Self> {
-        let silent: Vec<_> =
-            announced.silent.iter().map(|(server, why)| format!("{server} ({why})")).collect();
-        let message = format!(
-            "no plugin server announced the enabled plugin '{name}', and these did not answer: {}",
-            silent.join(", ")
-        );
-        log!(Error, "{message}; requests that need it are answered with 503 unless on_error is open");
+        let silent: Vec<_> = announced.silent.iter().map(|(server, _)| server.as_str()).collect();
+        let message =
+            format!("[{name}] no plugin server announced it; without an answer: {}", silent.join(", "));
         Arc::new(Self { name: name.to_owned(), message, on_error: announced.on_error, counters })
     }
 }
@@ -110,16 +105,14 @@ impl Handler for Refusal {
     fn run<'a>(&'a self, phase: Phase, _: &'a mut Exchange) -> LocalFuture<'a, Result<(), Failure>> {
         self.counters.unavailable(phase, self.on_error);
         let outcome = match self.on_error {
+            // The log has it from the load.
             OnError::Closed => Err(Failure {
                 status: 503,
                 reason: "plugin_server_unavailable",
                 message: self.message.clone(),
-                is_known: false,
+                is_known: true,
             }),
-            OnError::Open => {
-                log!(Warn, "{}; the request goes on because on_error is open", self.message);
-                Ok(())
-            }
+            OnError::Open => Ok(()),
         };
         Box::pin(std::future::ready(outcome))
     }
@@ -184,6 +177,6 @@ mod tests {
         let plugin = Unavailable::new("x", &announced(&["go"]), counters);
         assert!(plugin.phases().contains(Phase::Access));
         assert_eq!(plugin.priority(), i64::MAX);
-        assert!(plugin.message.ends_with("did not answer: go (it died)"), "{}", plugin.message);
+        assert_eq!(plugin.message, "[x] no plugin server announced it; without an answer: go");
     }
 }

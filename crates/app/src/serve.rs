@@ -28,8 +28,12 @@ use crate::{Error, not_yet, tracing, translate};
 const FAST_STOP: Duration = Duration::from_millis(500);
 
 /// Serves until a signal ends it. `warnings` are for the log: those of the settings that nobody has seen yet.
-/// `on_ready` is called once, when requests are served.
-pub fn serve(settings: Settings, warnings: &[Warning], on_ready: impl FnOnce()) -> Result<(), Error> {
+/// `on_ready` is called once, when requests are served, with what does not work all the same; the log has that too.
+pub fn serve(
+    settings: Settings,
+    warnings: &[Warning],
+    on_ready: impl FnOnce(&[String]),
+) -> Result<(), Error> {
     let logs = Logs::open(&settings)?;
     log_warnings(warnings);
     let served = workers::runtime()
@@ -41,7 +45,7 @@ pub fn serve(settings: Settings, warnings: &[Warning], on_ready: impl FnOnce()) 
     served
 }
 
-async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result<(), Error> {
+async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce(&[String])) -> Result<(), Error> {
     let mut stops = StopSignals::new()?;
     let (mut reload, mut reopen) = (signals::reload()?, signals::reopen()?);
     let listeners = workers::listen(&not_yet::served(&settings.proxy_listen), settings.workers)?;
@@ -68,7 +72,7 @@ async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce()) -> Result
     let shared = Arc::new(Shared { gateway, access_log, tracer, stop: stopped });
     let mut workers = Workers::start(listeners.into_iter().zip(resolvers).collect(), &shared)?;
     log!(Notice, "polygate {} serves requests", env!("CARGO_PKG_VERSION"));
-    on_ready();
+    on_ready(&control.problems());
 
     let reloads = spawn_local({
         let control = control.clone();

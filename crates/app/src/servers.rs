@@ -18,6 +18,7 @@ pub struct Servers {
     pub node: Arc<Node>,
     /// Every enabled plugin.
     pub plugins: Vec<Arc<dyn Plugin>>,
+    pub announced: Announced,
     /// What configurations of them must look like.
     pub enabled: Enabled,
     pub error_pages: ErrorPages,
@@ -38,7 +39,7 @@ impl Servers {
         let plugins = installed(names, running, &announced);
         let error_pages = translate::error_pages(&settings)?;
         let (seed, _) = Uuid::new_v4().as_u64_pair();
-        Ok(Self { settings, node, plugins, enabled, error_pages, seed })
+        Ok(Self { settings, node, plugins, announced, enabled, error_pages, seed })
     }
 }
 

@@ -1,22 +1,11 @@
-//! The command line: `polygate COMMAND [OPTIONS]`, read against the table of commands.
+//! The command line: `polygate COMMAND [OPTIONS]`, read against a table of commands.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use lexopt::{Arg, Parser, ValueExt};
 use thiserror::Error;
 
-use crate::commands::{COMMANDS, Command};
-
-/// One option of a command.
-#[derive(Debug)]
-pub struct Flag {
-    pub short: Option<char>,
-    pub long: &'static str,
-    /// Name of the value in the help; `None` is a switch.
-    pub value: Option<&'static str>,
-    pub help: &'static str,
-}
+use crate::command::{Command, Flag, Invocation};
 
 /// What the user asked for.
 #[derive(Debug)]
@@ -27,17 +16,6 @@ pub enum Request {
     Run(Invocation),
 }
 
-/// A command with its options.
-#[derive(Debug)]
-pub struct Invocation {
-    pub command: &'static Command,
-    /// 0, 1 for `--v`, 2 for `--vv`.
-    pub verbosity: u8,
-    /// What stands after the command without a dash.
-    pub operands: Vec<String>,
-    flags: Vec<(&'static str, Option<String>)>,
-}
-
 /// A command line that makes no sense.
 #[derive(Debug, Error)]
 pub enum ArgumentError {
@@ -45,34 +23,13 @@ pub enum ArgumentError {
     NoSuchCommand(String),
     #[error("{0}")]
     Malformed(#[from] lexopt::Error),
-    #[error("--{flag} must be a number of seconds, {min} or greater, got '{value}'")]
-    NotSeconds { flag: &'static str, min: u64, value: String },
-}
-
-impl Invocation {
-    pub fn has(&self, long: &str) -> bool {
-        self.flags.iter().any(|(flag, _)| *flag == long)
-    }
-
-    /// The value of an option; the last one counts.
-    pub fn value(&self, long: &str) -> Option<&str> {
-        self.flags.iter().rev().find(|(flag, _)| *flag == long)?.1.as_deref()
-    }
-
-    pub fn path(&self, long: &str) -> Option<PathBuf> {
-        self.value(long).map(PathBuf::from)
-    }
-
-    /// A number of seconds.
-    pub fn seconds(&self, long: &'static str, min: u64, default: u64) -> Result<u64, ArgumentError> {
-        let Some(value) = self.value(long) else { return Ok(default) };
-        let seconds = value.parse().ok().filter(|seconds| *seconds >= min);
-        seconds.ok_or_else(|| ArgumentError::NotSeconds { flag: long, min, value: value.to_owned() })
-    }
 }
 
 /// Reads the arguments after the program's name.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, ArgumentError> {
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    commands: &'static [Command],
+) -> Result<Request, ArgumentError> {
     let mut parser = Parser::from_args(arguments);
     let mut verbosity = 0;
     let name = loop {
@@ -84,7 +41,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, A
             Some(other) => return Err(other.unexpected().into()),
         }
     };
-    let command = COMMANDS.iter().find(|command| command.name == name);
+    let command = commands.iter().find(|command| command.name == name);
     let command = command.ok_or(ArgumentError::NoSuchCommand(name))?;
     let mut invocation = Invocation { command, verbosity, operands: Vec::new(), flags: Vec::new() };
     while let Some(argument) = parser.next()? {
@@ -94,7 +51,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, A
             Arg::Long("vv") => invocation.verbosity = 2,
             Arg::Value(operand) => invocation.operands.push(operand.string()?),
             other => {
-                let Some(flag) = command.flags.iter().find(|flag| flag.is(&other)) else {
+                let Some(flag) = command.flags.iter().find(|flag| is(flag, &other)) else {
                     return Err(other.unexpected().into());
                 };
                 let value = match flag.value {
@@ -108,13 +65,12 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, A
     Ok(Request::Run(invocation))
 }
 
-impl Flag {
-    fn is(&self, argument: &Arg<'_>) -> bool {
-        match argument {
-            Arg::Long(long) => *long == self.long,
-            Arg::Short(short) => self.short == Some(*short),
-            Arg::Value(_) => false,
-        }
+/// Whether the option is given by the argument.
+fn is(flag: &Flag, argument: &Arg<'_>) -> bool {
+    match argument {
+        Arg::Long(long) => *long == flag.long,
+        Arg::Short(short) => flag.short == Some(*short),
+        Arg::Value(_) => false,
     }
 }
 

@@ -1,15 +1,11 @@
-//! The table of commands, and what several of them share.
+//! The table of commands, and the help that is made of it.
 
-use std::error::Error;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use polygate_config::Settings;
-use polygate_config::conf::{self, ConfError, Sources};
-
-use crate::arguments::{Flag, Invocation};
+use crate::command::{Command, Flag, Invocation, Outcome};
 use crate::console::Console;
+use crate::daemon::BACKGROUND;
 
 mod check;
 mod config;
@@ -24,24 +20,6 @@ mod start;
 mod stop;
 mod vault;
 mod version;
-
-/// How a command ends: the text of an error is shown to the user.
-pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
-
-/// One command.
-#[derive(Debug)]
-pub struct Command {
-    pub name: &'static str,
-    /// What follows the name in the usage line.
-    pub operands: &'static str,
-    /// One line for the overview; empty for a command that only the program itself uses.
-    pub summary: &'static str,
-    pub flags: &'static [Flag],
-    pub run: fn(&Invocation, Console) -> Outcome<ExitCode>,
-}
-
-/// Starts the gateway in the background process; used by `start` only.
-pub const BACKGROUND: &str = "background";
 
 const CONF: Flag = option(Some('c'), "conf", "FILE", "configuration file");
 const PREFIX: Flag = option(Some('p'), "prefix", "DIR", "override the prefix directory");
@@ -168,52 +146,6 @@ pub fn help(command: &Command) -> String {
     let _ = writeln!(text, "  {:<30}verbose", "    --v");
     let _ = writeln!(text, "  {:<30}debug", "    --vv");
     text
-}
-
-/// What the environment and the command line say. The file is that of `--conf`, else the usual one.
-fn sources(invocation: &Invocation) -> Sources {
-    let mut sources = Sources::from_process();
-    sources.file = invocation.path("conf").or_else(conf::default_file);
-    if let Some(prefix) = invocation.value("prefix") {
-        sources.overrides.push(("prefix".to_owned(), prefix.to_owned()));
-    }
-    sources
-}
-
-/// Loads a configuration; warnings are shown, of several problems the first one.
-fn load(sources: Sources, console: Console) -> Outcome<Settings> {
-    if let Some(file) = &sources.file {
-        console.verbose(format!("reading config file at {}", file.display()));
-    }
-    let (settings, warnings) = conf::load(sources).map_err(first)?;
-    console.warnings(&warnings);
-    for (name, text) in settings.values.masked().filter(|(_, text)| !text.is_empty()) {
-        console.debug(format!("{name} = \"{text}\""));
-    }
-    Ok(settings)
-}
-
-/// The prefix for commands that speak to a running gateway, whatever else the configuration says.
-fn running_prefix(invocation: &Invocation) -> Outcome<PathBuf> {
-    let prefix = conf::prefix(&sources(invocation))?;
-    match prefix.exists() {
-        true => Ok(prefix),
-        false => Err(format!("no such prefix: {}", prefix.display()).into()),
-    }
-}
-
-/// The text for a prefix without a gateway.
-fn not_running(prefix: &Path) -> String {
-    format!("nginx not running in prefix: {}", prefix.display())
-}
-
-/// The first of several problems, with the way to see the others.
-pub fn first(errors: Vec<ConfError>) -> String {
-    let more = match errors.len() {
-        0 | 1 => String::new(),
-        count => format!(" (and {} more, shown by 'polygate check')", count - 1),
-    };
-    errors.first().map_or(String::new(), ToString::to_string) + &more
 }
 
 #[cfg(test)]

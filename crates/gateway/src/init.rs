@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, wait};
 use tokio::runtime;
 use tokio::signal::unix::{self, SignalKind};
 
-use crate::commands::Outcome;
+use crate::command::Outcome;
 
 /// What the gateway acts on, and what would otherwise end process 1 without it.
 const FORWARDED: [(SignalKind, Signal); 6] = [

@@ -22,6 +22,16 @@ pub fn pid_file(prefix: &Path) -> PathBuf {
     prefix.join("pids/nginx.pid")
 }
 
+/// The text for a prefix without a gateway.
+pub fn not_running(prefix: &Path) -> String {
+    format!("nginx not running in prefix: {}", prefix.display())
+}
+
+/// The text for a second start in one prefix.
+pub fn already_running(prefix: &Path) -> String {
+    format!("Kong is already running in {}", prefix.display())
+}
+
 /// Another process that runs a gateway.
 #[derive(Debug, Clone, Copy)]
 pub struct Instance {

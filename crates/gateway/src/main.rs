@@ -7,11 +7,13 @@
 use std::process::ExitCode;
 
 use crate::arguments::{ArgumentError, Request};
-use crate::commands::Outcome;
+use crate::command::Outcome;
 use crate::console::Console;
 
 mod arguments;
+mod command;
 mod commands;
+mod configuration;
 mod console;
 mod control;
 mod daemon;
@@ -29,7 +31,7 @@ fn main() -> ExitCode {
     if init::is_first_process() {
         return end(init::run(), Console::new(0));
     }
-    let invocation = match arguments::parse(std::env::args_os().skip(1)) {
+    let invocation = match arguments::parse(std::env::args_os().skip(1), commands::COMMANDS) {
         Ok(Request::Run(invocation)) => invocation,
         Ok(Request::Overview) => return print(&commands::overview()),
         Ok(Request::Help(command)) => return print(&commands::help(command)),

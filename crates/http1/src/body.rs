@@ -1,24 +1,9 @@
 //! The content of a message in the bytes that follow its head.
 
+use crate::framing::Framing;
 use crate::head::{Fields, Names};
 use crate::headers::{Headers, is_value};
 use crate::rules::Fault;
-
-/// How a body is delimited (RFC 9112, section 6.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Framing {
-    /// So many bytes.
-    Length(u64),
-    Chunked,
-    /// Whatever comes before the connection ends.
-    UntilClose,
-}
-
-impl Framing {
-    pub fn is_empty(self) -> bool {
-        self == Self::Length(0)
-    }
-}
 
 /// What [`Decoder::advance`] found at the front of its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

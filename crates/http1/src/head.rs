@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::body::Framing;
+use crate::framing::Framing;
 use crate::headers::{Headers, NameByte, is_value, items};
 use crate::rules::Fault;
 

@@ -6,6 +6,7 @@
 //! not here.
 
 mod body;
+mod framing;
 mod head;
 mod headers;
 mod host;
@@ -14,7 +15,8 @@ mod response;
 mod rules;
 pub mod write;
 
-pub use body::{Decoder, Framing, Progress};
+pub use body::{Decoder, Progress};
+pub use framing::Framing;
 pub use head::Limits;
 pub use headers::{Headers, is_name, is_value, items};
 pub use host::is_authority;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use http::{Method, Version};
 
-use crate::body::Framing;
+use crate::framing::Framing;
 use crate::head::{Fields, Limits, Lines, Names, version};
 use crate::headers::Headers;
 use crate::host::is_authority;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::Version;
 
-use crate::body::Framing;
+use crate::framing::Framing;
 use crate::head::{Fields, Limits, Lines, Names, version};
 use crate::headers::Headers;
 use crate::rules::Fault;

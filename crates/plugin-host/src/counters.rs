@@ -1,6 +1,7 @@
 //! What is counted per plugin and phase, for `/metrics`.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub struct PluginCounters {
     server: String,
     plugin: String,
     phases: [OnceLock<PhaseCounters>; Phase::ALL.len()],
+    has_refused: AtomicBool,
 }
 
 /// Those of one phase.
@@ -45,7 +47,12 @@ impl Counters {
             return known.clone();
         }
         let (server, plugin) = (server.to_owned(), plugin.to_owned());
-        let new = Arc::new(PluginCounters { server, plugin, phases: Default::default() });
+        let new = Arc::new(PluginCounters {
+            server,
+            plugin,
+            phases: Default::default(),
+            has_refused: AtomicBool::new(false),
+        });
         all.push(new.clone());
         new
     }
@@ -66,6 +73,11 @@ impl PluginCounters {
     pub(crate) fn of(&self, phase: Phase) -> &PhaseCounters {
         let labels = [("server", &*self.server), ("plugin", &*self.plugin), ("phase", phase.as_str())];
         self.phases[phase as usize].get_or_init(|| PhaseCounters::new(&labels))
+    }
+
+    /// Whether no failure has ended a request before this one does.
+    pub(crate) fn is_first_refusal(&self) -> bool {
+        !self.has_refused.swap(true, Ordering::Relaxed)
     }
 
     pub(crate) fn plugin(&self) -> &str {

@@ -1,6 +1,6 @@
 //! Asks every server which plugins it holds, by running its query command.
 
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use polygate_plugin_proto::dump::{Dump, DumpError, parse_dump, parse_single_dump, strip_ansi};
@@ -18,6 +18,8 @@ pub struct Discovery {
     pub server: String,
     pub took: Duration,
     pub outcome: Result<Dump, QueryError>,
+    /// How its last command ended and what that printed; `None` when it had to be ended.
+    pub output: Option<Output>,
 }
 
 /// A query that gave no dump; the text holds what is needed to find out why.
@@ -56,17 +58,18 @@ pub async fn discover(servers: &[ServerSettings]) -> Vec<Discovery> {
 
 async fn ask(server: ServerSettings) -> Discovery {
     let start = Instant::now();
+    let mut output = None;
     let outcome = match &server.query {
-        Query::All(command) => query(command, parse_dump).await,
-        Query::Each(commands) => each(commands).await,
+        Query::All(command) => query(command, parse_dump, &mut output).await,
+        Query::Each(commands) => each(commands, &mut output).await,
         Query::None => unreachable!("servers without a query command are not asked"),
     };
-    Discovery { server: server.name, took: start.elapsed(), outcome }
+    Discovery { server: server.name, took: start.elapsed(), outcome, output }
 }
 
 /// One dump made of the answers for each plugin. A plugin that the server does not hold is not an
 /// error: another server may.
-async fn each(commands: &[String]) -> Result<Dump, QueryError> {
+async fn each(commands: &[String], printed: &mut Option<Output>) -> Result<Dump, QueryError> {
     let mut all = Dump {
         protocol: polygate_plugin_proto::Protocol::MsgPack,
         plugins: vec![],
@@ -74,7 +77,7 @@ async fn each(commands: &[String]) -> Result<Dump, QueryError> {
         warnings: vec![],
     };
     for command in commands {
-        match query(command, parse_single_dump).await {
+        match query(command, parse_single_dump, printed).await {
             Ok(dump) => {
                 all.plugins.extend(dump.plugins);
                 all.refused.extend(dump.refused);
@@ -89,7 +92,12 @@ async fn each(commands: &[String]) -> Result<Dump, QueryError> {
     Ok(all)
 }
 
-async fn query(command: &str, parse: fn(&[u8]) -> Result<Dump, DumpError>) -> Result<Dump, QueryError> {
+async fn query(
+    command: &str,
+    parse: fn(&[u8]) -> Result<Dump, DumpError>,
+    printed: &mut Option<Output>,
+) -> Result<Dump, QueryError> {
+    *printed = None;
     let fail = |why, details: String| QueryError { command: command.to_owned(), why, details };
     let mut shell = shell(command);
     let child = shell
@@ -99,8 +107,11 @@ async fn query(command: &str, parse: fn(&[u8]) -> Result<Dump, DumpError>) -> Re
         .map_err(|error| fail(QueryFailure::Spawn(error), String::new()))?;
     let group = child.id();
     match tokio::time::timeout(TIME_LIMIT, child.wait_with_output()).await {
-        Ok(Ok(output)) => parse(&output.stdout)
-            .map_err(|error| fail(error.into(), details(Some(output.status), &output.stderr))),
+        Ok(Ok(output)) => {
+            let output = printed.insert(output);
+            parse(&output.stdout)
+                .map_err(|error| fail(error.into(), details(Some(output.status), &output.stderr)))
+        }
         Ok(Err(error)) => Err(fail(QueryFailure::Spawn(error), String::new())),
         Err(_) => {
             end_group(group);

@@ -107,12 +107,20 @@ pub(crate) fn conclude(
     let (plugin, reason) = (counters.plugin(), error.reason.as_str());
     let is_known = error.reason == Reason::CircuitOpen;
     match policy {
-        OnError::Closed => Err(Failure {
-            status: error.reason.status(),
-            reason,
-            message: format!("[{plugin}] pluginserver error: {error} ({phase} phase, {reason})"),
-            is_known,
-        }),
+        OnError::Closed => {
+            if counters.is_first_refusal() {
+                log!(
+                    Notice,
+                    "[{plugin}] a request ends when the plugin fails; on_error = open in its configuration or of its server lets it go on"
+                );
+            }
+            Err(Failure {
+                status: error.reason.status(),
+                reason,
+                message: format!("[{plugin}] pluginserver error: {error} ({phase} phase, {reason})"),
+                is_known,
+            })
+        }
         OnError::Open => {
             if !is_known {
                 log!(

@@ -2,11 +2,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::iter::successors;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+
+/// Links from one to the next, before they lead in a circle.
+const MOST_LINKS: usize = 8;
 
 /// An append-only file shared by all threads. One `write` call per line: lines never interleave.
 #[derive(Debug)]
@@ -16,7 +20,7 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Opens or creates `path`, for appending.
+    /// Opens or creates `path`, for appending; see [`append`].
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         let file = ArcSwap::from_pointee(append(&path)?);
@@ -27,9 +31,12 @@ impl LogFile {
         &self.path
     }
 
-    /// Opens the path again, as after a rotation; keeps the old file when that fails.
+    /// Opens the path again, as after a rotation; keeps the old file when that fails. A standard stream is not
+    /// rotated, and what has its number by now may be another: it is kept.
     pub fn reopen(&self) -> io::Result<()> {
-        self.file.store(Arc::new(append(&self.path)?));
+        if Stream::named(&self.path).is_none() {
+            self.file.store(Arc::new(append(&self.path)?));
+        }
         Ok(())
     }
 
@@ -44,21 +51,33 @@ impl LogFile {
     }
 }
 
-fn append(path: &Path) -> io::Result<File> {
-    let opened = OpenOptions::new().append(true).create(true).open(path);
-    // A socket, which systemd may give as the standard output, cannot be opened, nor can a terminal of another user.
-    opened.or_else(|error| standard(path).unwrap_or(Err(error)))
+/// A standard stream that logs can go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    Output,
+    Error,
 }
 
-/// The standard output or error, if `path` names it or is a link to it.
-fn standard(path: &Path) -> Option<io::Result<File>> {
-    let target = fs::read_link(path).unwrap_or_else(|_| path.to_owned());
-    let copied = match target.to_str()? {
-        "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => io::stdout().as_fd().try_clone_to_owned(),
-        "/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2" => io::stderr().as_fd().try_clone_to_owned(),
-        _ => return None,
-    };
-    Some(copied.map(File::from))
+impl Stream {
+    /// The stream that `path` names or is a link to.
+    pub fn named(path: &Path) -> Option<Self> {
+        let links = successors(Some(path.to_owned()), |path| fs::read_link(path).ok());
+        links.take(MOST_LINKS).find_map(|path| match path.to_str()? {
+            "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => Some(Self::Output),
+            "/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2" => Some(Self::Error),
+            _ => None,
+        })
+    }
+}
+
+/// Opens or creates `path`, for appending. A standard stream is taken as it is: to open it anew fails for a socket,
+/// waits for ever for a pipe whose reader has left, and may tie a session without a terminal to the one it opens.
+pub fn append(path: &Path) -> io::Result<File> {
+    match Stream::named(path) {
+        Some(Stream::Output) => Ok(io::stdout().as_fd().try_clone_to_owned()?.into()),
+        Some(Stream::Error) => Ok(io::stderr().as_fd().try_clone_to_owned()?.into()),
+        None => OpenOptions::new().append(true).create(true).open(path),
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod context;
 mod export;
+mod step;
 #[cfg(test)]
 mod tests;
 
@@ -20,38 +21,10 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use polygate_http1::Headers;
 
 pub use self::export::{ExportCounts, Setup, TracerError};
+pub use self::step::{Step, Steps};
 pub use opentelemetry::KeyValue;
 /// What carries batches to the collector.
 pub use opentelemetry_http::{HttpClient, HttpError};
-
-/// A step of a request that can have a span of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Step {
-    /// One plugin's handler of the phase.
-    Rewrite,
-    Access,
-    Response,
-    Log,
-    /// One try to reach the service.
-    Upstream,
-}
-
-/// A set of steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Steps(u8);
-
-impl Steps {
-    pub fn contains(self, step: Step) -> bool {
-        self.0 & (1 << step as u8) != 0
-    }
-}
-
-impl FromIterator<Step> for Steps {
-    fn from_iter<I: IntoIterator<Item = Step>>(steps: I) -> Self {
-        Self(steps.into_iter().fold(0, |bits, step| bits | 1 << step as u8))
-    }
-}
 
 /// Begins traces; one for the life of the process, shared by all workers.
 pub struct Tracer {

@@ -4,75 +4,33 @@
 //! how the event ends. Everything around it (frames, instances, the words of each SDK's errors) is
 //! done here. It listens on a Unix socket in threads of its own and stops when dropped.
 
+mod ending;
 mod msgpack;
 mod protobuf;
+mod shared;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 
 use serde_json::Value as Json;
 
+pub use ending::Ending;
 pub use msgpack::{Answer, MsgPackEvent, Sdk};
 pub use protobuf::ProtoBufEvent;
+pub use shared::Received;
 
-/// How a scripted handler ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// As it should.
-    Return,
-    /// As it should, and the answer is sent twice.
-    ReturnTwice,
-    /// The event is answered by an error (MessagePack), or the connection closed (ProtoBuf).
-    Error(String),
-    /// The connection is closed without an answer.
-    Close,
-    /// Nothing is ever answered; the connection stays open.
-    Hang,
-    /// As `Hang`, and no later event of any connection is answered either: what a Python handler does
-    /// that raises before its first PDK call.
-    Wedge,
-    /// These bytes in place of an answer; then the connection is closed.
-    Bytes(Vec<u8>),
-    /// Nothing more is sent and the connection is free: after `kong.response.exit`.
-    Silence,
-}
+use shared::Shared;
 
 /// A running server.
 pub struct FakeServer {
     listener: Arc<UnixListener>,
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
-}
-
-/// What the server was asked: a method (`plugin.StartInstance`, `cmd_start_instance`) and, as JSON, its
-/// parameter.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Received {
-    pub method: String,
-    pub param: Json,
-}
-
-struct Shared {
-    stopping: AtomicBool,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    received: Vec<Received>,
-    /// Configurations by id.
-    instances: HashMap<i64, Json>,
-    next_instance: i64,
-    next_event: i64,
-    wedged: bool,
-    /// Open connections, to be cut when the server stops.
-    connections: Vec<UnixStream>,
 }
 
 impl FakeServer {
@@ -132,7 +90,7 @@ impl FakeServer {
         let listener = UnixListener::bind(socket)
             .unwrap_or_else(|error| panic!("a fake server listens on {}: {error}", socket.display()));
         let listener = Arc::new(listener);
-        let shared = Arc::new(Shared { stopping: AtomicBool::new(false), state: Mutex::default() });
+        let shared = Arc::<Shared>::default();
         let acceptor = thread::spawn({
             let (listener, shared, serve) = (listener.clone(), shared.clone(), Arc::new(serve));
             move || accept(&listener, &shared, &serve)
@@ -153,31 +111,6 @@ impl Drop for FakeServer {
         for connection in &self.shared.state().connections {
             let _ = connection.shutdown(Shutdown::Both);
         }
-    }
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn record(&self, method: &str, param: Json) {
-        self.state().received.push(Received { method: method.to_owned(), param });
-    }
-}
-
-impl State {
-    fn start_instance(&mut self, id: Option<i64>, config: Json) -> i64 {
-        let id = id.unwrap_or(self.next_instance);
-        self.next_instance = self.next_instance.max(id + 1);
-        self.instances.insert(id, config);
-        id
-    }
-
-    fn start_event(&mut self) -> i64 {
-        let id = self.next_event;
-        self.next_event += 1;
-        id
     }
 }
 
@@ -202,9 +135,4 @@ where
             }
         });
     }
-}
-
-/// Waits for the other side to close.
-fn hang(stream: &mut UnixStream) -> io::Result<()> {
-    io::copy(stream, &mut io::sink()).map(drop)
 }

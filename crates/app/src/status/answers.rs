@@ -1,6 +1,7 @@
 //! One function per path.
 
 use std::fs;
+use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -121,12 +122,19 @@ fn node_status(control: &Control) -> Value {
             "connections_waiting": active.saturating_sub(busy),
             "total_requests": count(&statistics.requests_total),
         },
-        "memory": {
-            "workers_lua_vms": [],
-            "lua_shared_dicts": {},
-            "resident": resident().map(|kib| format!("{:.2} MiB", kib as f64 / 1024.0)),
-        },
+        "memory": memory(),
         "configuration_hash": hash,
+    })
+}
+
+/// In the reference's shape. There are no workers' heaps and no dictionaries here: what is shown is the whole process,
+/// and dictionaries without a size for programs that look for them, as `kong.node.get_memory_stats` does.
+fn memory() -> Value {
+    let mebibytes = |kib: u64| format!("{:.2} MiB", kib as f64 / 1024.0);
+    let nothing = json!({ "allocated_slabs": mebibytes(0), "capacity": mebibytes(0) });
+    json!({
+        "workers_lua_vms": [{ "http_allocated_gc": mebibytes(resident().unwrap_or(0)), "pid": process::id() }],
+        "lua_shared_dicts": { "kong": nothing, "kong_db_cache": nothing },
     })
 }
 
@@ -150,7 +158,7 @@ fn plugin_servers(control: &Control) -> Value {
 
 fn loads(control: &Control) -> Value {
     let loads = control.loads.borrow();
-    json!({ "generation": loads.generation, "error": loads.error })
+    json!({ "generation": loads.generation, "error": loads.error, "problems": control.problems() })
 }
 
 fn message(status: StatusCode, text: &str) -> Response<Full<Bytes>> {

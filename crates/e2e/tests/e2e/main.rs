@@ -26,5 +26,6 @@ mod reload;
 mod robustness;
 mod seed;
 mod servers;
+mod status;
 mod tracing;
 mod validation;

@@ -129,6 +129,18 @@ fn failures_that_are_let_pass_are_told_apart() {
 }
 
 #[test]
+fn how_to_let_failures_pass_is_told_once() {
+    let upstream = EchoUpstream::start();
+    let gateway = faulty(&upstream, "").start();
+    for _ in 0..2 {
+        Request::get("/").header("X-Raise", "1").send(gateway.proxy()).expect(500);
+    }
+    let log = gateway.error_log();
+    assert_eq!(log.matches("[faults-go] pluginserver error").count(), 2, "{log}");
+    assert_eq!(log.matches("on_error = open").count(), 1, "{log}");
+}
+
+#[test]
 fn a_plugin_that_no_server_announced_counts_as_unavailable() {
     let upstream = EchoUpstream::start();
     let gateway = faulty(&upstream, "pluginserver_faults_go_query_cmd = false").start();

@@ -1,7 +1,10 @@
+use std::path::PathBuf;
+
 use super::*;
+use crate::commands::COMMANDS;
 
 fn request(line: &str) -> Result<Request, ArgumentError> {
-    parse(line.split_whitespace().map(OsString::from))
+    parse(line.split_whitespace().map(OsString::from), COMMANDS)
 }
 
 #[track_caller]

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use polygate_config::conf;
 
-use super::{Outcome, sources};
-use crate::arguments::Invocation;
+use crate::command::{Invocation, Outcome};
+use crate::configuration::sources;
 use crate::console::Console;
 
 const DEFAULT: &str = "/etc/kong/kong.conf";

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use md5::{Digest, Md5};
 
-use super::{Outcome, load, sources};
-use crate::arguments::Invocation;
+use crate::command::{Invocation, Outcome};
+use crate::configuration::{load, sources};
 use crate::console::Console;
 
 /// What `config init` writes.

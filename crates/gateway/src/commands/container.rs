@@ -12,8 +12,9 @@ use std::process::ExitCode;
 
 use polygate_config::conf;
 
-use super::{Outcome, load, sources, start};
-use crate::arguments::Invocation;
+use super::start;
+use crate::command::{Invocation, Outcome};
+use crate::configuration::{load, sources};
 use crate::console::Console;
 
 /// Logs of the prefix that are streams of the container.

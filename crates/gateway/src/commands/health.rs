@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::{Outcome, running_prefix};
-use crate::arguments::Invocation;
+use crate::command::{Invocation, Outcome};
+use crate::configuration::running_prefix;
 use crate::console::Console;
 use crate::instance::Instance;
 

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::{Outcome, not_running, running_prefix};
-use crate::arguments::Invocation;
+use crate::command::{Invocation, Outcome};
+use crate::configuration::running_prefix;
 use crate::console::Console;
 use crate::control;
-use crate::instance::Instance;
+use crate::instance::{Instance, not_running};
 
 /// Heading and member of the gateway's answer.
 const COLUMNS: &[(&str, &str)] = &[

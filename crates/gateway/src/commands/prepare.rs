@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::{Outcome, load, sources};
-use crate::arguments::Invocation;
+use crate::command::{Invocation, Outcome};
+use crate::configuration::{load, sources};
 use crate::console::Console;
 use crate::prefix;
 

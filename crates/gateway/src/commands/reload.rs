@@ -1,7 +1,6 @@
 //! `reload`: a changed configuration takes effect in the running gateway, or the reason why not.
 
 use std::fs;
-use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,11 +9,11 @@ use polygate_config::{Settings, conf};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::{Outcome, first, load, not_running, running_prefix, sources};
-use crate::arguments::Invocation;
+use crate::command::{Invocation, Outcome};
+use crate::configuration::{first, load_running, running_prefix};
 use crate::console::Console;
 use crate::control;
-use crate::instance::Instance;
+use crate::instance::{Instance, not_running};
 
 /// Longer than the slowest plugin servers need to start anew.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,7 +22,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 pub fn run(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {
     let prefix = running_prefix(invocation)?;
     let instance = Instance::find(&prefix)?.ok_or_else(|| not_running(&prefix))?;
-    let settings = resolve(invocation, &prefix, console)?;
+    let settings = load_running(invocation, &prefix, console)?;
     let (running, _) = conf::load_saved(&prefix).map_err(first)?;
     if polygate_app::has_other_servers(&running, &settings) {
         polygate_app::check(&settings).map_err(|problems| problems.join("\n"))?;
@@ -38,28 +37,18 @@ pub fn run(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {
         // The gateway goes on with what it had, so that is what later commands have to see.
         fs::write(&saved, previous)?;
     }
-    outcome?;
+    outcome?.iter().for_each(|problem| console.warn(problem));
     console.say("Kong reloaded");
     Ok(ExitCode::SUCCESS)
 }
 
-/// The saved state with the given file and the environment over it. A file that was not given is
-/// not looked for: the saved state has it.
-fn resolve(invocation: &Invocation, prefix: &Path, console: Console) -> Outcome<Settings> {
-    let mut sources = sources(invocation);
-    sources.file = invocation.path("conf");
-    sources.saved = Some(conf::saved_file(prefix));
-    sources.overrides.push(("prefix".to_owned(), prefix.to_string_lossy().into_owned()));
-    load(sources, console)
-}
-
-/// Waits until the gateway has dealt with the signal.
-fn confirm(settings: &Settings, before: &Loads) -> Outcome {
+/// Waits until the gateway has dealt with the signal; answers what does not work all the same.
+fn confirm(settings: &Settings, before: &Loads) -> Outcome<Vec<String>> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         let now = Loads::ask(settings)?;
         if now.count > before.count {
-            return now.error.map_or(Ok(()), |why| Err(why.into()));
+            return now.error.map_or(Ok(now.problems), |why| Err(why.into()));
         }
         thread::sleep(INTERVAL);
     }
@@ -71,6 +60,8 @@ fn confirm(settings: &Settings, before: &Loads) -> Outcome {
 struct Loads {
     count: u64,
     error: Option<String>,
+    /// What of the configuration in use does not work.
+    problems: Vec<String>,
 }
 
 impl Loads {
@@ -78,6 +69,8 @@ impl Loads {
         let answer = control::get(&settings.control_socket(), "/reload")?;
         let count = answer.get("generation").and_then(Value::as_u64);
         let error = answer.get("error").and_then(Value::as_str).map(str::to_owned);
-        Ok(Loads { count: count.ok_or("the running gateway does not count its reloads")?, error })
+        let problems = answer.get("problems").and_then(Value::as_array).into_iter().flatten();
+        let problems = problems.filter_map(Value::as_str).map(str::to_owned).collect();
+        Ok(Loads { problems, count: count.ok_or("the running gateway does not count its reloads")?, error })
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use polygate_config::Settings;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
-use super::{Outcome, load, sources};
-use crate::arguments::Invocation;
+use crate::command::{Invocation, Outcome};
+use crate::configuration::{load, sources};
 use crate::console::Console;
-use crate::instance::Instance;
+use crate::instance::{Instance, already_running};
 use crate::{daemon, prefix};
 
 /// File descriptors below which a busy gateway runs short: one per client and one per upstream.
@@ -39,16 +39,16 @@ pub fn restart(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {
 }
 
 /// Serves in the process that `start` made.
-pub fn background(invocation: &Invocation, _: Console) -> Outcome<ExitCode> {
+pub fn background(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {
     let prefix = invocation.path("prefix").ok_or("--prefix is missing")?;
     // The starter has shown the reason.
-    Ok(if daemon::run(&prefix).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if daemon::run(&prefix, console).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Starts with `settings` in the fore- or background, as they say.
 pub fn start(settings: Settings, console: Console) -> Outcome<ExitCode> {
     if Instance::find(&settings.prefix)?.is_some() {
-        return Err(daemon::already_running(&settings.prefix).into());
+        return Err(already_running(&settings.prefix).into());
     }
     prefix::prepare(&settings, console)?;
     prefix::remove_stale_sockets(&settings.prefix, console);
@@ -58,7 +58,7 @@ pub fn start(settings: Settings, console: Console) -> Outcome<ExitCode> {
         console.say("Kong started");
     } else {
         // Whoever looks at this process has seen the warnings.
-        daemon::serve(settings, &[], || console.say("Kong started"))?;
+        daemon::serve(settings, &[], console, || console.say("Kong started"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::{Outcome, not_running, running_prefix};
-use crate::arguments::Invocation;
+use crate::command::{Invocation, Outcome};
+use crate::configuration::running_prefix;
 use crate::console::Console;
-use crate::instance::Instance;
+use crate::instance::{Instance, not_running};
 
 /// Enough for plugin servers that have to be killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);

@@ -82,10 +82,3 @@ fn every_command_explains_itself() {
     "#]]
     .assert_eq(&help_of("config"));
 }
-
-#[test]
-fn the_first_problem_tells_of_the_others() {
-    let problem = |text: &str| ConfError::Refused(text.to_owned());
-    assert_eq!(first(vec![problem("a")]), "a");
-    assert_eq!(first(vec![problem("a"), problem("b")]), "a (and 1 more, shown by 'polygate check')");
-}

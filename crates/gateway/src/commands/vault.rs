@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use polygate_config::conf;
 
-use super::{Outcome, sources};
-use crate::arguments::Invocation;
+use crate::command::{Invocation, Outcome};
+use crate::configuration::sources;
 use crate::console::Console;
 
 pub fn run(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {

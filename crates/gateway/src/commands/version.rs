@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::Outcome;
-use crate::arguments::Invocation;
+use crate::command::{Invocation, Outcome};
 use crate::console::Console;
 
 /// The release whose behaviour this one follows. Tools read it as a semantic version and decide by

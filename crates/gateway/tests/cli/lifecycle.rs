@@ -196,7 +196,7 @@ fn a_gateway_that_cannot_start_says_why() {
 }
 
 /// Stops the gateway of a prefix at the end of a test, also of a failed one.
-struct Running<'a>(&'a Path);
+pub struct Running<'a>(pub &'a Path);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {

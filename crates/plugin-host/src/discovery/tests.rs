@@ -29,6 +29,8 @@ async fn servers_are_asked_at_once_and_answer_in_order() {
 async fn the_exit_code_is_ignored_when_the_dump_is_there() {
     let answers = discover(&[all(r#"echo warning; echo '[{"Name":"x"}]'; exit 3"#)]).await;
     assert_eq!(answers[0].outcome.as_ref().expect("answers").plugins[0].name, "x");
+    let output = answers[0].output.as_ref().expect("it ended");
+    assert_eq!((output.status.code(), output.stdout.starts_with(b"warning\n")), (Some(3), true));
 }
 
 #[tokio::test]

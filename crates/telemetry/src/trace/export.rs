@@ -16,7 +16,7 @@ use opentelemetry_sdk::trace::{
     SpanProcessor,
 };
 
-use super::Steps;
+use super::step::Steps;
 
 /// Finished spans that wait or are on their way; more are dropped.
 const QUEUE: usize = 8192;

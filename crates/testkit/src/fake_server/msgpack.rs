@@ -9,7 +9,8 @@ use polygate_plugin_proto::msgpack::{
 };
 use serde_json::Value as Json;
 
-use crate::fake_server::{Ending, Shared, hang};
+use crate::fake_server::ending::{Ending, hang};
+use crate::fake_server::shared::Shared;
 
 /// Whose errors and habits the server has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use polygate_plugin_proto::protobuf::message::{
 use polygate_plugin_proto::protobuf::{Message, write_frame, write_message};
 use serde_json::{Value as Json, json};
 
-use crate::fake_server::{Ending, Shared, hang};
+use crate::fake_server::ending::{Ending, hang};
+use crate::fake_server::shared::Shared;
 
 /// A handler at work.
 pub struct ProtoBufEvent<'a> {
