@@ -31,14 +31,15 @@ pub const BACKGROUND: &str = "background";
 /// What a background gateway writes when it serves.
 const READY: &str = "ready";
 
-/// Runs the gateway until it is stopped. `warnings` go to its log; what does not work though it serves is shown as
-/// well, before `on_ready` is called.
+/// Runs the gateway until it is stopped. `warnings` were shown and go to its log too; what does not work though it
+/// serves is in the log and shown too, before `on_ready` is called. A log that goes where these are shown has no need
+/// of the other.
 pub fn serve(settings: Settings, warnings: &[Warning], console: Console, on_ready: impl FnOnce()) -> Outcome {
     let directory = settings.prefix.clone();
     let Some(_claim) = Claim::take(&directory)? else { return Err(already_running(&directory).into()) };
     let is_log_shown = settings.logs.proxy_error.as_deref().is_some_and(|log| Stream::named(log).is_some());
+    let warnings = if is_log_shown { &[] } else { warnings };
     let served = polygate_app::serve(settings, warnings, |problems| {
-        // The log has them, and may be what is looked at.
         problems.iter().filter(|_| !is_log_shown).for_each(|problem| console.warn(problem));
         on_ready();
     });

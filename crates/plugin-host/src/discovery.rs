@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 
 use polygate_plugin_proto::dump::{Dump, DumpError, parse_dump, parse_single_dump, strip_ansi};
 use polygate_telemetry::log;
+use polygate_telemetry::log::shortened;
 
 use crate::process::{describe, shell};
 use crate::settings::{Query, ServerSettings};
 
 /// A JavaScript query takes 2 to 4 seconds of processor time.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// Bytes of standard error that an error shows from each end.
+const SIDE: usize = 1000;
 
 /// What one server answered.
 #[derive(Debug)]
@@ -135,16 +138,8 @@ fn details(status: Option<ExitStatus>, stderr: &[u8]) -> String {
     let stderr = stderr.trim();
     match stderr {
         "" => format!("{ended}, nothing on standard error"),
-        _ => format!("{ended}, standard error: {}", shortened(stderr)),
+        _ => format!("{ended}, standard error: {}", shortened(stderr, SIDE)),
     }
-}
-
-/// The beginning and the end: some name the culprit first, others last.
-fn shortened(text: &str) -> String {
-    const SIDE: usize = 1000;
-    let (head, tail) =
-        (text.floor_char_boundary(SIDE), text.ceil_char_boundary(text.len().saturating_sub(SIDE)));
-    if tail <= head { text.to_owned() } else { format!("{} [...] {}", &text[..head], &text[tail..]) }
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ pub(crate) fn conclude(
             if counters.is_first_refusal() {
                 log!(
                     Notice,
-                    "[{plugin}] a request ends when the plugin fails; on_error = open in its configuration or of its server lets it go on"
+                    "[{plugin}] requests are refused when the plugin fails; to let them go on without it set on_error = open in its configuration, or pluginserver_<NAME>_on_error"
                 );
             }
             Err(Failure {

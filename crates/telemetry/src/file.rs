@@ -118,6 +118,33 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_known_by_its_names_and_through_links() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = |name: &str, target: &Path| {
+            let link = directory.path().join(name);
+            symlink(target, &link).unwrap();
+            link
+        };
+        let direct = link("direct", Path::new("/dev/stderr"));
+        let indirect = link("indirect", &direct);
+        let circle = directory.path().join("circle");
+        link("circle", &circle);
+        let file = directory.path().join("stdout");
+        for (path, expected) in [
+            (Path::new("/dev/stdout"), Some(Stream::Output)),
+            (Path::new("/dev/fd/1"), Some(Stream::Output)),
+            (Path::new("/proc/self/fd/2"), Some(Stream::Error)),
+            (&direct, Some(Stream::Error)),
+            (&indirect, Some(Stream::Error)),
+            (&circle, None),
+            (&file, None),
+            (Path::new("/dev/null"), None),
+        ] {
+            assert_eq!(Stream::named(path), expected, "{}", path.display());
+        }
+    }
+
+    #[test]
     fn the_error_of_another_path_stays() {
         let error = LogFile::open("/nonexistent/access.log").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);

@@ -112,6 +112,17 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
+/// A text whose middle is left out when it is longer than `side` bytes from each end: some programs name the culprit
+/// first, others last.
+pub fn shortened(text: &str, side: usize) -> Cow<'_, str> {
+    let head = text.floor_char_boundary(side);
+    let tail = text.ceil_char_boundary(text.len().saturating_sub(side));
+    match tail <= head {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(format!("{} [...] {}", &text[..head], &text[tail..])),
+    }
+}
+
 /// `log!(Notice, "loaded {n} plugins")`: one line of the error log.
 #[macro_export]
 macro_rules! log {
@@ -125,6 +136,18 @@ macro_rules! log {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_keeps_both_ends_and_whole_characters() {
+        for (text, expected) in [
+            ("", ""),
+            ("12345678", "12345678"),
+            ("123456789", "1234 [...] 6789"),
+            ("abc\u{e4}x\u{e4}cba", "abc [...] cba"),
+        ] {
+            assert_eq!(shortened(text, 4), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn control_characters_are_shown_and_not_obeyed() {

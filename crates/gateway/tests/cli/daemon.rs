@@ -4,7 +4,6 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -38,14 +37,12 @@ fn shell(dir: &Scratch, address: &str, logs: &[(&str, &str)], line: &str) -> Com
 
 #[track_caller]
 fn ended(mut child: Child) -> ExitStatus {
-    let deadline = Instant::now() + LIMIT;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        assert!(Instant::now() < deadline, "the command has not ended within {LIMIT:?}");
-        thread::sleep(Duration::from_millis(20));
-    }
+    let mut status = None;
+    wait_for(|| {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.unwrap()
 }
 
 /// All that comes, once nobody can write there any more.
@@ -117,6 +114,30 @@ fn logs_go_to_the_streams_of_the_command() {
 }
 
 #[test]
+fn a_gateway_in_the_foreground_logs_to_its_streams() {
+    let (dir, address) = (Scratch::new("foreground"), free_address());
+    let _running = Running(&dir.0);
+    let logs = [
+        ("KONG_NGINX_DAEMON", "off"),
+        ("KONG_PROXY_ACCESS_LOG", "/dev/stdout"),
+        ("KONG_PROXY_ERROR_LOG", "/dev/stderr"),
+        ("KONG_MEM_CACHE_SIZE", "1m"),
+    ];
+    let mut command = start(&dir, &address, &logs);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (out, err) = (rest(child.stdout.take().unwrap()), rest(child.stderr.take().unwrap()));
+    wait_for(|| TcpStream::connect(&address).is_ok());
+    ask(&address, "/who-logs-this");
+    stop(&dir);
+    assert!(ended(child).success());
+    let out = out.recv_timeout(LIMIT).unwrap();
+    assert!(out.contains("Kong started\n") && out.contains("/who-logs-this"), "{out}");
+    let err = err.recv_timeout(LIMIT).unwrap();
+    assert!(err.contains("serves requests"), "{err}");
+    assert_eq!(err.matches("mem_cache_size").count(), 1, "{err}");
+}
+
+#[test]
 fn a_gateway_that_logs_to_files_holds_no_stream() {
     for (number, access) in ["logs/access.log", "off", "/dev/null"].into_iter().enumerate() {
         let (dir, address) = (Scratch::new(&format!("substitution-{number}")), free_address());
@@ -177,17 +198,17 @@ fn a_rotation_keeps_the_streams() {
     let pid = fs::read_to_string(dir.0.join("pids/nginx.pid")).unwrap().trim().parse().unwrap();
     fs::rename(dir.0.join("logs/error.log"), dir.0.join("logs/error.log.1")).unwrap();
     kill_process(Pid::from_raw(pid).unwrap(), Signal::USR1).unwrap();
-    wait_for(&dir.0.join("logs/error.log"));
+    wait_for(|| dir.0.join("logs/error.log").exists());
     ask(&address, "/after-the-rotation");
     stop(&dir);
     assert!(out.recv_timeout(LIMIT).unwrap().contains("/after-the-rotation"));
 }
 
 #[track_caller]
-fn wait_for(path: &Path) {
+fn wait_for(mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + LIMIT;
-    while !path.exists() {
-        assert!(Instant::now() < deadline, "no {}", path.display());
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within {LIMIT:?}");
         thread::sleep(Duration::from_millis(20));
     }
 }
