@@ -23,6 +23,7 @@ mod python;
 mod reference;
 mod reload;
 mod robustness;
+mod scripts;
 mod seed;
 mod servers;
 mod tracing;
