@@ -11,6 +11,7 @@ mod faults;
 mod fleet;
 mod go;
 mod headers;
+mod hostile;
 mod http_faults;
 mod javascript;
 mod killed;
