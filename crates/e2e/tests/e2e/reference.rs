@@ -18,6 +18,7 @@ mod answers;
 mod compare;
 mod exchange;
 mod observed;
+mod pdk;
 mod recorded;
 mod replay;
 mod symbols;
@@ -62,7 +63,8 @@ replays! {
 fn every_file_is_replayed() {
     let folder = fs::read_dir(recorded::folder()).expect("the recorded cases");
     let names = folder.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let recorded: BTreeSet<String> = names.filter(|name| !name.starts_with('_')).collect();
+    let recorded: BTreeSet<String> =
+        names.filter(|name| name.ends_with(".json") && !name.starts_with('_')).collect();
     let replayed: BTreeSet<String> = REPLAYED.iter().map(|name| format!("{name}.json")).collect();
     assert_eq!(recorded, replayed);
 }

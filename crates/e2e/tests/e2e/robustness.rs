@@ -6,7 +6,7 @@
 //! | case | what happens | test |
 //! |---|---|---|
 //! | R-1, R-2, R-7 | clients that leave or come all at once | `clients` |
-//! | R-3, R-4, R-6, R-8 | handlers that never end | `hangs` |
+//! | R-3, R-4, R-6, R-8 | handlers that never end | `hangs`, with default settings `wedged` |
 //! | R-5 | header lines and bodies that are not UTF-8 | `headers::bytes_that_are_not_utf8_reach_every_language_and_the_upstream`, `bodies` |
 //! | R-9 to, R-30 | what servers print, leave behind and forget | `processes` |
 //! | R-12, R-20 to R-22 | processes that end | `crashes` |
@@ -26,3 +26,4 @@ mod phases;
 mod processes;
 pub mod site;
 mod values;
+mod wedged;

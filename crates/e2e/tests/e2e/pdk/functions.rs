@@ -1,147 +1,46 @@
-//! The names of all functions that a plugin can call from another process.
+//! The functions that a plugin can call from another process, as protocol/pdk.toml lists them, and those that a published
+//! SDK has no way to call.
 
-pub const FUNCTIONS: &[&str] = &[
-    "kong.client.authenticate",
-    "kong.client.get_consumer",
-    "kong.client.get_credential",
-    "kong.client.get_forwarded_ip",
-    "kong.client.get_forwarded_port",
-    "kong.client.get_ip",
-    "kong.client.get_port",
-    "kong.client.get_protocol",
-    "kong.client.load_consumer",
-    "kong.client.tls.disable_session_reuse",
-    "kong.client.tls.get_full_client_certificate_chain",
-    "kong.client.tls.request_client_certificate",
-    "kong.client.tls.set_client_verify",
-    "kong.cluster.get_id",
-    "kong.ctx.shared.get",
-    "kong.ctx.shared.set",
-    "kong.ip.is_trusted",
-    "kong.log",
-    "kong.log.alert",
-    "kong.log.crit",
-    "kong.log.debug",
-    "kong.log.deprecation",
-    "kong.log.emerg",
-    "kong.log.err",
-    "kong.log.info",
-    "kong.log.inspect",
-    "kong.log.notice",
-    "kong.log.serialize",
-    "kong.log.set_serialize_value",
-    "kong.log.warn",
-    "kong.nginx.get_ctx",
-    "kong.nginx.get_statistics",
-    "kong.nginx.get_subsystem",
-    "kong.nginx.get_tls1_version_str",
-    "kong.nginx.get_var",
-    "kong.nginx.req_start_time",
-    "kong.nginx.set_ctx",
-    "kong.node.get_hostname",
-    "kong.node.get_id",
-    "kong.node.get_memory_stats",
-    "kong.plugin.get_id",
-    "kong.request.get_body",
-    "kong.request.get_forwarded_host",
-    "kong.request.get_forwarded_path",
-    "kong.request.get_forwarded_port",
-    "kong.request.get_forwarded_prefix",
-    "kong.request.get_forwarded_scheme",
-    "kong.request.get_header",
-    "kong.request.get_headers",
-    "kong.request.get_host",
-    "kong.request.get_http_version",
-    "kong.request.get_method",
-    "kong.request.get_path",
-    "kong.request.get_path_with_query",
-    "kong.request.get_port",
-    "kong.request.get_query",
-    "kong.request.get_query_arg",
-    "kong.request.get_raw_body",
-    "kong.request.get_raw_path",
-    "kong.request.get_raw_query",
-    "kong.request.get_scheme",
-    "kong.request.get_start_time",
-    "kong.request.get_uri_captures",
-    "kong.response.add_header",
-    "kong.response.clear_header",
-    "kong.response.error",
-    "kong.response.exit",
-    "kong.response.get_header",
-    "kong.response.get_headers",
-    "kong.response.get_source",
-    "kong.response.get_status",
-    "kong.response.set_header",
-    "kong.response.set_headers",
-    "kong.response.set_status",
-    "kong.router.get_route",
-    "kong.router.get_service",
-    "kong.service.request.add_header",
-    "kong.service.request.clear_header",
-    "kong.service.request.clear_query_arg",
-    "kong.service.request.disable_tls",
-    "kong.service.request.enable_buffering",
-    "kong.service.request.set_body",
-    "kong.service.request.set_header",
-    "kong.service.request.set_headers",
-    "kong.service.request.set_method",
-    "kong.service.request.set_path",
-    "kong.service.request.set_query",
-    "kong.service.request.set_raw_body",
-    "kong.service.request.set_raw_query",
-    "kong.service.request.set_scheme",
-    "kong.service.response.get_body",
-    "kong.service.response.get_header",
-    "kong.service.response.get_headers",
-    "kong.service.response.get_raw_body",
-    "kong.service.response.get_status",
-    "kong.service.set_retries",
-    "kong.service.set_target",
-    "kong.service.set_timeouts",
-    "kong.service.set_tls_verify",
-    "kong.service.set_tls_verify_depth",
-    "kong.service.set_upstream",
-    "kong.telemetry.log",
-    "kong.vault.get",
-    "kong.vault.is_reference",
-    "kong.vault.parse_reference",
-    "kong.vault.update",
-];
+use std::fs;
+use std::sync::LazyLock;
 
-/// What the Go SDK has no method for.
-pub const NOT_IN_GO: &[&str] = &[
-    "kong.client.tls.disable_session_reuse",
-    "kong.client.tls.get_full_client_certificate_chain",
-    "kong.client.tls.request_client_certificate",
-    "kong.client.tls.set_client_verify",
-    "kong.cluster.get_id",
-    "kong.log",
-    "kong.log.deprecation",
-    "kong.log.emerg",
-    "kong.log.inspect",
-    "kong.log.set_serialize_value",
-    "kong.nginx.get_statistics",
-    "kong.node.get_hostname",
-    "kong.plugin.get_id",
-    "kong.request.get_body",
-    "kong.request.get_forwarded_path",
-    "kong.request.get_forwarded_prefix",
-    "kong.request.get_raw_path",
-    "kong.request.get_start_time",
-    "kong.response.error",
-    "kong.service.request.clear_query_arg",
-    "kong.service.request.disable_tls",
-    "kong.service.request.enable_buffering",
-    "kong.service.request.set_body",
-    "kong.service.response.get_body",
-    "kong.service.set_retries",
-    "kong.service.set_timeouts",
-    "kong.service.set_tls_verify",
-    "kong.service.set_tls_verify_depth",
-    "kong.telemetry.log",
-    "kong.vault.get",
-    "kong.vault.is_reference",
-    "kong.vault.parse_reference",
-    "kong.vault.update",
-];
+use polygate_testkit::peers::repository;
+use serde::Deserialize;
+
+use crate::program::{GO, GO_LM};
+
+#[derive(Deserialize)]
+struct Description {
+    function: Vec<Function>,
+}
+
+#[derive(Deserialize)]
+pub struct Function {
+    pub name: String,
+    /// The messages that carry it; without, ProtoBuf:1 has none.
+    protobuf: Option<toml::Value>,
+}
+
+/// All of them.
+pub fn functions() -> &'static [Function] {
+    static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
+        let text =
+            fs::read_to_string(repository().join("protocol/pdk.toml")).expect("the description is there");
+        toml::from_str::<Description>(&text).expect("the description is valid").function
+    });
+    &FUNCTIONS
+}
+
+impl Function {
+    /// Why a plugin cannot call it; `None` if it can. JavaScript and Python send whatever name is asked for.
+    pub fn not_offered(&self, plugin: &str) -> Option<&'static str> {
+        match (plugin, self.name.as_str()) {
+            (GO, "kong.log.set_serialize_value") => Some("go-pdk has the method commented out since 0.7"),
+            (GO, _) if self.protobuf.is_none() => Some("ProtoBuf:1 has no message for it"),
+            (GO_LM, "kong.log.set_serialize_value") => None,
+            (GO_LM, "kong.request.get_uri_captures") => Some("go-pdk has the method since 0.7"),
+            (GO_LM, _) if self.protobuf.is_none() => Some("go-pdk has no method for it"),
+            _ => None,
+        }
+    }
+}

@@ -344,7 +344,8 @@ fn wrong_calls() -> Vec<Scene> {
                 Error("cannot be called in access phase"),
             )
             .row("kong.client.tls.disable_session_reuse", none(), Error("cannot be called in access phase"))
-            .row("kong.service.request.disable_tls", none(), Error("cannot be called in access phase")),
+            .row("kong.service.request.disable_tls", none(), Error("cannot be called in access phase"))
+            .row("kong.service.request.enable_tls", none(), Error("cannot be called in access phase")),
         scene("wrong-arguments")
             .row("kong.response.set_status", json!([99]), Error("code must be a number between 100 and 599"))
             .row("kong.request.get_headers", json!([1001]), Error("must be <= 1000"))

@@ -10,19 +10,20 @@ use crate::reference::recorded::{Answer, Message, Other, Outcome, Received};
 use crate::reference::wire::Lines;
 
 pub struct Difference {
-    what: String,
-    recorded: String,
-    observed: String,
+    pub what: String,
+    pub recorded: String,
+    pub observed: String,
 }
 
 /// How much of a value a difference shows.
 const SHOWN: usize = 160;
 
+/// Long values are cut off, but for `{:#}`.
 impl Display for Difference {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let short = |text: &str| match text.char_indices().nth(SHOWN) {
-            Some((end, _)) => format!("{}... ({} characters)", &text[..end], text.len()),
-            None => text.to_owned(),
+            Some((end, _)) if !f.alternate() => format!("{}... ({} characters)", &text[..end], text.len()),
+            _ => text.to_owned(),
         };
         write!(f, "{}: recorded {}, observed {}", self.what, short(&self.recorded), short(&self.observed))
     }
@@ -59,6 +60,10 @@ impl Found {
             return self.value("answer", &summary(recorded), &summary(observed));
         };
         self.value("status", &a.status, &b.status);
+        if a.status != b.status {
+            // Another answer altogether.
+            return;
+        }
         self.value("version", &a.version, &b.version);
         self.value("reason", &a.reason, &b.reason);
         self.value("framing", &a.framing, &b.framing);

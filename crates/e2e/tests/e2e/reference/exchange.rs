@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// waits for it; a close that comes later is missed, and none is seen where there is none.
 const KEPT: Duration = Duration::from_millis(40);
 /// How long to wait for a close that ought to come.
-const CLOSES: Duration = Duration::from_secs(1);
+pub const CLOSES: Duration = Duration::from_secs(1);
 
 pub enum Piece {
     Pause(Duration),
@@ -23,26 +23,44 @@ pub enum Piece {
 
 /// Sends a request and reads up to `count` answers.
 pub fn exchange(to: SocketAddr, pieces: &[Piece], count: usize, closes: bool) -> io::Result<Vec<Answer>> {
-    let mut stream = TcpStream::connect(to)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    for piece in pieces {
-        match piece {
-            Piece::Pause(time) => thread::sleep(*time),
-            // Who breaks off has perhaps answered.
-            Piece::Bytes(bytes) if stream.write_all(bytes).is_err() => break,
-            Piece::Bytes(_) => {}
+    Exchange::make(to, pieces, count)?.end(if closes { CLOSES } else { KEPT })
+}
+
+/// A request with its answers, of which it is still to be seen whether the connection ends with the last.
+pub struct Exchange {
+    answers: Vec<Answer>,
+    stream: TcpStream,
+    ended: bool,
+}
+
+impl Exchange {
+    pub fn make(to: SocketAddr, pieces: &[Piece], count: usize) -> io::Result<Self> {
+        let mut stream = TcpStream::connect(to)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        for piece in pieces {
+            match piece {
+                Piece::Pause(time) => thread::sleep(*time),
+                // Who breaks off has perhaps answered.
+                Piece::Bytes(bytes) if stream.write_all(bytes).is_err() => break,
+                Piece::Bytes(_) => {}
+            }
         }
+        let (answers, ended) = read_answers(&mut stream, count, to_head(pieces));
+        Ok(Self { answers, stream, ended })
     }
-    let (mut answers, ended) = read_answers(&mut stream, count, to_head(pieces));
-    if let Some(Answer::Message(last)) = answers.last_mut() {
-        last.closed = ended || is_closed(&mut stream, if closes { CLOSES } else { KEPT })?;
+
+    /// The answers, the connection having had `patience` to end.
+    pub fn end(mut self, patience: Duration) -> io::Result<Vec<Answer>> {
+        if let Some(Answer::Message(last)) = self.answers.last_mut() {
+            last.closed = self.ended || is_closed(&mut self.stream, patience)?;
+        }
+        if self.answers.is_empty() {
+            self.answers.push(Answer::Other(Other::Nothing));
+        }
+        Ok(self.answers)
     }
-    if answers.is_empty() {
-        answers.push(Answer::Other(Other::Nothing));
-    }
-    Ok(answers)
 }
 
 /// The answers, and whether the connection ended.

@@ -235,7 +235,7 @@ pub fn folder() -> PathBuf {
 }
 
 #[track_caller]
-fn read<T: DeserializeOwned>(path: &Path) -> T {
+pub fn read<T: DeserializeOwned>(path: &Path) -> T {
     let text = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

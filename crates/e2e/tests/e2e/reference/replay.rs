@@ -11,7 +11,7 @@ use crate::reference::compare::{Difference, differences};
 use crate::reference::exchange::{self, exchange};
 use crate::reference::observed::Normal;
 use crate::reference::recorded::{Case, File, Message, Outcome, Piece};
-use crate::reference::symbols::{GATEWAY, Symbols};
+use crate::reference::symbols::{CLOSED, GATEWAY, Symbols, UPSTREAMS};
 use crate::reference::upstreams::Upstreams;
 use crate::reference::wire::bytes;
 
@@ -56,8 +56,8 @@ struct Site {
 
 impl Site {
     fn start(file: &File) -> Self {
-        let symbols = Symbols::choose();
-        let upstreams = Upstreams::start(&symbols, &file.replies);
+        let symbols = Symbols::choose(&[&[GATEWAY, CLOSED], &UPSTREAMS[..]].concat());
+        let upstreams = Upstreams::start(&symbols, &UPSTREAMS, &file.replies);
         let folder = tempfile::tempdir().expect("a temporary directory");
         for (name, content) in &file.files {
             fs::write(folder.path().join(name), content).expect("the folder is writable");

@@ -16,14 +16,17 @@ const ALIKE: [u16; 3] = [29100, 29101, 29102];
 pub struct Symbols(Vec<(u16, u16)>);
 
 impl Symbols {
-    pub fn choose() -> Self {
-        let symbols = [GATEWAY, CLOSED].into_iter().chain(UPSTREAMS);
-        Self(symbols.map(|symbol| (symbol, free_port())).collect())
+    pub fn choose(symbols: &[u16]) -> Self {
+        Self(symbols.iter().map(|symbol| (*symbol, free_port())).collect())
     }
 
     pub fn address(&self, symbol: u16) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port(symbol)).into()
+    }
+
+    pub fn port(&self, symbol: u16) -> u16 {
         let real = self.0.iter().find(|(known, _)| *known == symbol).map(|(_, real)| *real);
-        (Ipv4Addr::LOCALHOST, real.expect("a symbol of the list")).into()
+        real.expect("a symbol of the list")
     }
 
     /// A recorded text with real ports.

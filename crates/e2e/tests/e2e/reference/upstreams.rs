@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::reference::recorded::{Received, Reply, Text, Then};
-use crate::reference::symbols::{Symbols, UPSTREAMS};
+use crate::reference::symbols::Symbols;
 use crate::reference::wire::{Chunks, Lines, bytes, dechunk, find, is_chunked, text, values};
 
 /// Between two parts of a reply, so that the gateway reads them apart.
@@ -40,10 +40,10 @@ struct Serving {
 
 impl Upstreams {
     #[track_caller]
-    pub fn start(symbols: &Symbols, replies: &BTreeMap<String, Reply>) -> Self {
+    pub fn start(symbols: &Symbols, ports: &[u16], replies: &BTreeMap<String, Reply>) -> Self {
         let replies = replies.iter().map(|(name, reply)| (name.clone(), Parts::of(reply, symbols))).collect();
         let shared = Arc::new(Shared { replies, seen: Mutex::default() });
-        for port in UPSTREAMS {
+        for port in ports.iter().copied() {
             let listener = TcpListener::bind(symbols.address(port)).expect("the port was free");
             let shared = Arc::clone(&shared);
             thread::spawn(move || {

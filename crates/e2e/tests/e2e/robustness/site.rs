@@ -70,6 +70,16 @@ impl Server {
         format!("pluginserver_{}_{property} = {value}\n", self.name.replace('-', "_"))
     }
 
+    /// Leaves to its events the time that they have by default.
+    pub fn by_default(mut self) -> Self {
+        self.conf = self
+            .conf
+            .lines()
+            .filter(|line| !line.contains("_event_timeout = "))
+            .fold(String::new(), |all, line| all + line + "\n");
+        self
+    }
+
     /// Gives its events this much time.
     pub fn event_timeout(self, limit: &str) -> Self {
         self.with("event_timeout", limit)
