@@ -69,4 +69,51 @@ mod tests {
             }
         }
     }
+
+    /// What plugins' own tests match.
+    #[test]
+    fn wrong_arguments_are_told_in_the_words_of_the_reference() {
+        let text = || Value::from("x");
+        for (name, args, words) in [
+            ("kong.request.get_header", vec![], "header name must be a string"),
+            ("kong.request.get_query_arg", vec![], "query argument name must be a string"),
+            ("kong.request.get_query", vec![text()], "max_args must be a number"),
+            ("kong.request.get_headers", vec![Value::Int(0)], "max_headers must be >= 1"),
+            ("kong.request.get_headers", vec![Value::Int(1001)], "max_headers must be <= 1000"),
+            ("kong.response.set_status", vec![text()], "code must be a number"),
+            ("kong.response.set_status", vec![Value::Int(600)], "code must be a number between 100 and 599"),
+            ("kong.response.clear_header", vec![], "header name must be a string"),
+            ("kong.response.set_headers", vec![text()], "headers must be a table"),
+            ("kong.response.exit", vec![Value::Int(200), true.into()], "body must be a nil, string or table"),
+            (
+                "kong.response.exit",
+                vec![Value::Int(200), Value::Nil, text()],
+                "headers must be a nil or table",
+            ),
+            ("kong.service.request.clear_header", vec![], "header must be a string"),
+            ("kong.service.request.set_query", vec![text()], "args must be a table"),
+            ("kong.service.request.set_query", vec![Value::List(vec![text()])], "arg keys must be strings"),
+            ("kong.service.request.set_body", vec![text()], "args must be a table"),
+            (
+                "kong.service.request.set_header",
+                vec![Value::Nil, text()],
+                "invalid header name \"nil\": got nil, expected string",
+            ),
+            ("kong.service.response.get_header", vec![], "name must be a string"),
+            ("kong.client.load_consumer", vec![], "consumer_id must be a string"),
+            (
+                "kong.client.load_consumer",
+                vec![text()],
+                "cannot load a consumer with an id that is not a uuid",
+            ),
+            (
+                "kong.node.get_memory_stats",
+                vec![text()],
+                "invalid unit 'x' (expected 'k/K', 'm/M', 'g/G' or 'b/B')",
+            ),
+        ] {
+            let got = fixture::call(&mut fixture::routed("/"), name, &args);
+            assert_eq!(got, fixture::thrown(words), "of {name} {args:?}");
+        }
+    }
 }
