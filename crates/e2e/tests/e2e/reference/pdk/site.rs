@@ -72,8 +72,7 @@ impl<'a> Site<'a> {
         let builder = Gateway::builder()
             .proxy(SocketAddr::from((ADDRESS, symbols.port(GATEWAY))))
             .conf(&format!(
-                "nginx_worker_processes = 1\nproxy_access_log = off\nlog_level = notice\n\
-                 {}",
+                "nginx_worker_processes = 1\nproxy_access_log = off\nlog_level = notice\n{}",
                 language.conf()
             ))
             .declarative(&symbols.realise(&config.to_string()));
@@ -122,24 +121,20 @@ impl<'a> Site<'a> {
     /// What the plugin wrote down: all that the reference answered, as far as it comes.
     fn answers(&self, id: &str, row: &Row) -> Vec<Option<Value>> {
         let deadline = Instant::now() + NOTES;
-        loop {
+        let notes = loop {
             let notes = self.scripts.notes(id);
-            let answers: Vec<_> = row.calls.iter().map(|call| self.answer(&notes, call)).collect();
-            let whole = row
-                .calls
-                .iter()
-                .zip(&answers)
-                .all(|(call, answer)| answer.is_some() || call.answer.is_none());
-            if whole || is_over(&notes) || Instant::now() >= deadline {
-                return answers;
+            let is_there =
+                |call: &Call| call.answer.is_none() || answer(&notes, &call.phase, call.at).is_some();
+            if row.calls.iter().all(is_there) || is_over(&notes) || Instant::now() >= deadline {
+                break notes;
             }
             thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    fn answer(&self, notes: &[Value], call: &Call) -> Option<Value> {
-        let note = answer(notes, &call.phase, call.at)?.as_object()?;
-        Some(comparable(&call.call, note, &|text| self.named(text)))
+        };
+        let comparable = |call: &Call| {
+            let note = answer(&notes, &call.phase, call.at)?.as_object()?;
+            Some(comparable(&call.call, note, &|text| self.named(text)))
+        };
+        row.calls.iter().map(comparable).collect()
     }
 
     /// What differs in a row.
