@@ -10,9 +10,9 @@ use crate::reference::recorded::{Answer, Message, Other, Outcome, Received};
 use crate::reference::wire::Lines;
 
 pub struct Difference {
-    pub what: String,
-    pub recorded: String,
-    pub observed: String,
+    what: String,
+    recorded: String,
+    observed: String,
 }
 
 /// How much of a value a difference shows.

@@ -159,6 +159,10 @@ impl<'a> Site<'a> {
             ]
             .map(|(pattern, name)| (Regex::new(pattern).expect("a pattern"), name))
         });
+        // All of it has digits or slashes, and few texts have.
+        if !text.bytes().any(|byte| byte.is_ascii_digit() || byte == b'/') {
+            return text.to_owned();
+        }
         let text =
             self.symbols.symbolise(text).replace(&self.gateway.prefix().display().to_string(), "<prefix>");
         NAMES.iter().fold(text, |text, (regex, name)| regex.replace_all(&text, *name).into_owned())
