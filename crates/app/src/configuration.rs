@@ -11,7 +11,7 @@ use polygate_balancer::Balancer;
 use polygate_chain::{Environment, Node, Plan, Plugin};
 use polygate_config::Settings;
 use polygate_http::Gateway;
-use polygate_model::{Entities, OnError, Target, Upstream};
+use polygate_model::{Entities, OnError, Target, Upstream, Vaults};
 use polygate_net::dns::Resolver;
 use polygate_plugin_host::{PluginServers, RemotePlugin};
 use polygate_router::{Router, RouterError};
@@ -83,7 +83,8 @@ fn compile(
     environment.limits = translate::limits(settings);
     environment.port_maps = settings.port_maps.iter().map(|(inside, outside)| (*inside, *outside)).collect();
     environment.error_pages = translate::error_pages(settings)?;
-    environment.vault_env_prefix = settings.values.get("vault_env_prefix").unwrap_or_default().to_owned();
+    environment.vaults =
+        Vaults::env(settings.values.get("vault_env_prefix").unwrap_or_default()).with(&entities);
 
     let configurations: Vec<_> = entities.plugins.values().cloned().collect();
     Ok(Gateway {

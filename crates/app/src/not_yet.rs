@@ -188,12 +188,6 @@ static ENTRIES: &[Entry] = &[
         ),
     },
     Entry {
-        what: "vaults",
-        instead: "checked, used by nothing",
-        found: Entities(|loaded| listed(loaded.entities.vaults.values().map(|vault| &vault.prefix))),
-        example: entities("vaults: [{name: env, prefix: my-env, config: {prefix: MY_}}]"),
-    },
-    Entry {
         what: "credentials of consumers (key, basic, HMAC, JWT, ACL, OAuth2)",
         instead: "passed over and stored nowhere, unless a plugin server has the plugin",
         found: Entities(|loaded| {

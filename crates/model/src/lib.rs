@@ -8,8 +8,10 @@ pub mod entities;
 pub mod lua_pattern;
 pub mod path;
 pub mod schema;
+pub mod vault;
 
 pub use entities::{
     CaCertificate, Certificate, Consumer, Credential, CredentialKind, Entities, HashOn, Id, OnError, Plugin,
     Protocol, Reference, Route, Service, Target, Upstream, Vault,
 };
+pub use vault::Vaults;
