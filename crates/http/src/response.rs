@@ -149,13 +149,16 @@ fn own_lines(way: &mut Way<'_>) {
     let tokens = settings.response_tokens;
     let timings = exchange.session.timings;
     let is_upstreams = exchange.session.answer.is_none();
+    // A plugin's answer in the place of an upstream's has that one's headers, unless it brings its own.
+    let has_upstreams = exchange.service_response.is_some();
     let headers = &mut exchange.response.headers;
-    add_charset(headers, settings.charset.as_deref());
+    if has_upstreams {
+        add_charset(headers, settings.charset.as_deref());
+    }
     if !is_upstreams && tokens.response_latency && !exchange.proxied {
         headers.insert_number("X-Kong-Response-Latency", ms(timings.latest - timings.start));
     }
-    // In the place of an upstream's response, a plugin's still names that server.
-    match (exchange.service_response.is_some(), tokens.server) {
+    match (has_upstreams, tokens.server) {
         (true, true) if headers.contains("Server") => {}
         (_, true) => headers.insert("Server", SERVER_TOKEN),
         (true, false) => {}

@@ -216,7 +216,7 @@ pub fn error(
         let (page, content_type) =
             pages.render(status, message.as_deref(), &exchange.session.id, accept.as_deref(), wanted);
         let content_type = match wanted {
-            Some(wanted) if Format::is_known(wanted) => wanted.to_owned(),
+            Some(wanted) if Format::is_known(wanted) => with_charset(wanted),
             _ => content_type.to_owned(),
         };
         given.insert(CONTENT_TYPE, content_type);
@@ -238,6 +238,13 @@ fn answer(exchange: &mut Exchange, status: u16, body: Bytes, given: Headers) {
     headers.extend(given.iter());
     exchange.response.status = status;
     exchange.session.answer = Some(Answer { source: Source::Exit, status, body });
+}
+
+/// A type as the plugin gave it. Text is in another charset if nothing is said.
+fn with_charset(content_type: &str) -> String {
+    let lower = content_type.to_ascii_lowercase();
+    let is_complete = !lower.starts_with("text/") || lower.contains("charset");
+    if is_complete { content_type.to_owned() } else { format!("{content_type}; charset=UTF-8") }
 }
 
 /// The headers that `exit` and `error` were given.

@@ -108,7 +108,7 @@ fn errors_are_pages() {
         (
             "text/plain",
             vec![Value::Int(500), "x".into(), json(json!({"Content-Type": "text/html"}))],
-            "text/html",
+            "text/html; charset=UTF-8",
             "<p>x.</p>",
         ),
         (
