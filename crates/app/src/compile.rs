@@ -7,7 +7,7 @@ use polygate_balancer::Balancer;
 use polygate_chain::{Environment, Plan};
 use polygate_entities::EntitySet;
 use polygate_http::Gateway;
-use polygate_model::{Entities, Target, Upstream};
+use polygate_model::{Entities, Target, Upstream, Vaults};
 use polygate_router::{Router, RouterError};
 
 use crate::servers::Servers;
@@ -22,7 +22,8 @@ pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<Gateway, Route
     environment.limits = translate::limits(settings);
     environment.port_maps = settings.port_maps.iter().map(|(inside, outside)| (*inside, *outside)).collect();
     environment.error_pages = servers.error_pages.clone();
-    environment.vault_env_prefix = settings.values.get("vault_env_prefix").unwrap_or_default().to_owned();
+    environment.vaults =
+        Vaults::env(settings.values.get("vault_env_prefix").unwrap_or_default()).with(&entities);
 
     let configurations: Vec<_> = entities.plugins.values().cloned().collect();
     Ok(Gateway {

@@ -186,12 +186,6 @@ static ENTRIES: &[Entry] = &[
         ),
     },
     Entry {
-        what: "vaults",
-        instead: "checked, used by nothing",
-        found: InEntities(|entities| listed(entities.vaults.values().map(|vault| &vault.prefix))),
-        example: entities("vaults: [{name: env, prefix: my-env, config: {prefix: MY_}}]"),
-    },
-    Entry {
         what: "credentials of consumers (key, basic, HMAC, JWT, ACL, OAuth2)",
         instead: "stored, used by nothing",
         found: InEntities(|entities| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use ipnet::IpNet;
-use polygate_model::{Consumer, Entities, Id};
+use polygate_model::{Consumer, Entities, Id, Vaults};
 
 use crate::error_page::ErrorPages;
 
@@ -18,8 +18,7 @@ pub struct Environment {
     /// Listening port to the port that the outside world uses for it.
     pub port_maps: HashMap<u16, u16>,
     pub error_pages: ErrorPages,
-    /// Prefix of the environment variables that the `env` vault reads, `""` if none.
-    pub vault_env_prefix: String,
+    pub vaults: Vaults,
     upstream_names: HashSet<String>,
 }
 
@@ -27,13 +26,13 @@ impl Environment {
     pub fn new(entities: Arc<Entities>, node: Arc<Node>) -> Self {
         let upstream_names = entities.upstreams.values().map(|upstream| upstream.name.clone()).collect();
         Self {
+            vaults: Vaults::env("").with(&entities),
             entities,
             node,
             trusted_ips: TrustedIps::default(),
             limits: Limits::default(),
             port_maps: HashMap::new(),
             error_pages: ErrorPages::default(),
-            vault_env_prefix: String::new(),
             upstream_names,
         }
     }

@@ -9,19 +9,20 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use polygate_model::Vaults;
+use polygate_model::vault::VaultError;
+pub use polygate_model::vault::is_reference;
 use thiserror::Error;
 
 pub(crate) use self::check::is_on;
 pub(crate) use self::properties::SERVER_MEMBERS;
 pub use self::saved::write as save;
-pub use self::vault::{VaultError, is_reference};
 use crate::settings::{LogLevel, Settings};
 
 mod check;
 mod properties;
 mod saved;
 mod syntax;
-mod vault;
 
 /// Where to look for the file when none is named.
 const DEFAULT_FILES: &[&str] = &["/etc/kong/kong.conf", "/etc/kong.conf"];
@@ -178,11 +179,16 @@ pub fn is_property(name: &str) -> bool {
 /// The value that `reference` stands for with the environment and the vault settings of `sources`.
 pub fn look_up(sources: &Sources, reference: &str) -> Result<String, ConfError> {
     let merged = merge(sources)?;
-    let prefix = merged.values.get("vault_env_prefix").unwrap_or_default();
     let variable =
         |name: &str| sources.env.iter().find(|(known, _)| known == name).map(|(_, text)| text.clone());
-    vault::dereference(reference, prefix, variable)
+    vaults(&merged.values)
+        .secret(reference, variable)
         .map_err(|why| ConfError::Refused(format!("could not get '{reference}': {why}")))
+}
+
+/// The vaults of references in properties: those of entities are not known yet.
+fn vaults(values: &Values) -> Vaults {
+    Vaults::env(values.get("vault_env_prefix").unwrap_or_default())
 }
 
 /// The prefix alone, absolute, for commands that must work whatever else is wrong.

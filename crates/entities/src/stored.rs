@@ -2,7 +2,8 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use polygate_model::schema::{Address, EntitySchema, is_reference};
+use polygate_model::schema::{Address, EntitySchema};
+use polygate_model::vault::is_reference;
 use serde_json::{Number, Value};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;

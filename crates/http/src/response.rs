@@ -67,7 +67,7 @@ fn merge_preset(headers: &mut Headers, preset: &Headers, is_buffered: bool) {
 }
 
 /// Completes the head, decides what becomes of the connection, and queues the head for the client. After this the
-/// exchange's response is what was sent.
+/// exchange's response is what was sent, but for a `Date` of the gateway's: plugins see the upstream's only.
 ///
 /// Also answers how many bytes the client's connection will have carried at the end of the head.
 pub fn finish_head(way: &mut Way<'_>, content: &Content) -> (BodyFraming, u64) {
@@ -76,9 +76,14 @@ pub fn finish_head(way: &mut Way<'_>, content: &Content) -> (BodyFraming, u64) {
     let response = &way.exchange.response;
     let is_upstreams = way.exchange.session.answer.is_none();
     let reason = way.reason.as_ref().filter(|(status, _)| *status == response.status && is_upstreams);
+    let timings = way.exchange.session.timings;
     let client = &way.downstream.client;
     client.queue_head(true, |out| {
         write::status_line(out, Version::HTTP_11, response.status, reason.map(|(_, reason)| &**reason));
+        // A server with a clock has to say when it made the response (RFC 9110, section 6.6.1).
+        if !response.headers.contains("Date") {
+            date::now(timings.unix(timings.latest), |date| write::line(out, "Date", date.as_bytes()));
+        }
         response.headers.write_to(out);
         out.extend_from_slice(b"\r\n");
     });
@@ -97,9 +102,13 @@ fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
     // These tell of a body that is not there: a length that goes with none stays.
     let is_told = exchange.head_only || exchange.response.status == 304;
     let framing = match length {
-        // No body and no length (RFC 9110, section 8.6). Upstreams say 0, and the reference lets them.
+        // No body, no type and no length (RFC 9110, section 8.6). Upstreams say 0, and the reference lets them.
         _ if exchange.response.status == 204 => {
-            headers.retain(|name, value| !name.eq_ignore_ascii_case(b"Content-Length") || value == b"0");
+            let is_upstreams = exchange.session.answer.is_none();
+            headers.remove("Content-Type");
+            headers.retain(|name, value| {
+                !name.eq_ignore_ascii_case(b"Content-Length") || is_upstreams && value == b"0"
+            });
             BodyFraming::None
         }
         Some(0) if is_told => {
@@ -140,17 +149,16 @@ fn own_lines(way: &mut Way<'_>) {
     let tokens = settings.response_tokens;
     let timings = exchange.session.timings;
     let is_upstreams = exchange.session.answer.is_none();
+    // A plugin's answer in the place of an upstream's has that one's headers, unless it brings its own.
+    let has_upstreams = exchange.service_response.is_some();
     let headers = &mut exchange.response.headers;
-    if is_upstreams {
+    if has_upstreams {
         add_charset(headers, settings.charset.as_deref());
-    }
-    if !headers.contains("Date") {
-        date::now(timings.unix(timings.latest), |date| headers.append("Date", date));
     }
     if !is_upstreams && tokens.response_latency && !exchange.proxied {
         headers.insert_number("X-Kong-Response-Latency", ms(timings.latest - timings.start));
     }
-    match (is_upstreams, tokens.server) {
+    match (has_upstreams, tokens.server) {
         (true, true) if headers.contains("Server") => {}
         (_, true) => headers.insert("Server", SERVER_TOKEN),
         (true, false) => {}

@@ -11,6 +11,7 @@ pub mod lua_pattern;
 pub mod path;
 pub mod schema;
 mod tables;
+pub mod vault;
 
 pub use consumers::Consumers;
 pub use credentials::{Credential, CredentialKind, Credentials};
@@ -19,3 +20,4 @@ pub use entities::{
     Sni, Target, Upstream, Vault,
 };
 pub use tables::Entities;
+pub use vault::Vaults;

@@ -26,7 +26,7 @@ use serde_json::{Map, Value};
 pub use address::{Address, AddressError, Host};
 pub use entity::EntitySchema;
 pub use errors::{ENTITY, FieldErrors, Step};
-pub use field::{Field, Record, is_reference};
+pub use field::{Field, Record};
 pub use parse::{SchemaErrors, SchemaProblem};
 
 use field::Kind;

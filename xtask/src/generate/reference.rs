@@ -46,6 +46,7 @@ fn arg(arg: &Arg) -> String {
         "maybe_text" => ("string", true),
         "maybe_word" => ("string or number", true),
         "size" => ("int", true),
+        "truncated" => ("number", false),
         "truth" => ("any", true),
         "word" => ("string or number", false),
         other => (other, other == "any"),

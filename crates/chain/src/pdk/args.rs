@@ -98,6 +98,21 @@ where
     }
 }
 
+/// As [`int`], with a fraction that counts for nothing.
+pub fn truncated<T>(low: T, high: T) -> impl Fn(&Value, &str) -> Result<T, PdkError>
+where
+    T: TryFrom<i64> + PartialOrd + Display + Copy,
+{
+    move |value, name| int(low, high)(&without_fraction(value), name)
+}
+
+fn without_fraction(value: &Value) -> Value {
+    match value {
+        Value::Float(number) => Value::number(number.trunc()),
+        other => other.clone(),
+    }
+}
+
 /// How many headers or arguments are wanted: 1 to 1000.
 pub fn limit(value: &Value, name: &str) -> Result<usize, PdkError> {
     let number = match *value {
@@ -119,13 +134,13 @@ pub fn size(value: &Value, _name: &str) -> Result<Option<u64>, PdkError> {
     Ok(value.as_int().and_then(|size| u64::try_from(size).ok()).filter(|size| *size > 0))
 }
 
-/// The status of a response from `low` on. An informational one is refused: the client would go on waiting.
+/// The status of a response from `low` on; a fraction counts for nothing. An informational one is refused: the client would go on waiting.
 pub fn status(low: u16) -> impl Fn(&Value, &str) -> Result<u16, PdkError> {
     move |value, name| {
         if !matches!(value, Value::Int(_) | Value::Float(_)) {
             return Err(wrong_type(name, "a number"));
         }
-        let status = value.as_int().and_then(|status| u16::try_from(status).ok());
+        let status = without_fraction(value).as_int().and_then(|status| u16::try_from(status).ok());
         match status.filter(|status| (low..=599).contains(status)) {
             Some(status @ 100..200) => {
                 Err(PdkError::thrown(format!("{name} {status} does not end a response, use 200 to 599")))
@@ -228,6 +243,23 @@ mod tests {
     }
 
     #[test]
+    fn fractions_count_for_nothing() {
+        for (value, expected) in [
+            (Value::Int(200), Ok(200)),
+            (Value::Float(404.5), Ok(404)),
+            (Value::Float(599.9), Ok(599)),
+            (Value::Float(600.0), Err("code must be a number between 100 and 599")),
+            (Value::Float(f64::NAN), Err("code must be a number between 100 and 599")),
+            (Value::Float(199.9), Err("code 199 does not end a response, use 200 to 599")),
+        ] {
+            assert_eq!(status(100)(&value, "code"), expected.map_err(PdkError::thrown), "of {value:?}");
+        }
+        assert_eq!(truncated(0, 9)(&Value::Float(1.5), "depth"), Ok(1));
+        assert!(truncated(0, 9)(&Value::Float(10.5), "depth").is_err());
+        assert!(truncated(0, 9)(&Value::from("1"), "depth").is_err());
+    }
+
+    #[test]
     fn wrong_types_name_the_argument() {
         let one = &Value::Int(1);
         assert_eq!(string(one, "path"), Err(PdkError::thrown("path must be a string")));
@@ -242,6 +274,7 @@ mod tests {
         );
         assert_eq!(port(&Value::Nil, "port"), Err(PdkError::thrown("port must be an integer")));
         assert_eq!(port(&Value::Float(3.0), "port"), Ok(3));
+        assert!(port(&Value::Float(3.5), "port").is_err());
         assert!(port(&Value::Int(65_538), "port").is_err());
     }
 }

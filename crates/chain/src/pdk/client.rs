@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use polygate_model::Consumer;
+use polygate_model::{Consumer, Id};
 
 use crate::exchange::Authenticated;
 use crate::pdk::{PdkError, headers};
@@ -37,19 +37,21 @@ pub fn get_consumer(exchange: &Exchange) -> Option<Value> {
     exchange.consumer.as_ref().map(Authenticated::to_value)
 }
 
-/// The consumer with this id or, if `by_username` says so, this username.
+/// The consumer with this id, in lower case, or, if `by_username` says so, this username.
 pub fn load_consumer<'a>(
     exchange: &'a Exchange,
     id: &str,
     by_username: Option<bool>,
 ) -> Result<Option<&'a Arc<Consumer>>, PdkError> {
     let (name, by_username) = (id, by_username.unwrap_or(false));
-    let id = name.parse().ok();
+    let id: Option<Id> = name.parse().ok();
     if id.is_none() && !by_username {
         return Err(PdkError::thrown("cannot load a consumer with an id that is not a uuid"));
     }
     let environment = &exchange.session.environment;
+    // Ids are compared as text, in which the letters of a UUID are small.
     Ok(id
+        .filter(|id| id.to_string() == name)
         .and_then(|id| environment.consumer(id))
         .or_else(|| by_username.then(|| environment.consumer_by_username(name)).flatten()))
 }
@@ -119,6 +121,7 @@ mod tests {
         let id = fixture::CONSUMER.to_string();
         for (args, expected) in [
             (vec![Value::from(&json!(id))], Ok(json!("alice"))),
+            (vec![Value::from(&json!(id.to_uppercase()))], Ok(json!(null))),
             (vec!["alice".into(), true.into()], Ok(json!("alice"))),
             (vec!["bob".into(), true.into()], Ok(json!(null))),
             (vec!["alice".into()], Err("cannot load a consumer with an id that is not a uuid")),

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use http::Version;
 use polygate_http1::Headers;
+use polygate_model::Route;
 use polygate_model::entities::DEFAULT_WORKSPACE;
 use polygate_telemetry::clock::{self, DateTime};
 
@@ -225,7 +227,11 @@ fn upstream_variable(exchange: &Exchange, name: &str) -> Value {
             false => "",
         }
         .into(),
-        "kong_proxy_mode" => "http".into(),
+        "kong_proxy_mode" => {
+            let is_streamed = |route: &Arc<Route>| !(route.request_buffering && route.response_buffering);
+            let route = exchange.session.route().filter(|_| is_routed);
+            if route.is_some_and(is_streamed) { "unbuffered" } else { "http" }.into()
+        }
         _ => match (name.strip_prefix("upstream_http_"), response) {
             (Some(name), Some(response)) => joined(&response.headers, name),
             _ => Value::Nil,
@@ -445,6 +451,22 @@ mod tests {
             assert_eq!(variable(exchange, "args"), args, "of {target}");
             assert_eq!(variable(exchange, "query_string"), args, "of {target}");
             assert_eq!(variable(exchange, "is_args"), is_args.into(), "of {target}");
+        }
+    }
+
+    #[test]
+    fn streaming_is_the_routes_and_known_when_it_is_routed() {
+        for (request_buffering, response_buffering, expected) in
+            [(true, true, "http"), (false, true, "unbuffered"), (true, false, "unbuffered")]
+        {
+            let exchange = &mut fixture::routed("/");
+            let matched = exchange.session.matched.as_mut().unwrap();
+            let route = Arc::make_mut(&mut matched.route);
+            (route.request_buffering, route.response_buffering) = (request_buffering, response_buffering);
+            exchange.forwarded = None;
+            assert_eq!(variable(exchange, "kong_proxy_mode"), "http".into());
+            exchange.forwarded = Some(Headers::new());
+            assert_eq!(variable(exchange, "kong_proxy_mode"), expected.into());
         }
     }
 

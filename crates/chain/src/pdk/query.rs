@@ -30,7 +30,7 @@ pub fn first(text: &[u8], name: &[u8], limit: usize) -> Value {
     decode(text, limit).find(|(key, _)| key == name).map_or(Value::Nil, |(_, value)| to_value(value))
 }
 
-/// The query string of a map: `k=v`, `k` for true, nothing for false, one piece per item of a list.
+/// The query string of a map: `k=v`, `k` for true, nothing for false, one piece per value of a table.
 /// The pieces are sorted by name, as byte strings, so that the same map gives the same text.
 pub fn encode(arguments: &Value) -> Result<String, PdkError> {
     let members = arguments.members();
@@ -40,10 +40,12 @@ pub fn encode(arguments: &Value) -> Result<String, PdkError> {
             Key::Str(name) => escape_argument(name),
             Key::Int(_) => return Err(PdkError::thrown("arg keys must be strings")),
         };
-        let items =
-            if let Value::List(items) = value { items.as_slice() } else { std::slice::from_ref(value) };
+        let items = match value {
+            Value::List(_) | Value::Map(_) => value.members().into_iter().map(|(_, item)| item).collect(),
+            scalar => vec![scalar],
+        };
         let piece: Vec<String> = items
-            .iter()
+            .into_iter()
             .filter(|item| !item.is_nil())
             .map(|item| pair(&name, item))
             .collect::<Result<Vec<_>, _>>()?
@@ -95,15 +97,20 @@ fn escape_argument(text: &[u8]) -> String {
 
 /// Percent-encodes the bytes which `stays` refuses.
 pub fn percent_encode(text: &[u8], stays: impl Fn(u8) -> bool) -> String {
+    let encoded = percent_encode_bytes(text, |byte| byte.is_ascii() && stays(byte));
+    String::from_utf8_lossy(&encoded).into_owned()
+}
+
+/// [`percent_encode`] where bytes beyond ASCII may stay.
+pub fn percent_encode_bytes(text: &[u8], stays: impl Fn(u8) -> bool) -> Vec<u8> {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let mut encoded = String::with_capacity(text.len());
+    let mut encoded = Vec::with_capacity(text.len());
     for &byte in text {
-        if byte.is_ascii() && stays(byte) {
-            encoded.push(byte as char);
-        } else {
-            encoded.push('%');
-            encoded.push(HEX[usize::from(byte >> 4)] as char);
-            encoded.push(HEX[usize::from(byte & 15)] as char);
+        match stays(byte) {
+            true => encoded.push(byte),
+            false => {
+                encoded.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            }
         }
     }
     encoded
@@ -149,6 +156,7 @@ mod tests {
             (json!({}), ""),
             (json!({"a": null, "b": [null, "1"]}), "b=1"),
             (json!([]), ""),
+            (json!({"a": {"b": 1, "c": true}, "d": {}}), "a=1&a"),
             (json!({"b": "", "n": 1.5, "no": false, "i": 7}), "b=&i=7&n=1.5"),
             (json!({"k&=": "ä-._~*"}), "k%26%3D=%C3%A4-._~*"),
             (json!({"a'": "!*()+/"}), "a'=!*()%2B%2F"),
@@ -158,7 +166,7 @@ mod tests {
         }
         let keys = PdkError::thrown("arg keys must be strings");
         assert_eq!(encode(&Value::from(&json!(["a", "b"]))), Err(keys));
-        let error = encode(&Value::from(&json!({"a": {}}))).unwrap_err().to_string();
+        let error = encode(&Value::from(&json!({"a": [[]]}))).unwrap_err().to_string();
         assert!(error.starts_with("invalid value for query argument \"a\": got table"), "{error}");
     }
 

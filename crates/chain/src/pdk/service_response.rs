@@ -1,5 +1,7 @@
 //! `kong.service.response`: what the upstream answered, before the gateway and plugins changed it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use polygate_http1::Headers;
 
@@ -33,12 +35,12 @@ pub fn get_raw_body(exchange: &Exchange) -> Result<&Bytes, PdkError> {
 
 pub fn get_body(
     exchange: &Exchange,
-    mimetype: Option<&str>,
+    mimetype: Option<Cow<'_, str>>,
     max_args: Option<usize>,
 ) -> Result<Value, PdkError> {
     let max_args = max_args.unwrap_or(exchange.session.environment.limits.post_args);
     let header = get_header(exchange, b"content-type").and_then(|header| str::from_utf8(header).ok());
-    payload::decode(get_raw_body(exchange)?, mimetype, header, max_args)
+    payload::decode(get_raw_body(exchange)?, mimetype.as_deref(), header, max_args)
 }
 
 fn lines(exchange: &Exchange) -> Option<&Headers> {
@@ -81,5 +83,7 @@ mod tests {
         );
         assert_eq!(call(exchange, "kong.service.response.get_raw_body", &[]), Ok("[1]".into()));
         assert_eq!(call(exchange, "kong.service.response.get_body", &[]).unwrap().to_json(), json!([1]));
+        let error = Err(PdkError::returned("unsupported content type '5'"));
+        assert_eq!(call(exchange, "kong.service.response.get_body", &[Value::Int(5)]), error);
     }
 }

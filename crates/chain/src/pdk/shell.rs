@@ -81,7 +81,7 @@ impl Function {
             Function::NodeGetMemoryStats => reply::any(node::get_memory_stats(
                 context.session(),
                 take::optional(take::any(args, 0), "unit", take::text)?,
-                take::optional(take::any(args, 1), "scale", take::int(0_usize, 100))?,
+                take::optional(take::any(args, 1), "scale", take::truncated(0_usize, 100))?,
             )?),
             Function::Log => {
                 log::notice(context.session(), args);
@@ -335,7 +335,7 @@ impl Function {
             Function::ServiceSetTlsVerifyDepth => {
                 service::set_tls_verify_depth(
                     context.session(),
-                    take::int(0, u32::MAX)(take::any(args, 0), "depth")?,
+                    take::truncated(0, u32::MAX)(take::any(args, 0), "depth")?,
                 );
                 reply::yes()
             }
@@ -449,7 +449,7 @@ impl Function {
             }
             Function::ServiceResponseGetBody => reply::any(service_response::get_body(
                 context.exchange(self)?,
-                take::optional(take::any(args, 0), "mimetype", take::text)?,
+                take::optional(take::any(args, 0), "mimetype", take::word)?,
                 take::optional(take::any(args, 1), "max_args", take::limit)?,
             )?),
             Function::VaultGet => reply::string(vault::get(

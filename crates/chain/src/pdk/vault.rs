@@ -1,25 +1,24 @@
-//! `kong.vault`: secrets by reference, `{vault://env/<name>[/<key>][?prefix=<p>][#<version>]}`.
-//!
-//! Only the `env` vault exists: the name, in upper case with `_` for `-`, is an environment variable.
-//! With a key the variable holds a JSON object, and its member is the secret.
+//! `kong.vault`: secrets by reference, see [`polygate_model::vault`].
 
-use serde_json::Value as Json;
+use polygate_model::vault::{self, Reference};
 
 use crate::pdk::{PdkError, query};
 use crate::{Key, Session, Value};
 
+/// The member of a table that says which of its others are secrets.
+const REFERENCES: &str = "$refs";
+
 pub fn get(session: &Session, reference: &str) -> Result<String, PdkError> {
-    let prefix = &session.environment.vault_env_prefix;
-    secret(reference, prefix, |name| std::env::var(name).ok()).map_err(PdkError::Returned)
+    secret(session, reference).map_err(|error| PdkError::returned(format!("{error}: {reference}")))
 }
 
 pub fn is_reference(_session: &Session, text: Option<&str>) -> bool {
-    text.is_some_and(|text| inner(text).is_some())
+    text.is_some_and(vault::is_reference)
 }
 
 /// `{name, resource, key?, config?, version?}`.
 pub fn parse_reference(_session: &Session, text: &str) -> Result<Value, PdkError> {
-    let reference = Reference::parse(text).map_err(PdkError::Returned)?;
+    let reference = Reference::parse(text).map_err(|error| PdkError::returned(format!("{error}: {text}")))?;
     let mut members =
         vec![(Key::from("name"), reference.vault.into()), (Key::from("resource"), reference.resource.into())];
     if let Some(key) = reference.key {
@@ -34,86 +33,57 @@ pub fn parse_reference(_session: &Session, text: &str) -> Result<Value, PdkError
     Ok(Value::Map(members))
 }
 
-/// The table it was given, with fresh secrets in the members that `$refs` names.
+/// The table it was given, with fresh secrets in the members that the `$refs` of it and of the tables in it name; the
+/// empty text where there is no secret.
 pub fn update(session: &Session, options: &Value) -> Value {
-    let Value::Map(mut members) = options.clone() else { return options.clone() };
-    let prefix = &session.environment.vault_env_prefix;
+    let mut options = options.clone();
     let fresh = |reference: &Value| {
-        let text = reference.as_str()?;
-        secret(text, prefix, |name| std::env::var(name).ok()).ok().map(Value::from)
+        reference.as_str().and_then(|text| secret(session, text).ok()).unwrap_or_default().into()
     };
-    for (name, references) in options.get("$refs").members() {
-        let Some((_, value)) = members.iter_mut().find(|(key, _)| *key == name) else { continue };
-        match (value, references) {
-            (Value::List(items), Value::List(references)) => {
-                for (item, reference) in items.iter_mut().zip(references) {
-                    if let Some(secret) = fresh(reference) {
-                        *item = secret;
-                    }
+    refresh(&mut options, &fresh);
+    options
+}
+
+fn secret(session: &Session, reference: &str) -> Result<String, vault::VaultError> {
+    session.environment.vaults.secret(reference, |name| std::env::var(name).ok())
+}
+
+fn refresh(table: &mut Value, fresh: &impl Fn(&Value) -> Value) {
+    match table {
+        Value::List(items) => items.iter_mut().for_each(|item| refresh(item, fresh)),
+        Value::Map(members) => {
+            let is_own = |name: &Key| matches!(name, Key::Str(name) if name == REFERENCES);
+            let others = members.iter_mut().filter(|(name, _)| !is_own(name));
+            others.for_each(|(_, member)| refresh(member, fresh));
+        }
+        _ => return,
+    }
+    let references = table.get(REFERENCES).clone();
+    for (name, reference) in references.members() {
+        let Some(member) = member(table, name) else { continue };
+        match reference {
+            Value::Str(_) => *member = fresh(reference),
+            _ => reference.members().into_iter().for_each(|(key, reference)| {
+                if let Some(value) = self::member(member, key) {
+                    *value = fresh(reference);
                 }
-            }
-            (value, reference) => {
-                if let Some(secret) = fresh(reference) {
-                    *value = secret;
-                }
-            }
+            }),
         }
     }
-    Value::Map(members)
 }
 
-struct Reference<'a> {
-    vault: &'a str,
-    resource: &'a str,
-    key: Option<&'a str>,
-    options: Option<&'a str>,
-    version: Option<i64>,
-}
-
-impl<'a> Reference<'a> {
-    fn parse(text: &'a str) -> Result<Self, String> {
-        let malformed = || format!("not of the form {{vault://<vault>/<name>[/<key>]}}: {text}");
-        let rest = inner(text).ok_or_else(malformed)?;
-        let (rest, version) = match rest.split_once('#') {
-            Some((rest, version)) => (rest, Some(version.parse().map_err(|_| malformed())?)),
-            None => (rest, None),
-        };
-        let (path, options) = split_optional(rest, '?');
-        let (vault, path) = path.split_once('/').ok_or_else(malformed)?;
-        let (resource, key) = split_optional(path, '/');
-        if vault.is_empty() || resource.is_empty() || key == Some("") {
-            return Err(malformed());
+/// The member of a table: of a list one that is there, of a map also a new one.
+fn member(table: &mut Value, key: Key) -> Option<&mut Value> {
+    match (table, key) {
+        (Value::List(items), Key::Int(number)) => items.get_mut(usize::try_from(number - 1).ok()?),
+        (Value::Map(members), key) => {
+            let at = members.iter().position(|(name, _)| *name == key).unwrap_or_else(|| {
+                members.push((key, Value::Nil));
+                members.len() - 1
+            });
+            Some(&mut members[at].1)
         }
-        Ok(Self { vault, resource, key, options, version })
-    }
-}
-
-fn inner(text: &str) -> Option<&str> {
-    text.strip_prefix("{vault://")?.strip_suffix('}')
-}
-
-fn split_optional(text: &str, separator: char) -> (&str, Option<&str>) {
-    text.split_once(separator).map_or((text, None), |(text, rest)| (text, Some(rest)))
-}
-
-fn secret(
-    reference: &str,
-    prefix: &str,
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<String, String> {
-    let Reference { vault, resource, key, options, .. } = Reference::parse(reference)?;
-    if vault != "env" {
-        return Err(format!("no vault named '{vault}', only 'env' is available: {reference}"));
-    }
-    let options = options.unwrap_or_default();
-    let prefix = options.split('&').find_map(|option| option.strip_prefix("prefix=")).unwrap_or(prefix);
-    let name = format!("{prefix}{resource}").to_ascii_uppercase().replace('-', "_");
-    let value = variable(&name).ok_or_else(|| format!("environment variable {name} is not set"))?;
-    let Some(key) = key else { return Ok(value) };
-    match serde_json::from_str::<Json>(&value).ok().as_ref().and_then(|json| json.get(key)) {
-        Some(Json::String(text)) => Ok(text.clone()),
-        Some(scalar @ (Json::Number(_) | Json::Bool(_))) => Ok(scalar.to_string()),
-        _ => Err(format!("environment variable {name} holds no JSON object with a scalar member '{key}'")),
+        _ => None,
     }
 }
 
@@ -124,63 +94,70 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn secrets_come_from_variables() {
-        let variable = |name: &str| match name {
-            "MY_SECRET" => Some("s1".to_owned()),
-            "APP_MY_SECRET" => Some("s2".to_owned()),
-            "DB" => Some(r#"{"password":"p","port":5432,"list":[]}"#.to_owned()),
-            _ => None,
-        };
-        for (reference, prefix, expected) in [
-            ("{vault://env/my-secret}", "", Ok("s1")),
-            ("{vault://env/my-secret#2}", "app-", Ok("s2")),
-            ("{vault://env/my-secret?ttl=1&prefix=app_}", "x", Ok("s2")),
-            ("{vault://env/db/port}", "", Ok("5432")),
-            ("{vault://env/none}", "", Err("environment variable NONE is not set")),
-            (
-                "{vault://env/db/list}",
-                "",
-                Err("environment variable DB holds no JSON object with a scalar member 'list'"),
-            ),
-            ("{vault://aws/x}", "", Err("no vault named 'aws', only 'env' is available: {vault://aws/x}")),
-            ("{vault://env}", "", Err("not of the form {vault://<vault>/<name>[/<key>]}: {vault://env}")),
-        ] {
-            let got = secret(reference, prefix, variable);
-            assert_eq!(got.as_deref().map_err(String::as_str), expected, "of {reference}");
-        }
-    }
-
-    #[test]
     fn references_are_taken_apart() {
         let exchange = &mut fixture::exchange("GET", "/", &[]);
-        let parsed =
-            call(exchange, "kong.vault.parse_reference", &["{vault://hcv/db/user?ttl=5#3}".into()]).unwrap();
-        let expected =
-            json!({"name": "hcv", "resource": "db", "key": "user", "config": {"ttl": "5"}, "version": 3});
-        assert_eq!(parsed.to_json(), expected);
+        for (reference, expected) in [
+            ("{vault://env/x}", json!({"name": "env", "resource": "x"})),
+            (
+                "{vault://hcv/db/user?ttl=5&a#3}",
+                json!({"name": "hcv", "resource": "db", "key": "user", "config": {"ttl": "5", "a": true}, "version": 3}),
+            ),
+        ] {
+            let parsed = call(exchange, "kong.vault.parse_reference", &[reference.into()]).unwrap();
+            assert_eq!(parsed.to_json(), expected);
+        }
         assert_eq!(call(exchange, "kong.vault.is_reference", &["{vault://env/a}".into()]), Ok(true.into()));
         assert_eq!(call(exchange, "kong.vault.is_reference", &[Value::Int(1)]), Ok(false.into()));
     }
 
     #[test]
-    fn update_keeps_what_it_cannot_find() {
+    fn update_puts_fresh_secrets_in() {
         let exchange = &mut fixture::exchange("GET", "/", &[]);
         let path = std::env::var("PATH").unwrap();
-        let options = json!({
-            "a": "old", "b": "kept", "c": ["old"],
-            "$refs": {"a": "{vault://env/path}", "b": "{vault://hcv/x}", "c": ["{vault://env/path}"]},
-        });
-        let updated = call(exchange, "kong.vault.update", &[Value::from(&options)]).unwrap().to_json();
-        assert_eq!((&updated["a"], &updated["b"]), (&json!(path), &json!("kept")));
-        assert_eq!(updated["c"], json!([path]));
+        let (known, unknown) = ("{vault://env/path}", "{vault://hcv/x}");
+        for (mut options, references, expected) in [
+            (json!({"a": "old"}), json!({"a": known}), json!({"a": path})),
+            (json!({"a": "old"}), json!({"a": unknown}), json!({"a": ""})),
+            (json!({}), json!({"a": known}), json!({"a": path})),
+            (json!({"l": ["old", "kept"]}), json!({"l": [known]}), json!({"l": [path, "kept"]})),
+            (json!({"l": ["old"]}), json!({"l": [known, known]}), json!({"l": [path]})),
+            (
+                json!({"m": {"a": "old", "b": 1}}),
+                json!({"m": {"a": known}}),
+                json!({"m": {"a": path, "b": 1}}),
+            ),
+            (json!({"a": 1}), json!({"a": 5}), json!({"a": 1})),
+            (
+                json!({"in": [{"a": "old", "$refs": {"a": known}}]}),
+                json!({}),
+                json!({"in": [{"a": path, "$refs": {"a": known}}]}),
+            ),
+        ] {
+            options["$refs"] = references.clone();
+            let updated = call(exchange, "kong.vault.update", &[Value::from(&options)]).unwrap();
+            let mut expected = expected;
+            expected["$refs"] = references;
+            assert_eq!(updated.to_json(), expected, "of {options}");
+        }
+        let mut by_number = Value::from(&json!({"l": ["old"], "$refs": {}}));
+        let numbered = Value::Map(vec![(Key::Int(1), known.into()), (Key::Int(0), known.into())]);
+        let Value::Map(members) = &mut by_number else { unreachable!() };
+        members[1].1 = Value::Map(vec![("l".into(), numbered)]);
+        let updated = call(exchange, "kong.vault.update", &[by_number]).unwrap();
+        assert_eq!(updated.get("l"), &Value::from(&json!([path])));
     }
 
     #[test]
     fn what_is_no_reference_is_told() {
-        let exchange = &mut crate::pdk::fixture::exchange("GET", "/", &[]);
+        let exchange = &mut fixture::exchange("GET", "/", &[]);
         let error = Err(PdkError::returned("not a reference, given nil"));
         assert_eq!(call(exchange, "kong.vault.get", &[]), error);
         assert_eq!(call(exchange, "kong.vault.parse_reference", &[]), error);
         assert_eq!(call(exchange, "kong.vault.update", &[Value::Int(5)]), Ok(Value::Int(5)));
+        let error = "environment variable POLYGATE_NONE is not set: {vault://env/polygate-none}";
+        assert_eq!(
+            call(exchange, "kong.vault.get", &["{vault://env/polygate-none}".into()]),
+            Err(PdkError::returned(error))
+        );
     }
 }

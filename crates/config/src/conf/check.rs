@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::properties::{self, Kind};
-use super::{ConfError, Merged, Values, Warning, vault};
+use super::{ConfError, Merged, Values, Warning, is_reference, vaults};
 use crate::settings::{Reader, Settings};
 use crate::units::{number, size, time};
 
@@ -48,7 +48,7 @@ pub(super) fn absolute_prefix(values: &Values) -> Result<PathBuf, ConfError> {
 fn make_absolute(values: &mut Values) {
     let templates = ["html", "json", "xml", "plain"].map(|form| format!("error_template_{form}"));
     for name in templates.iter().map(String::as_str).chain(["declarative_config"]) {
-        let Some(path) = values.get(name).filter(|text| !vault::is_reference(text)) else { continue };
+        let Some(path) = values.get(name).filter(|text| !is_reference(text)) else { continue };
         // Fails for an empty path or without a working directory only.
         if let Ok(absolute) = std::path::absolute(path) {
             values.set(name, &absolute.to_string_lossy());
@@ -75,13 +75,13 @@ fn dereference_all(
 ) -> Values {
     let variables: BTreeMap<&str, &str> =
         env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let prefix = values.get("vault_env_prefix").unwrap_or_default();
+    let vaults = vaults(values);
     let mut dereference = |name: &str, text: &str| {
-        if !vault::is_reference(text) {
+        if !is_reference(text) {
             return text.to_owned();
         }
         let variable = |name: &str| variables.get(name).map(|value| value.to_string());
-        vault::dereference(text, prefix, variable).unwrap_or_else(|why| {
+        vaults.secret(text, variable).unwrap_or_else(|why| {
             match properties::has_effect(name) {
                 true => {
                     errors.push(ConfError::Reference {

@@ -1,5 +1,7 @@
 //! What plugins do to requests and responses, over the whole way.
 
+use std::sync::{Arc, Mutex};
+
 use polygate_chain::{Phase, Value};
 use serde_json::json;
 
@@ -53,13 +55,75 @@ fn an_answer_in_place_of_the_upstreams() {
         let world = exiting(Phase::Response);
         let (_upstream, mut client, mut connection) = world.asked().await;
         connection
-            .send("HTTP/1.1 201 Fine\r\nContent-Length: 8\r\nContent-Type: a/b\r\nX-Up: 1\r\n\r\nupstream")
+            .send(
+                "HTTP/1.1 201 Fine\r\nContent-Length: 8\r\nContent-Type: text/plain\r\nServer: up\r\nX-Up: 1\r\n\r\n\
+                 upstream",
+            )
             .await;
         let answer = client.answer().await;
         assert_eq!((answer.line(), &*answer.body), ("HTTP/1.1 201 Created", "made"));
-        assert_eq!(answer.header("X-Up"), Some("1"));
+        for (name, value) in [("X-Up", "1"), ("Server", "up"), ("Content-Type", "text/plain; charset=UTF-8")]
+        {
+            assert_eq!(answer.header(name), Some(value));
+        }
         client.send(GET).await;
         connection.request().await;
+    });
+}
+
+#[test]
+fn no_content_is_not_described() {
+    run(async {
+        for phase in [Phase::Access, Phase::Response] {
+            let mut setup = setup();
+            setup.plugins.push(plugin("exiting", &[phase], async |exchange| {
+                pdk(exchange, "kong.response.exit", &[204.into(), "x".into()]).await;
+                Ok(())
+            }));
+            let world = setup.open();
+            world
+                .upstream()
+                .answer_all("HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 2\r\n\r\nok");
+            let mut client = world.client();
+            client.send(GET).await;
+            client.finish().await;
+            let head = client.head().await.unwrap();
+            assert!(
+                head.starts_with("HTTP/1.1 204 No Content\r\n") && !head.contains("\r\nContent-"),
+                "{head}"
+            );
+            assert_eq!(client.rest().await, "");
+        }
+    });
+}
+
+#[test]
+fn the_date_of_the_gateway_is_for_the_client() {
+    run(async {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let mut setup = setup();
+        setup.plugins.push(plugin("logging", &[Phase::Log], {
+            let seen = seen.clone();
+            async move |exchange| {
+                let dates = exchange.response.headers.get_all("Date").map(<[u8]>::to_vec);
+                seen.lock().unwrap().push(dates.collect::<Vec<_>>());
+                Ok(())
+            }
+        }));
+        let world = setup.open();
+        let (_upstream, mut client, mut connection) = world.asked().await;
+        connection.send(OK).await;
+        let answer = client.answer().await;
+        assert!(answer.head.starts_with("HTTP/1.1 200 OK\r\nDate: "), "{}", answer.head);
+        client.send(GET).await;
+        connection.request().await;
+        connection
+            .send("HTTP/1.1 200 OK\r\nDate: upstream's\r\nX-Dated: 1\r\nContent-Length: 0\r\n\r\n")
+            .await;
+        let answer = client.answer().await;
+        assert_eq!((answer.header("Date"), answer.head.matches("Date: ").count()), (Some("upstream's"), 1));
+        settle().await;
+        assert_eq!(*seen.lock().unwrap(), [vec![], vec![b"upstream's".to_vec()]]);
     });
 }
 

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::errors::FieldErrors;
-use super::field::{Field, Kind, REQUIRED, Record, is_reference};
+use super::field::{Field, Kind, REQUIRED, Record};
 use super::named::RecordCheck;
 use super::rules::quoted;
+use crate::vault::is_reference;
 
 #[derive(Debug, Clone)]
 pub(crate) enum EntityCheck {

@@ -11,6 +11,7 @@ use super::errors::FieldErrors;
 use super::json_schema::JsonSchema;
 use super::random;
 use super::rules::Rule;
+use crate::vault::is_reference;
 
 pub(crate) const REQUIRED: &str = "required field missing";
 pub(crate) const UNKNOWN: &str = "unknown field";
@@ -226,11 +227,6 @@ impl Field {
             Kind::Foreign { .. } => check_foreign(value),
         }
     }
-}
-
-/// Whether a text is a vault reference, to be resolved when the configuration is used.
-pub fn is_reference(text: &str) -> bool {
-    text.starts_with("{vault://") && text.ends_with('}')
 }
 
 fn expect(holds: bool, message: &str) -> Result<(), FieldErrors> {

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::field::{Field, Kind, Record, is_reference};
+use super::field::{Field, Kind, Record};
+use crate::vault::is_reference;
 
 /// See [`Schema::resolve`](super::Schema::resolve).
 pub(super) fn resolve(

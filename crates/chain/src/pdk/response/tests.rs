@@ -59,7 +59,7 @@ fn exit_checks_its_arguments() {
         (vec![Value::Int(99)], code),
         (vec![Value::Int(600)], code),
         (vec!["200".into()], no_code),
-        (vec![Value::Float(200.5)], code),
+        (vec![Value::Float(600.5)], code),
         (vec![Value::Int(200), Value::Int(1)], "body must be a nil, string or table"),
         (vec![Value::Int(200), Value::Nil, "x".into()], "headers must be a nil or table"),
         (
