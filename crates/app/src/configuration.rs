@@ -83,7 +83,7 @@ fn compile(
     environment.limits = translate::limits(settings);
     environment.port_maps = settings.port_maps.iter().map(|(inside, outside)| (*inside, *outside)).collect();
     environment.error_pages = translate::error_pages(settings)?;
-    environment.vault_env_prefix = settings.values.get("vault_env_prefix").unwrap_or_default().to_owned();
+    environment.vault_env_prefix = settings.vault_env_prefix.clone();
 
     let configurations: Vec<_> = entities.plugins.values().cloned().collect();
     Ok(Gateway {

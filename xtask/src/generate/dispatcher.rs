@@ -1,7 +1,7 @@
 //! The enum of all PDK functions and the way from it to the code of each.
 
 use super::{header, variants};
-use crate::description::{Function, PHASES};
+use crate::description::{self, Function, PHASES};
 
 pub fn text(functions: &[Function]) -> String {
     let each = |line: &dyn Fn(&Function) -> String| functions.iter().map(line).collect::<String>();
@@ -19,7 +19,7 @@ pub fn text(functions: &[Function]) -> String {
         .collect();
     let bodies = variants(functions, |f| f.body);
     let terminal = variants(functions, |f| f.terminal);
-    header()
+    header(description::FILE)
         + &format!(
             "use super::PdkResult;
 use crate::{{Phase, Phases, RequestContext, Value}};
