@@ -16,7 +16,8 @@ not on this page is dropped silently, as one file is often shared by several ver
 
 A value that cannot be is refused, with all others that cannot. One that is understood and has no effect here is accepted;
 whoever sets it is warned at the start and at every reload. `{{vault://env/<variable>}}` stands for what a variable of the
-environment holds.
+environment holds. The last column names the crate in which a value has its effect, or says why nobody has to read it, or
+why it has none.
 
 | type | |
 |---|---|
