@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+pub const FILE: &str = "protocol/pdk.toml";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -119,8 +121,7 @@ fn capitalised(word: &str) -> String {
 }
 
 pub fn read(root: &Path) -> Result<Vec<Function>, String> {
-    let path = root.join("protocol/pdk.toml");
-    parse(&crate::read(&path)?).map_err(|error| format!("{}: {error}", path.display()))
+    parse(&crate::read(&root.join(FILE))?).map_err(|error| format!("{FILE}: {error}"))
 }
 
 fn parse(text: &str) -> Result<Vec<Function>, String> {

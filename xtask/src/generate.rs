@@ -1,6 +1,8 @@
-//! The files that follow from `protocol/pdk.toml`.
+//! The files that follow from `protocol/pdk.toml` and `crates/config/properties.toml`.
 
+mod configuration;
 mod function;
+mod property_table;
 mod reference;
 mod shell;
 mod wire_table;
@@ -10,11 +12,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::description::{self, Function};
+use crate::properties;
 
 const REMEDY: &str = "cargo run -q -p xtask -- generate";
 
 pub fn write(root: &Path) -> Result<(), String> {
-    for (path, text) in files(root)? {
+    for (_, path, text) in files(root)? {
         let path = root.join(path);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
@@ -30,30 +33,36 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> String {
 
 /// Whether the files in the repository are those that would be written.
 pub fn check(root: &Path) -> Result<(), String> {
-    for (path, text) in files(root)? {
+    for (source, path, text) in files(root)? {
         if crate::read(&root.join(path))? != text {
-            return Err(format!(
-                "file does not follow from protocol/pdk.toml: {path} (write it with: {REMEDY})"
-            ));
+            return Err(format!("file does not follow from {source}: {path} (write it with: {REMEDY})"));
         }
     }
     Ok(())
 }
 
-/// Paths below `root` and texts.
-fn files(root: &Path) -> Result<[(&'static str, String); 4], String> {
+/// What each follows from, paths below `root` and texts.
+fn files(root: &Path) -> Result<[(&'static str, &'static str, String); 6], String> {
     let functions = description::read(root)?;
+    let groups = properties::read(root)?;
+    let (pdk, conf) = (description::FILE, properties::FILE);
     Ok([
-        ("crates/chain/src/pdk/function.rs", formatted(root, &function::text(&functions))?),
-        ("crates/chain/src/pdk/shell.rs", formatted(root, &shell::text(&functions))?),
-        ("crates/plugin-host/src/wire_table.rs", formatted(root, &wire_table::text(&functions))?),
-        ("docs/pdk.md", reference::text(&functions)),
+        (pdk, "crates/chain/src/pdk/function.rs", formatted(root, &function::text(&functions))?),
+        (pdk, "crates/chain/src/pdk/shell.rs", formatted(root, &shell::text(&functions))?),
+        (pdk, "crates/plugin-host/src/wire_table.rs", formatted(root, &wire_table::text(&functions))?),
+        (pdk, "docs/pdk.md", reference::text(&functions)),
+        (
+            conf,
+            "crates/config/src/conf/properties/table.rs",
+            formatted(root, &property_table::text(&groups))?,
+        ),
+        (conf, "docs/configuration.md", configuration::text(&groups)),
     ])
 }
 
 /// Says in the text's first lines where it comes from.
-fn header() -> String {
-    format!("// Written from protocol/pdk.toml by `{REMEDY}`; do not edit.\n\n")
+fn header(source: &str) -> String {
+    format!("// Written from {source} by `{REMEDY}`; do not edit.\n\n")
 }
 
 /// `Function::A | Function::B`, of those that `chosen` takes.

@@ -1,7 +1,7 @@
 //! Chores of the repository.
 //!
 //! ```text
-//! cargo run -q -p xtask -- generate    writes what follows from protocol/pdk.toml
+//! cargo run -q -p xtask -- generate    writes what follows from protocol/pdk.toml and crates/config/properties.toml
 //! cargo run -q -p xtask -- check       fails if one of those files, or a dependency between crates, is wrong, and
 //!                                      if files of one crate use each other in a circle
 //! ```
@@ -10,6 +10,7 @@ mod circles;
 mod dependencies;
 mod description;
 mod generate;
+mod properties;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -22,8 +22,7 @@ pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<Gateway, Route
     environment.limits = translate::limits(settings);
     environment.port_maps = settings.port_maps.iter().map(|(inside, outside)| (*inside, *outside)).collect();
     environment.error_pages = servers.error_pages.clone();
-    environment.vaults =
-        Vaults::env(settings.values.get("vault_env_prefix").unwrap_or_default()).with(&entities);
+    environment.vaults = Vaults::env(&settings.vault_env_prefix).with(&entities);
 
     let configurations: Vec<_> = entities.plugins.values().cloned().collect();
     Ok(Gateway {

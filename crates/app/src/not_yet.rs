@@ -127,7 +127,7 @@ static ENTRIES: &[Entry] = &[
         example: properties(&[("proxy_access_log", "logs/access.log mine")]),
     },
     Entry {
-        what: "all other properties of the reference that are not on this page",
+        what: "all other properties of the reference, with the reason in [configuration.md](configuration.md)",
         instead: "no effect",
         found: Warned,
         example: properties(&[("pg_host", "db")]),

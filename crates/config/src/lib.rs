@@ -7,8 +7,3 @@ mod test_directory;
 mod units;
 
 pub use settings::Settings;
-
-/// A file's text without the byte order mark that some editors put in front of it.
-fn without_mark(text: &str) -> &str {
-    text.strip_prefix('\u{feff}').unwrap_or(text)
-}

@@ -13,12 +13,14 @@ use ipnet::IpNet;
 use uuid::Uuid;
 
 pub use self::listen::{Listen, SoKeepalive};
+pub use self::log_level::LogLevel;
 pub use self::plugin_servers::{LegacyGo, PluginServerSettings, RawBody};
 pub(crate) use self::reader::Reader;
 pub use self::tracing::{Instrumentation, Tracing};
 use crate::conf::Values;
 
 mod listen;
+mod log_level;
 mod plugin_servers;
 mod reader;
 mod resolve;
@@ -53,8 +55,6 @@ pub struct Settings {
     pub port_maps: BTreeMap<u16, u16>,
 
     pub trusted_ips: Vec<IpNet>,
-    /// `unix:` in `trusted_ips`.
-    pub trusted_unix: bool,
     pub real_ip_header: String,
     pub real_ip_recursive: bool,
 
@@ -72,8 +72,6 @@ pub struct Settings {
     pub client_body_buffer_size: u64,
     /// The directory for spooled bodies, absolute.
     pub client_body_temp_path: PathBuf,
-    /// Bytes; 0 is no limit.
-    pub admin_client_max_body_size: u64,
     pub header_limits: HeaderLimits,
     pub downstream_keepalive: Keepalive,
     pub upstream_keepalive: UpstreamKeepalive,
@@ -94,12 +92,10 @@ pub struct Settings {
     pub dns: Dns,
     pub tracing: Tracing,
 
-    pub database: Database,
     pub declarative_config: Option<PathBuf>,
     pub declarative_config_string: Option<String>,
-    /// Where the last declarative configuration is kept, absolute.
-    pub dbless_path: PathBuf,
-    pub router_flavor: RouterFlavor,
+    /// Stands before the variable's name in references to the environment.
+    pub vault_env_prefix: String,
 
     /// Every property as text, references unresolved: what `.kong_env` and `GET /` show.
     pub values: Values,
@@ -136,46 +132,11 @@ impl Settings {
     }
 }
 
-/// Severity, least first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    Debug,
-    Info,
-    Notice,
-    Warn,
-    Error,
-    Crit,
-    Alert,
-    Emerg,
-}
-
-impl LogLevel {
-    /// As written in `log_level`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            LogLevel::Debug => "debug",
-            LogLevel::Info => "info",
-            LogLevel::Notice => "notice",
-            LogLevel::Warn => "warn",
-            LogLevel::Error => "error",
-            LogLevel::Crit => "crit",
-            LogLevel::Alert => "alert",
-            LogLevel::Emerg => "emerg",
-        }
-    }
-}
-
 /// Where each log goes; `None` is `off`, paths are absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logs {
     pub proxy_access: Option<PathBuf>,
     pub proxy_error: Option<PathBuf>,
-    pub stream_access: Option<PathBuf>,
-    pub stream_error: Option<PathBuf>,
-    pub admin_access: Option<PathBuf>,
-    pub admin_error: Option<PathBuf>,
-    pub status_access: Option<PathBuf>,
-    pub status_error: Option<PathBuf>,
 }
 
 /// Which headers the gateway adds to responses.
@@ -280,19 +241,4 @@ pub enum DnsRecord {
     Aaaa,
     Cname,
     Srv,
-}
-
-/// Where entities live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Database {
-    Off,
-    Postgres,
-}
-
-/// How routes are matched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RouterFlavor {
-    Traditional,
-    TraditionalCompatible,
-    Expressions,
 }

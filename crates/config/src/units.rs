@@ -1,4 +1,4 @@
-//! Numbers as Lua reads them, sizes and times as nginx writes them.
+//! Numbers as Lua reads them, sizes, times and switches as nginx writes them.
 
 use std::time::Duration;
 
@@ -64,6 +64,11 @@ pub(crate) fn time(text: &str) -> Option<Duration> {
         rest = &tail[unit_end..];
     }
     (!text.is_empty()).then_some(total)
+}
+
+/// Whether a boolean's text means true.
+pub(crate) fn is_on(text: &str) -> bool {
+    matches!(text, "on" | "true")
 }
 
 #[cfg(test)]

@@ -84,16 +84,11 @@ pub fn sockets(prefix: &Path) -> impl Iterator<Item = PathBuf> {
 
 fn log_files(settings: &Settings) -> impl Iterator<Item = PathBuf> {
     let logs = settings.logs.clone();
-    let all = [
-        logs.proxy_access,
-        logs.proxy_error,
-        logs.admin_access,
-        logs.admin_error,
-        logs.status_access,
-        logs.status_error,
-    ];
     // Devices are there already, and links of containers lead to one.
-    all.into_iter().flatten().filter(|path| !path.starts_with("/dev") && !path.is_symlink())
+    [logs.proxy_access, logs.proxy_error]
+        .into_iter()
+        .flatten()
+        .filter(|path| !path.starts_with("/dev") && !path.is_symlink())
 }
 
 fn touch(path: &Path) -> io::Result<()> {

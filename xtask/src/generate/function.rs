@@ -1,7 +1,7 @@
 //! The enum of all PDK functions, with what is to be known of each.
 
 use super::{header, variants};
-use crate::description::{Effect, Function, PHASES};
+use crate::description::{self, Effect, Function, PHASES};
 
 pub fn text(functions: &[Function]) -> String {
     let each = |line: &dyn Fn(&Function) -> String| functions.iter().map(line).collect::<String>();
@@ -24,7 +24,7 @@ pub fn text(functions: &[Function]) -> String {
     let writes = variants(functions, |f| f.effect == Effect::Write);
     let logs = variants(functions, |f| f.effect == Effect::Log);
     let ends = variants(functions, |f| f.effect == Effect::End);
-    header()
+    header(description::FILE)
         + &format!(
             "use super::Effect;
 use crate::{{Phase, Phases}};

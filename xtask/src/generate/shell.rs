@@ -1,12 +1,12 @@
 //! The shell around the PDK's functions: values in, a typed call, a reply out.
 
 use super::header;
-use crate::description::{Arg, Function};
+use crate::description::{self, Arg, Function};
 
 pub fn text(functions: &[Function]) -> String {
     let calls: String =
         functions.iter().map(|f| format!("Function::{} => {},\n", f.variant(), reply(f))).collect();
-    header()
+    header(description::FILE)
         + &format!(
             "use super::{{args as take, reply, *}};
 use crate::Value;

@@ -1,7 +1,7 @@
 //! How each protocol carries the arguments and results of each function.
 
 use super::{header, variants};
-use crate::description::Function;
+use crate::description::{self, Function};
 
 pub fn text(functions: &[Function]) -> String {
     let mut steps: Vec<&str> = vec![];
@@ -31,7 +31,7 @@ pub fn shapes(function: Function) -> Option<(Argument, Returned)> {{
     Some(match function {{ {shapes} {without} => return None, }})
 }}
 ",
-        header().replacen("// ", "//! ", 1)
+        header(description::FILE).replacen("// ", "//! ", 1)
     )
 }
 

@@ -3,8 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::properties::{self, Kind};
-use super::{ConfError, Merged, Values, Warning, is_reference, vaults};
+use polygate_model::vault::is_reference;
+
+use super::error::ConfError;
+use super::properties::{self, Effect, Kind};
+use super::sources::Merged;
+use super::values::Values;
+use super::warning::Warning;
 use crate::settings::{Reader, Settings};
 use crate::units::{number, size, time};
 
@@ -28,8 +33,9 @@ pub(super) fn resolve(
     refuse(&plain, &mut errors);
     warn_of_unused(&plain, &mut warnings);
 
-    let mut reader = Reader { errors, warnings, ..Reader::new(&plain) };
-    let settings = Settings::resolve(&mut reader, prefix, values, default_bin_dir);
+    let mut reader = Reader::new(&plain);
+    (reader.errors, reader.warnings) = (errors, warnings);
+    let settings = Settings::resolve(&mut reader, values, default_bin_dir);
     match reader.errors.is_empty() {
         true => Ok((settings, reader.warnings)),
         false => Err(reader.errors),
@@ -38,7 +44,7 @@ pub(super) fn resolve(
 
 /// `prefix` made absolute, without a trailing slash.
 pub(super) fn absolute_prefix(values: &Values) -> Result<PathBuf, ConfError> {
-    let written = values.get("prefix").unwrap_or("/usr/local/kong");
+    let written = values.get("prefix").unwrap_or_default();
     let absolute = std::path::absolute(written)
         .map_err(|cause| ConfError::Unreadable { path: written.into(), cause })?;
     Ok(absolute.components().collect())
@@ -46,12 +52,11 @@ pub(super) fn absolute_prefix(values: &Values) -> Result<PathBuf, ConfError> {
 
 /// Files that a later command or the running gateway reads again, whatever directory it is in.
 fn make_absolute(values: &mut Values) {
-    let templates = ["html", "json", "xml", "plain"].map(|form| format!("error_template_{form}"));
-    for name in templates.iter().map(String::as_str).chain(["declarative_config"]) {
-        let Some(path) = values.get(name).filter(|text| !is_reference(text)) else { continue };
+    for row in properties::PROPERTIES.iter().filter(|row| row.kind == Kind::Path) {
+        let Some(path) = values.get(row.name).filter(|text| !is_reference(text)) else { continue };
         // Fails for an empty path or without a working directory only.
         if let Ok(absolute) = std::path::absolute(path) {
-            values.set(name, &absolute.to_string_lossy());
+            values.set(row.name, &absolute.to_string_lossy());
         }
     }
 }
@@ -75,28 +80,26 @@ fn dereference_all(
 ) -> Values {
     let variables: BTreeMap<&str, &str> =
         env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let vaults = vaults(values);
+    let vaults = values.vaults();
     let mut dereference = |name: &str, text: &str| {
         if !is_reference(text) {
             return text.to_owned();
         }
         let variable = |name: &str| variables.get(name).map(|value| value.to_string());
         vaults.secret(text, variable).unwrap_or_else(|why| {
-            match properties::has_effect(name) {
-                true => {
-                    errors.push(ConfError::Reference {
-                        reference: text.to_owned(),
-                        why,
-                        name: name.to_owned(),
-                    });
-                }
-                false => warnings.push(without_effect(name)),
+            match without_effect(name) {
+                Some(warning) => warnings.push(warning),
+                None => errors.push(ConfError::Reference {
+                    reference: text.to_owned(),
+                    why,
+                    name: name.to_owned(),
+                }),
             }
             String::new()
         })
     };
     Values::new(values.iter().map(|(name, text)| {
-        let list = properties::find(name).is_some_and(|row| row.kind == Kind::List);
+        let list = kind(name) == Kind::List;
         let plain = match list && text.contains("{vault://") {
             true => text.split(',').map(|item| dereference(name, item.trim())).collect::<Vec<_>>().join(","),
             false => dereference(name, text),
@@ -109,7 +112,7 @@ fn check_types(values: &Values, errors: &mut Vec<ConfError>, warnings: &mut Vec<
     for (name, text) in values.iter() {
         let (name, value) = (name.to_owned(), text.to_owned());
         let fits = |parsed: bool| text.is_empty() || parsed;
-        match properties::kind(&name) {
+        match kind(&name) {
             Kind::Number if !fits(number(text).is_some()) => {
                 errors.push(ConfError::WrongType { name, kind: "number", value });
             }
@@ -119,11 +122,11 @@ fn check_types(values: &Values, errors: &mut Vec<ConfError>, warnings: &mut Vec<
             Kind::Time if !fits(time(text).is_some()) => {
                 errors.push(ConfError::WrongType { name, kind: "time", value });
             }
-            Kind::Bool if !fits(["on", "off", "true", "false"].contains(&text)) => {
+            Kind::Boolean if !fits(["on", "off", "true", "false"].contains(&text)) => {
                 warnings
                     .push(Warning::warn(format!("{name} is not a boolean: '{value}', it is taken as off")));
             }
-            Kind::Enum(allowed) if !fits(allowed.contains(&text)) => {
+            Kind::Choice(allowed) if !fits(allowed.contains(&text)) => {
                 errors.push(ConfError::NotAllowed { name, value, allowed: allowed.join(", ") });
             }
             _ => {}
@@ -131,58 +134,40 @@ fn check_types(values: &Values, errors: &mut Vec<ConfError>, warnings: &mut Vec<
     }
 }
 
-/// What is known, understood and cannot be done, with the remedy: better no start than another
-/// behaviour.
-const REFUSED: &[(&str, &str, &str)] = &[
-    (
-        "database",
-        "cassandra",
-        "gone since Kong 3.4; set database = off and name a file with declarative_config",
-    ),
-    ("database", "postgres", "not built yet; set database = off and name a file with declarative_config"),
-    ("role", "control_plane", "hybrid mode is not built; set role = traditional"),
-    ("role", "data_plane", "hybrid mode is not built; set role = traditional"),
-    ("router_flavor", "traditional", "not built yet; set router_flavor = traditional_compatible"),
-    ("router_flavor", "expressions", "not built yet; set router_flavor = traditional_compatible"),
-    ("wasm", "on", "filters are not built; set wasm = off"),
-    ("wasm", "true", "filters are not built; set wasm = off"),
-];
+/// A member of a family that is in no row is a text.
+fn kind(name: &str) -> Kind {
+    properties::find(name).map_or(Kind::Text, |row| row.kind)
+}
 
+/// What is understood and cannot be done: better no start than another behaviour.
 fn refuse(values: &Values, errors: &mut Vec<ConfError>) {
-    let refused = REFUSED.iter().filter(|(name, value, _)| values.get(name) == Some(value));
-    errors.extend(refused.map(|(name, value, remedy)| {
-        ConfError::Refused(format!("{name} has an unsupported value: '{value}' ({remedy})"))
-    }));
+    for row in properties::PROPERTIES {
+        let refused = row.refused.iter().find(|(value, _)| values.get(row.name) == Some(value));
+        if let Some((value, remedy)) = refused {
+            errors.push(ConfError::Refused(format!(
+                "{} has an unsupported value: '{value}' ({remedy})",
+                row.name
+            )));
+        }
+    }
 }
 
 /// One warning per property that says something and has no effect. Values are not shown, as some
 /// are secret.
 fn warn_of_unused(values: &Values, warnings: &mut Vec<Warning>) {
-    for (name, text) in values.iter().filter(|(_, text)| !text.is_empty()) {
-        let is_default = properties::find(name).is_some_and(|row| same(row, text));
-        if !is_default && !properties::has_effect(name) {
-            warnings.push(without_effect(name));
-        }
-    }
+    let said = values.iter().filter(|(name, text)| !text.is_empty() && !values.is_default(name));
+    warnings.extend(said.filter_map(|(name, _)| without_effect(name)));
     if values.get("worker_consistency") == Some("strict") {
         warnings.push(Warning::warn("the value 'strict' of worker_consistency is deprecated"));
     }
 }
 
-fn without_effect(name: &str) -> Warning {
-    Warning::warn(format!("{name} is not supported, its value has no effect"))
-}
-
-/// Whether `text` says the same as the default.
-fn same(row: &properties::Property, text: &str) -> bool {
-    match row.kind {
-        Kind::Bool => is_on(row.default) == is_on(text),
-        Kind::Number => number(row.default) == number(text),
-        _ => row.default == text,
+/// What to tell those who set the property, unless it has an effect.
+fn without_effect(name: &str) -> Option<Warning> {
+    match properties::find(name)?.effect {
+        Effect::None(why) => {
+            Some(Warning::warn(format!("{name} is not supported, its value has no effect: {why}")))
+        }
+        Effect::Read | Effect::Obeyed => None,
     }
-}
-
-/// Whether a boolean's text means true.
-pub(crate) fn is_on(text: &str) -> bool {
-    matches!(text, "on" | "true")
 }

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::Values;
+use super::values::Values;
 
 /// Name of the file below the prefix.
 pub(super) const FILE: &str = ".kong_env";

@@ -5,7 +5,6 @@
 //! written `\#`, numbers are normalised, quotes are ordinary characters and sections swallow the rest.
 
 use crate::units::number;
-use crate::without_mark;
 
 /// The settings of a file in the order written; an empty value stands for "unset".
 pub(super) fn parse(text: &str) -> Vec<(String, String)> {
@@ -19,6 +18,11 @@ pub(super) fn parse(text: &str) -> Vec<(String, String)> {
             Some((property_name(name), strip_comment(&normalise(value.trim())).trim().to_owned()))
         })
         .collect()
+}
+
+/// A file's text without the byte order mark that some editors put in front of it.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// Lines without blanks and comments, continued ones joined. A continuation that the file ends

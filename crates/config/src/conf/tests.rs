@@ -1,10 +1,12 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use expect_test::{Expect, expect};
 
+use super::properties::{Effect, Kind};
 use super::*;
-use crate::settings::{ErrorType, NextUpstream};
+use crate::settings::{ErrorType, LogLevel, NextUpstream, Reader};
 use crate::test_directory::TestDirectory;
 
 /// Sources of a loadable configuration, over which the rest is laid.
@@ -42,7 +44,6 @@ fn the_defaults_are_those_of_the_table() {
     assert_eq!(settings.prefix, Path::new("/usr/local/kong"));
     assert_eq!(settings.log_level, LogLevel::Notice);
     assert_eq!(settings.logs.proxy_access.as_deref(), Some(Path::new("/usr/local/kong/logs/access.log")));
-    assert_eq!(settings.logs.status_access, None);
     assert_eq!(settings.enabled_plugins(&["cors", "acl"]), ["cors", "acl"]);
     assert_eq!(
         settings.proxy_listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -151,22 +152,22 @@ fn all_problems_are_collected() {
     says(
         &env,
         expect![[r#"
-        log_level has an invalid value: 'loud' (debug, info, notice, warn, error, crit, alert, emerg)
-        nginx_http_client_max_body_size is not a size: '8x'
-        nginx_proxy_send_timeout is not a time: '1y'
-        pg_port is not a number: 'x'
-        trusted_ips must be a comma separated list in the form of IPv4 or IPv6 address or CIDR block or 'unix:', got '1.2.3'
-        node_id must be a valid UUID, got 'me'
-        nginx_main_worker_processes must be 'auto' or an integer between 1 and 1024, got 'many'
-        invalid port mapping (`port_maps`): 0:1
-        invalid port mapping (`port_maps`): 5
-        headers: invalid entry 'nonsense'
-        upstream_keepalive_idle_timeout must be 0 or greater, got '-1'
-        lua_max_uri_args must be an integer between 1 and 1000, got '1001'
-        dns_hostsfile: file does not exist: '/none/hosts'
-        dns_resolver must be a comma separated list in the form of IPv4/6 or IPv4/6:port, got 'dns'
-        dns_order: invalid entry 'MX'
-    "#]],
+            log_level has an invalid value: 'loud' (debug, info, notice, warn, error, crit, alert, emerg)
+            nginx_http_client_max_body_size is not a size: '8x'
+            nginx_proxy_send_timeout is not a time: '1y'
+            pg_port is not a number: 'x'
+            node_id must be a valid UUID, got 'me'
+            nginx_main_worker_processes must be 'auto' or an integer between 1 and 1024, got 'many'
+            invalid port mapping (`port_maps`): 0:1
+            invalid port mapping (`port_maps`): 5
+            trusted_ips must be a comma separated list in the form of IPv4 or IPv6 address or CIDR block or 'unix:', got '1.2.3'
+            headers: invalid entry 'nonsense'
+            upstream_keepalive_idle_timeout must be 0 or greater, got '-1'
+            lua_max_uri_args must be an integer between 1 and 1000, got '1001'
+            dns_hostsfile: file does not exist: '/none/hosts'
+            dns_resolver must be a comma separated list in the form of IPv4/6 or IPv4/6:port, got 'dns'
+            dns_order: invalid entry 'MX'
+        "#]],
     );
 }
 
@@ -175,8 +176,8 @@ fn what_cannot_be_done_is_refused() {
     says(
         &[("KONG_ROLE", "data_plane"), ("KONG_WASM", "on"), ("KONG_ROUTER_FLAVOR", "expressions")],
         expect![[r#"
-            role has an unsupported value: 'data_plane' (hybrid mode is not built; set role = traditional)
             router_flavor has an unsupported value: 'expressions' (not built yet; set router_flavor = traditional_compatible)
+            role has an unsupported value: 'data_plane' (hybrid mode is not built; set role = traditional)
             wasm has an unsupported value: 'on' (filters are not built; set wasm = off)
         "#]],
     );
@@ -221,11 +222,11 @@ fn what_has_no_effect_is_said_once() {
     says(
         &env,
         expect![[r#"
-        warn: client_ssl is not a boolean: 'yes', it is taken as off
-        warn: nginx_http_gzip is not supported, its value has no effect
-        warn: pg_host is not supported, its value has no effect
-        warn: proxy_access_log names the format 'mine', which is not supported; the usual one is written
-    "#]],
+            warn: client_ssl is not a boolean: 'yes', it is taken as off
+            warn: nginx_http_gzip is not supported, its value has no effect: there is no nginx
+            warn: pg_host is not supported, its value has no effect: there is no database yet; use declarative_config
+            warn: proxy_access_log names the format 'mine', which is not supported; the usual one is written
+        "#]],
     );
 }
 
@@ -266,6 +267,19 @@ fn the_saved_state_reads_back_the_same() {
     assert_eq!(read, settings);
     let mode = fs::metadata(saved_file(dir.path())).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
+}
+
+#[test]
+fn defaults_are_no_ones_wish_after_a_restart_either() {
+    let dir = TestDirectory::new("saved-defaults");
+    let prefix = ("KONG_PREFIX", dir.path().to_str().unwrap());
+    for (env, is_default) in
+        [(vec![prefix], true), (vec![prefix, ("KONG_ADMIN_LISTEN", "[::1]:8001")], false)]
+    {
+        save(dir.path(), &settings(&env).values).unwrap();
+        let (read, warnings) = load_saved(dir.path()).unwrap();
+        assert_eq!((read.values.is_default("admin_listen"), warnings), (is_default, vec![]));
+    }
 }
 
 #[test]
@@ -412,29 +426,75 @@ fn large_header_buffers_are_a_number_and_a_size() {
 
 #[test]
 fn the_secrets_of_the_database_are_withheld() {
-    let secrets = properties::SECRETS.iter().filter(|name| name.starts_with("pg_"));
-    let variables: Vec<_> = secrets.map(|name| format!("KONG_{}", name.to_uppercase())).collect();
+    let secrets = properties::PROPERTIES.iter().filter(|row| row.is_secret && row.name.starts_with("pg_"));
+    let variables: Vec<_> = secrets.map(|row| format!("KONG_{}", row.name.to_uppercase())).collect();
     assert_eq!(withheld_variables(), variables);
 }
 
+/// The table says of each property whether somebody reads it. This is what is in fact read, with plugin servers of
+/// both kinds.
 #[test]
-fn every_property_without_effect_says_so_unless_it_has_its_default() {
-    for row in properties::PROPERTIES.iter().filter(|row| !row.used) {
+fn what_the_table_says_is_read_is_read_and_nothing_else() {
+    let mut read = BTreeSet::new();
+    for (name, text) in [("pluginserver_names", "gopher"), ("go_plugins_dir", "/plugins")] {
+        let mut values = Values::defaults();
+        values.set(name, text);
+        let mut reader = Reader::new(&values);
+        Settings::resolve(&mut reader, values.clone(), Path::new("/none"));
+        read.extend(reader.asked());
+    }
+    let in_no_row: Vec<_> = read.iter().filter(|name| properties::find(name).is_none()).collect();
+    assert!(in_no_row.is_empty(), "read, and not in properties.toml: {in_no_row:?}");
+
+    let read: BTreeSet<_> = read.iter().filter_map(|name| Some(properties::find(name)?.name)).collect();
+    let declared = properties::PROPERTIES.iter().filter(|row| row.effect == Effect::Read).map(|row| row.name);
+    let declared: BTreeSet<_> = declared.collect();
+    let unread: Vec<_> = declared.difference(&read).collect();
+    assert!(unread.is_empty(), "read by nobody, whatever properties.toml says: {unread:?}");
+    let undeclared: Vec<_> = read.difference(&declared).collect();
+    assert!(undeclared.is_empty(), "read, while properties.toml says that it has no effect: {undeclared:?}");
+}
+
+#[test]
+fn every_default_has_the_type_of_its_property() {
+    let is_refused = |row: &properties::Property| row.refused.iter().any(|(value, _)| *value == row.default);
+    for row in properties::PROPERTIES.iter().filter(|row| !is_refused(row)) {
+        let name = row.name.replace(['<', '>'], "").to_lowercase();
+        let said = said_of(&name, row.default);
+        assert!(!said.contains(" is not a ") && !said.contains(" invalid value"), "{said}");
+    }
+}
+
+/// Messages of a configuration that says one thing.
+fn said_of(name: &str, text: &str) -> String {
+    let overrides = vec![("database".into(), "off".into()), (name.into(), text.into())];
+    messages(Sources { overrides, ..Sources::default() })
+}
+
+#[test]
+fn every_property_without_effect_says_why_unless_it_has_its_default() {
+    for row in properties::PROPERTIES {
+        let Effect::None(why) = row.effect else { continue };
         let other = match row.kind {
-            properties::Kind::Bool if is_on(row.default) => "off",
-            properties::Kind::Bool => "on",
-            properties::Kind::Enum(choices) => {
-                choices.iter().find(|choice| **choice != row.default).expect("several")
-            }
+            Kind::Boolean if row.is_default("on") => "off",
+            Kind::Boolean => "on",
+            Kind::Choice(choices) => choices.iter().find(|choice| **choice != row.default).expect("several"),
             _ => "17",
         };
-        let said = |text: &str| {
-            let overrides = vec![("database".into(), "off".into()), (row.name.into(), text.into())];
-            messages(Sources { overrides, ..Sources::default() })
-        };
-        assert_eq!(said(row.default), "", "{}", row.name);
-        assert_eq!(said(other), format!("warn: {} is not supported, its value has no effect\n", row.name));
+        let name = row.name.replace(['<', '>'], "").to_lowercase();
+        assert_eq!(said_of(&name, row.default), "", "{name}");
+        let warning = format!("warn: {name} is not supported, its value has no effect: {why}\n");
+        assert_eq!(said_of(&name, other), warning);
     }
+}
+
+#[test]
+fn a_syslog_server_of_a_log_that_is_not_written_is_told_once() {
+    let why = "there is no Admin API yet; change the declarative file and reload";
+    assert_eq!(
+        said_of("admin_access_log", "syslog:server=10.0.0.1"),
+        format!("warn: admin_access_log is not supported, its value has no effect: {why}\n")
+    );
 }
 
 #[test]
@@ -472,8 +532,8 @@ fn a_reference_of_what_has_no_effect_may_lead_nowhere() {
     says(
         &[("KONG_PG_PORT", "{vault://env/none}"), ("KONG_NGINX_HTTP_GZIP", "{vault://hcv/none}")],
         expect![[r#"
-            warn: nginx_http_gzip is not supported, its value has no effect
-            warn: pg_port is not supported, its value has no effect
+            warn: nginx_http_gzip is not supported, its value has no effect: there is no nginx
+            warn: pg_port is not supported, its value has no effect: there is no database yet; use declarative_config
         "#]],
     );
 }

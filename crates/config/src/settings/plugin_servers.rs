@@ -1,13 +1,11 @@
 //! `pluginserver_names` and its families of properties; the 2.x Go pair mapped onto them.
 
-use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use polygate_model::OnError;
 
 use super::reader::Reader;
-use crate::conf::SERVER_MEMBERS;
 
 /// Longest path that fits into a unix socket address on Linux, its ending zero excluded.
 const MAX_SOCKET_PATH: usize = 107;
@@ -84,16 +82,19 @@ pub(super) fn resolve(
     bin_dir: &Path,
 ) -> (Vec<PluginServerSettings>, Option<LegacyGo>) {
     let names = names(reader);
-    warn_of_strays(reader, &names);
-    let legacy = legacy_go(reader);
-    match legacy {
+    let legacy = match legacy_go(reader) {
         Some(_) if !names.is_empty() => {
             reader.warn("go_plugins_dir has no effect, as pluginserver_names is set");
-            (servers(reader, &names, prefix, bin_dir), None)
+            None
         }
-        Some(legacy) => (vec![legacy_server(&legacy, prefix)], Some(legacy)),
-        None => (servers(reader, &names, prefix, bin_dir), None),
-    }
+        legacy => legacy,
+    };
+    let servers = match &legacy {
+        Some(legacy) => vec![legacy_server(reader, legacy, prefix)],
+        None => names.iter().map(|name| server(reader, name, prefix, bin_dir)).collect(),
+    };
+    warn_of_strays(reader);
+    (servers, legacy)
 }
 
 /// Items of `pluginserver_names`, lower-cased, each once.
@@ -119,34 +120,15 @@ fn key_of(name: &str) -> String {
     name.replace('-', "_")
 }
 
-/// Members of the family that no server reads are mostly misspelt, so they are not passed over.
-fn warn_of_strays(reader: &mut Reader<'_>, names: &[String]) {
-    let members = |name: &String| {
-        let key = key_of(name);
-        SERVER_MEMBERS.iter().map(move |(member, _)| format!("pluginserver_{key}_{member}"))
-    };
-    let known: HashSet<String> = names.iter().flat_map(members).collect();
-    let strays: BTreeSet<&str> = reader
-        .values
-        .iter()
-        .filter(|(name, text)| name.starts_with("pluginserver_") && !text.is_empty())
-        .map(|(name, _)| name)
-        .filter(|name| *name != "pluginserver_names" && !known.contains(*name))
-        .collect();
-    for stray in strays {
+/// Members of the family that no server has read are mostly misspelt, so they are not passed over.
+fn warn_of_strays(reader: &mut Reader<'_>) {
+    let asked = reader.asked();
+    let set = reader.values.iter().filter(|(_, text)| !text.is_empty()).map(|(name, _)| name);
+    for stray in set.filter(|name| name.starts_with("pluginserver_") && !asked.contains(*name)) {
         reader.warn(format!(
             "{stray} has no effect, as it names no property of a server in pluginserver_names"
         ));
     }
-}
-
-fn servers(
-    reader: &mut Reader<'_>,
-    names: &[String],
-    prefix: &Path,
-    bin_dir: &Path,
-) -> Vec<PluginServerSettings> {
-    names.iter().map(|name| server(reader, name, prefix, bin_dir)).collect()
 }
 
 fn server(reader: &mut Reader<'_>, name: &str, prefix: &Path, bin_dir: &Path) -> PluginServerSettings {
@@ -182,7 +164,21 @@ fn server(reader: &mut Reader<'_>, name: &str, prefix: &Path, bin_dir: &Path) ->
             MAX_SOCKET_PATH - MAX_LINK_NAME - 1
         ));
     }
-    let event_timeout = deadline(reader, &property("event_timeout"), Defaults::EVENT_TIMEOUT);
+    with_limits(reader, name, Program { socket, start_cmd, query_cmd })
+}
+
+/// How a server is started, asked and reached.
+struct Program {
+    socket: PathBuf,
+    start_cmd: Option<String>,
+    query_cmd: Option<String>,
+}
+
+fn with_limits(reader: &mut Reader<'_>, name: &str, program: Program) -> PluginServerSettings {
+    let Program { socket, start_cmd, query_cmd } = program;
+    let key = key_of(name);
+    let property = |member: &str| format!("pluginserver_{key}_{member}");
+    let event_timeout = deadline(reader, &property("event_timeout")).unwrap_or_default();
     let on_error = [("closed", OnError::Closed), ("open", OnError::Open)];
     let body = [("auto", RawBody::Auto), ("bytes", RawBody::Bytes), ("text", RawBody::Text)];
     PluginServerSettings {
@@ -190,46 +186,32 @@ fn server(reader: &mut Reader<'_>, name: &str, prefix: &Path, bin_dir: &Path) ->
         socket,
         start_cmd,
         query_cmd,
-        start_timeout: deadline(reader, &property("start_timeout"), Defaults::START_TIMEOUT),
-        connect_timeout: deadline(reader, &property("connect_timeout"), Defaults::CONNECT_TIMEOUT),
+        start_timeout: deadline(reader, &property("start_timeout")).unwrap_or_default(),
+        connect_timeout: deadline(reader, &property("connect_timeout")).unwrap_or_default(),
         event_timeout,
-        step_timeout: deadline(reader, &property("step_timeout"), event_timeout),
+        step_timeout: deadline(reader, &property("step_timeout")).unwrap_or(event_timeout),
         on_error: reader.choice(&property("on_error"), &on_error),
         body: reader.choice(&property("body"), &body),
         max_concurrency: reader.integer(&property("max_concurrency"), 1, 1 << 20).map(|count| count as usize),
-        max_queue: reader
-            .integer(&property("max_queue"), 0, 1 << 20)
-            .map_or(Defaults::MAX_QUEUE, |count| count as usize),
+        max_queue: reader.integer(&property("max_queue"), 0, 1 << 20).unwrap_or_default() as usize,
         breaker_failures: reader
             .integer(&property("breaker_failures"), 0, u32::MAX.into())
-            .map_or(Defaults::BREAKER_FAILURES, |count| count as u32),
-        replicas: reader.integer(&property("replicas"), 1, 256).unwrap_or(1) as usize,
+            .unwrap_or_default() as u32,
+        replicas: reader.integer(&property("replicas"), 1, 256).unwrap_or_default() as usize,
         max_events: reader.integer(&property("max_events"), 1, u64::MAX),
-        max_memory: reader.size(&[&property("max_memory")]).filter(|bytes| *bytes > 0),
-        max_age: reader.time(&[&property("max_age")]).filter(|age| !age.is_zero()),
+        max_memory: reader.size(&property("max_memory")).filter(|bytes| *bytes > 0),
+        max_age: reader.time(&property("max_age")).filter(|age| !age.is_zero()),
         key,
     }
 }
 
-/// Values of servers that say nothing about them.
-struct Defaults;
-
-impl Defaults {
-    /// Loading a TypeScript compiler, or a model, takes its time.
-    const START_TIMEOUT: Duration = Duration::from_secs(60);
-    const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-    const EVENT_TIMEOUT: Duration = Duration::from_secs(5);
-    const MAX_QUEUE: usize = 1024;
-    const BREAKER_FAILURES: u32 = 5;
-}
-
-/// There is no unbounded wait, and a wait of nothing would fail every event.
-fn deadline(reader: &mut Reader<'_>, property: &str, default: Duration) -> Duration {
-    let time = reader.time(&[property]).unwrap_or(default);
+/// A wait of nothing would fail every event.
+fn deadline(reader: &mut Reader<'_>, property: &str) -> Option<Duration> {
+    let time = reader.time(property)?;
     if time.is_zero() {
         reader.refuse(format!("{property} must be greater than 0"));
     }
-    time
+    Some(time)
 }
 
 /// The default up to Kong 3.8 and in all documentation since.
@@ -245,33 +227,15 @@ fn legacy_go(reader: &mut Reader<'_>) -> Option<LegacyGo> {
     Some(LegacyGo { plugins_dir: plugins_dir.into(), exe: exe.into() })
 }
 
-fn legacy_server(legacy: &LegacyGo, prefix: &Path) -> PluginServerSettings {
+fn legacy_server(reader: &mut Reader<'_>, legacy: &LegacyGo, prefix: &Path) -> PluginServerSettings {
     let start_cmd = format!(
         "{} -kong-prefix {} -plugins-directory {}",
         legacy.exe.display(),
         quoted(&prefix.to_string_lossy()),
         quoted(&legacy.plugins_dir.to_string_lossy())
     );
-    PluginServerSettings {
-        name: "go-pluginserver".to_owned(),
-        key: "go_pluginserver".to_owned(),
-        socket: prefix.join("go_pluginserver.sock"),
-        start_cmd: Some(start_cmd),
-        query_cmd: None,
-        start_timeout: Defaults::START_TIMEOUT,
-        connect_timeout: Defaults::CONNECT_TIMEOUT,
-        event_timeout: Defaults::EVENT_TIMEOUT,
-        step_timeout: Defaults::EVENT_TIMEOUT,
-        on_error: OnError::Closed,
-        body: RawBody::Auto,
-        max_concurrency: None,
-        max_queue: Defaults::MAX_QUEUE,
-        breaker_failures: Defaults::BREAKER_FAILURES,
-        replicas: 1,
-        max_events: None,
-        max_memory: None,
-        max_age: None,
-    }
+    let socket = prefix.join("go_pluginserver.sock");
+    with_limits(reader, "go-pluginserver", Program { socket, start_cmd: Some(start_cmd), query_cmd: None })
 }
 
 /// In double quotes for the shell, everything inside literal.

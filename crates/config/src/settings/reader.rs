@@ -1,23 +1,27 @@
 //! Typed access to property texts. Every problem is noted and answered with the default, so that
 //! reading goes on and all problems are found at once.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::time::Duration;
 
-use crate::conf::{ConfError, Values, Warning, is_on};
-use crate::units::{number, size, time};
+use crate::conf::properties;
+use crate::conf::{ConfError, Values, Warning};
+use crate::units::{is_on, number, size, time};
 
 /// Reads one [`Values`] and collects what is wrong. Whether a text has the type of its property was
 /// checked for all of them before; a wrong one reads as unset here.
 pub(crate) struct Reader<'a> {
     pub values: &'a Values,
+    asked: RefCell<BTreeSet<String>>,
     pub errors: Vec<ConfError>,
     pub warnings: Vec<Warning>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(values: &'a Values) -> Reader<'a> {
-        Reader { values, errors: Vec::new(), warnings: Vec::new() }
+        Reader { values, asked: RefCell::default(), errors: Vec::new(), warnings: Vec::new() }
     }
 
     pub fn refuse(&mut self, text: impl Into<String>) {
@@ -28,8 +32,31 @@ impl<'a> Reader<'a> {
         self.warnings.push(Warning::warn(text));
     }
 
+    /// The text of a property. A member of a family that nobody set has the default of all members.
     pub fn text(&self, name: &str) -> Option<&'a str> {
-        self.values.get(name)
+        self.asked.borrow_mut().insert(name.to_owned());
+        self.values.get(name).or_else(|| {
+            let family = properties::find(name).filter(|row| row.family().is_some())?;
+            Some(family.default).filter(|text| !text.is_empty())
+        })
+    }
+
+    /// The names that were asked for so far, those of unset properties too.
+    pub fn asked(&self) -> BTreeSet<String> {
+        self.asked.borrow().clone()
+    }
+
+    /// The default of a property; empty: unset.
+    pub fn default(&self, name: &str) -> &'static str {
+        properties::find(name).map_or("", |row| row.default)
+    }
+
+    /// The text of an nginx directive, and the name under which it stands: the narrower block wins over `name`.
+    pub fn directive(&self, name: &'static str) -> Option<(&'static str, &'a str)> {
+        let narrower = properties::find(name).and_then(|row| row.overridden_by);
+        let [narrower, wider] =
+            [narrower, Some(name)].map(|name| name.and_then(|name| Some((name, self.text(name)?))));
+        narrower.or(wider)
     }
 
     pub fn boolean(&self, name: &str) -> bool {
@@ -54,7 +81,7 @@ impl<'a> Reader<'a> {
         parsed
     }
 
-    /// The value whose text is chosen; the first one when unset.
+    /// The value whose text is chosen; the first one when it is wrong.
     pub fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> T {
         let text = self.text(name).unwrap_or_default();
         choices.iter().find(|(choice, _)| *choice == text).unwrap_or(&choices[0]).1
@@ -84,18 +111,12 @@ impl<'a> Reader<'a> {
         duration
     }
 
-    /// A time; of several names the first one set counts.
-    pub fn time(&self, names: &[&str]) -> Option<Duration> {
-        time(self.first(names)?)
+    pub fn time(&self, name: &str) -> Option<Duration> {
+        time(self.text(name)?)
     }
 
-    /// Bytes; of several names the first one set counts.
-    pub fn size(&self, names: &[&str]) -> Option<u64> {
-        size(self.first(names)?)
-    }
-
-    /// The text of the first of `names` that is set.
-    pub fn first(&self, names: &[&str]) -> Option<&'a str> {
-        names.iter().find_map(|name| self.text(name))
+    /// Bytes.
+    pub fn size(&self, name: &str) -> Option<u64> {
+        size(self.text(name)?)
     }
 }

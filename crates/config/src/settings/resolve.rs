@@ -12,23 +12,17 @@ use ipnet::IpNet;
 use super::listen::{self, Traffic};
 use super::reader::Reader;
 use super::{
-    Database, Dns, DnsRecord, ErrorTemplates, ErrorType, HeaderLimits, Keepalive, LogLevel, Logs,
-    NextUpstream, ResponseTokens, RouterFlavor, Settings, UpstreamKeepalive, UpstreamTokens, plugin_servers,
-    tracing,
+    Dns, DnsRecord, ErrorTemplates, ErrorType, HeaderLimits, Keepalive, LogLevel, Logs, NextUpstream,
+    ResponseTokens, Settings, UpstreamKeepalive, UpstreamTokens, plugin_servers, tracing,
 };
 use crate::conf::Values;
 use crate::units::{size, time};
 
 impl Settings {
     /// Reads everything that `reader` has; `values` is the same with references kept.
-    pub(crate) fn resolve(
-        reader: &mut Reader<'_>,
-        prefix: PathBuf,
-        values: Values,
-        bin_dir: &Path,
-    ) -> Settings {
+    pub(crate) fn resolve(reader: &mut Reader<'_>, values: Values, bin_dir: &Path) -> Settings {
+        let prefix = path(reader, "prefix").unwrap_or_default();
         let (plugin_servers, legacy_go) = plugin_servers::resolve(reader, &prefix, bin_dir);
-        let (trusted_ips, trusted_unix) = trusted_ips(reader);
         Settings {
             node_id: node_id(reader),
             workers: workers(reader),
@@ -43,28 +37,24 @@ impl Settings {
             status_listen: listen::resolve_plain(reader, "status_listen"),
             stream_listen: listen::resolve(reader, "stream_listen", Traffic::Stream),
             port_maps: port_maps(reader),
-            trusted_ips,
-            trusted_unix,
-            real_ip_header: reader.text("nginx_proxy_real_ip_header").unwrap_or("X-Real-IP").to_owned(),
+            trusted_ips: trusted_ips(reader),
+            real_ip_header: reader.text("nginx_proxy_real_ip_header").unwrap_or_default().to_owned(),
             real_ip_recursive: reader.boolean("nginx_proxy_real_ip_recursive"),
             headers: response_tokens(reader),
             headers_upstream: upstream_tokens(reader),
             error_default_type: error_type(reader),
             error_templates: error_templates(reader),
-            charset: directive(reader, "charset").filter(|charset| *charset != "off").map(str::to_owned),
+            charset: charset(reader),
             allow_debug_header: reader.boolean("allow_debug_header"),
-            client_max_body_size: directive_size(reader, "client_max_body_size").unwrap_or_default(),
-            client_body_buffer_size: directive_size(reader, "client_body_buffer_size").unwrap_or_default(),
-            admin_client_max_body_size: reader
-                .size(&["nginx_admin_client_max_body_size"])
-                .unwrap_or_default(),
+            client_max_body_size: directive_size(reader, "nginx_http_client_max_body_size"),
+            client_body_buffer_size: directive_size(reader, "nginx_http_client_body_buffer_size"),
             client_body_temp_path: client_body_temp_path(reader, &prefix),
             header_limits: header_limits(reader),
             downstream_keepalive: downstream_keepalive(reader),
             upstream_keepalive: upstream_keepalive(reader),
-            client_header_timeout: directive_time(reader, "client_header_timeout"),
-            client_body_timeout: directive_time(reader, "client_body_timeout"),
-            client_send_timeout: directive_time(reader, "send_timeout"),
+            client_header_timeout: directive_time(reader, "nginx_http_client_header_timeout"),
+            client_body_timeout: directive_time(reader, "nginx_http_client_body_timeout"),
+            client_send_timeout: directive_time(reader, "nginx_http_send_timeout"),
             next_upstream: next_upstream(reader),
             lua_max_req_headers: capped(reader, "lua_max_req_headers"),
             lua_max_resp_headers: capped(reader, "lua_max_resp_headers"),
@@ -72,15 +62,17 @@ impl Settings {
             lua_max_post_args: capped(reader, "lua_max_post_args"),
             dns: dns(reader),
             tracing: tracing::resolve(reader),
-            database: reader.choice("database", &[("postgres", Database::Postgres), ("off", Database::Off)]),
-            declarative_config: reader.text("declarative_config").map(PathBuf::from),
+            declarative_config: path(reader, "declarative_config"),
             declarative_config_string: reader.text("declarative_config_string").map(str::to_owned),
-            dbless_path: prefix.join(reader.text("lmdb_environment_path").unwrap_or("dbless.lmdb")),
-            router_flavor: router_flavor(reader),
+            vault_env_prefix: reader.text("vault_env_prefix").unwrap_or_default().to_owned(),
             prefix,
             values,
         }
     }
+}
+
+fn path(reader: &Reader<'_>, name: &str) -> Option<PathBuf> {
+    reader.text(name).map(PathBuf::from)
 }
 
 fn node_id(reader: &mut Reader<'_>) -> Option<uuid::Uuid> {
@@ -113,17 +105,10 @@ fn log_level(reader: &Reader<'_>) -> LogLevel {
 
 fn logs(reader: &mut Reader<'_>, prefix: &Path) -> Logs {
     // Nobody would learn of errors otherwise.
-    let proxy_error = log_path(reader, "proxy_error_log", prefix, Some("logs/error.log"));
-    let mut log = |name| log_path(reader, name, prefix, None);
+    let error_file = reader.default("proxy_error_log");
     Logs {
-        proxy_access: log("proxy_access_log"),
-        proxy_error,
-        stream_access: log("proxy_stream_access_log"),
-        stream_error: log("proxy_stream_error_log"),
-        admin_access: log("admin_access_log"),
-        admin_error: log("admin_error_log"),
-        status_access: log("status_access_log"),
-        status_error: log("status_error_log"),
+        proxy_error: log_path(reader, "proxy_error_log", prefix, Some(error_file)),
+        proxy_access: log_path(reader, "proxy_access_log", prefix, None),
     }
 }
 
@@ -165,7 +150,8 @@ fn port_maps(reader: &mut Reader<'_>) -> BTreeMap<u16, u16> {
     pairs.into_iter().collect()
 }
 
-fn trusted_ips(reader: &mut Reader<'_>) -> (Vec<IpNet>, bool) {
+/// `unix:`, the clients of a Unix socket, is accepted: there are none, as no such socket can be listened on.
+fn trusted_ips(reader: &mut Reader<'_>) -> Vec<IpNet> {
     let networks = reader.each("trusted_ips", |entry| {
         if entry == "unix:" {
             return Ok(None);
@@ -178,8 +164,7 @@ fn trusted_ips(reader: &mut Reader<'_>) -> (Vec<IpNet>, bool) {
             )
         })
     });
-    let unix = networks.contains(&None);
-    (networks.into_iter().flatten().collect(), unix)
+    networks.into_iter().flatten().collect()
 }
 
 fn response_tokens(reader: &mut Reader<'_>) -> ResponseTokens {
@@ -236,55 +221,41 @@ fn error_type(reader: &Reader<'_>) -> ErrorType {
 }
 
 fn error_templates(reader: &Reader<'_>) -> ErrorTemplates {
-    let path = |name| reader.text(name).map(PathBuf::from);
     ErrorTemplates {
-        plain: path("error_template_plain"),
-        html: path("error_template_html"),
-        json: path("error_template_json"),
-        xml: path("error_template_xml"),
+        plain: path(reader, "error_template_plain"),
+        html: path(reader, "error_template_html"),
+        json: path(reader, "error_template_json"),
+        xml: path(reader, "error_template_xml"),
     }
 }
 
-/// The names of an injected directive: the block of the proxy wins over that of all HTTP listeners.
-fn blocks(directive: &str) -> [String; 2] {
-    ["nginx_proxy_", "nginx_http_"].map(|block| format!("{block}{directive}"))
+fn charset(reader: &Reader<'_>) -> Option<String> {
+    let (_, text) = reader.directive("nginx_http_charset")?;
+    (text != "off").then(|| text.to_owned())
 }
 
-/// The name and the text of an injected directive, if it is set.
-fn found<'a>(reader: &Reader<'a>, name: &str) -> Option<(String, &'a str)> {
-    blocks(name).into_iter().find_map(|name| reader.text(&name).map(|text| (name, text)))
+fn directive_size(reader: &Reader<'_>, name: &'static str) -> u64 {
+    reader.directive(name).and_then(|(_, text)| size(text)).unwrap_or_default()
 }
 
-fn directive<'a>(reader: &Reader<'a>, name: &str) -> Option<&'a str> {
-    found(reader, name).map(|(_, text)| text)
-}
-
-fn directive_size(reader: &Reader<'_>, name: &str) -> Option<u64> {
-    directive(reader, name).and_then(size)
-}
-
-/// The client timeouts are 60 seconds in nginx unless set. There is no endless wait, and nothing at all would end
-/// every request that does not come in one piece.
-fn directive_time(reader: &mut Reader<'_>, name: &str) -> Duration {
-    let default = Duration::from_secs(60);
-    let Some((name, text)) = found(reader, name) else { return default };
-    let time = time(text).unwrap_or(default);
-    if time.is_zero() {
+/// There is no endless wait, and nothing at all would end every request that does not come in one piece.
+fn directive_time(reader: &mut Reader<'_>, name: &'static str) -> Duration {
+    let Some((name, text)) = reader.directive(name) else { return Duration::ZERO };
+    let time = time(text);
+    if time == Some(Duration::ZERO) {
         reader.refuse(format!("{name} must be greater than 0, got '{text}'"));
     }
-    time
+    time.unwrap_or_default()
 }
 
 /// The words behind the path are for directories below it, which are not needed here.
 fn client_body_temp_path(reader: &Reader<'_>, prefix: &Path) -> PathBuf {
-    let path = directive(reader, "client_body_temp_path").and_then(|text| text.split_whitespace().next());
-    prefix.join(path.unwrap_or("client_body_temp"))
+    let (_, text) = reader.directive("nginx_http_client_body_temp_path").unwrap_or_default();
+    prefix.join(text.split_whitespace().next().unwrap_or_default())
 }
 
 fn next_upstream(reader: &mut Reader<'_>) -> NextUpstream {
-    let Some((name, text)) = found(reader, "proxy_next_upstream") else {
-        return NextUpstream { error: true, timeout: true, ..NextUpstream::default() };
-    };
+    let (name, text) = reader.directive("nginx_http_proxy_next_upstream").unwrap_or_default();
     let mut next = NextUpstream::default();
     for word in text.split_whitespace() {
         match word {
@@ -307,42 +278,30 @@ fn next_upstream(reader: &mut Reader<'_>) -> NextUpstream {
 }
 
 fn header_limits(reader: &mut Reader<'_>) -> HeaderLimits {
-    let mut limits = HeaderLimits {
-        buffer_size: directive_size(reader, "client_header_buffer_size").unwrap_or(1024),
-        large_buffers: 4,
-        large_buffer_size: 8192,
-    };
-    if let Some((name, text)) = found(reader, "large_client_header_buffers") {
-        let parsed = text.split_once(char::is_whitespace).and_then(|(count, bytes)| {
-            let count: u64 = count.parse().ok()?;
-            size(bytes).filter(|bytes| count > 0 && *bytes > 0).map(|bytes| (count, bytes))
-        });
-        match parsed {
-            Some((count, bytes)) => (limits.large_buffers, limits.large_buffer_size) = (count, bytes),
-            None => {
-                reader.refuse(format!("{name} must be a number and a size such as '4 8k', got '{text}'"));
-            }
-        }
+    let (name, text) = reader.directive("nginx_http_large_client_header_buffers").unwrap_or_default();
+    let large = text.split_once(char::is_whitespace).and_then(|(count, bytes)| {
+        let count: u64 = count.parse().ok()?;
+        size(bytes).filter(|bytes| count > 0 && *bytes > 0).map(|bytes| (count, bytes))
+    });
+    if large.is_none() {
+        reader.refuse(format!("{name} must be a number and a size such as '4 8k', got '{text}'"));
     }
-    limits
+    let (large_buffers, large_buffer_size) = large.unwrap_or_default();
+    let buffer_size = directive_size(reader, "nginx_http_client_header_buffer_size");
+    HeaderLimits { buffer_size, large_buffers, large_buffer_size }
 }
 
 fn downstream_keepalive(reader: &mut Reader<'_>) -> Keepalive {
-    let name = match reader.text("nginx_proxy_keepalive_requests") {
-        Some(_) => "nginx_proxy_keepalive_requests",
-        None => "nginx_http_keepalive_requests",
-    };
-    let mut idle_timeout = Duration::from_secs(75);
-    if let Some((name, text)) = found(reader, "keepalive_timeout") {
-        // The second word is what a header tells the client.
-        match text.split_whitespace().next().and_then(time) {
-            Some(time) => idle_timeout = time,
-            None => reader.refuse(format!("{name} is not a time: '{text}'")),
-        }
+    let (name, text) = reader.directive("nginx_http_keepalive_timeout").unwrap_or_default();
+    // The second word is what a header tells the client.
+    let idle_timeout = text.split_whitespace().next().and_then(time);
+    if idle_timeout.is_none() {
+        reader.refuse(format!("{name} is not a time: '{text}'"));
     }
+    let (name, _) = reader.directive("nginx_http_keepalive_requests").unwrap_or_default();
     // The first request of a connection is always served, so none means one.
     let max_requests = reader.integer(name, 0, u64::MAX).unwrap_or_default().max(1);
-    Keepalive { max_requests, idle_timeout }
+    Keepalive { max_requests, idle_timeout: idle_timeout.unwrap_or_default() }
 }
 
 fn upstream_keepalive(reader: &mut Reader<'_>) -> UpstreamKeepalive {
@@ -359,7 +318,7 @@ fn capped(reader: &mut Reader<'_>, name: &str) -> usize {
 }
 
 fn dns(reader: &mut Reader<'_>) -> Dns {
-    let hosts_file = PathBuf::from(reader.text("dns_hostsfile").unwrap_or("/etc/hosts"));
+    let hosts_file = path(reader, "dns_hostsfile").unwrap_or_default();
     if !hosts_file.is_file() {
         reader.refuse(format!("dns_hostsfile: file does not exist: '{}'", hosts_file.display()));
     }
@@ -391,15 +350,4 @@ fn dns(reader: &mut Reader<'_>) -> Dns {
 fn resolver(entry: &str) -> Option<SocketAddr> {
     let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);
     entry.parse().ok().or_else(|| Some(SocketAddr::new(bare.parse().ok()?, 53)))
-}
-
-fn router_flavor(reader: &Reader<'_>) -> RouterFlavor {
-    reader.choice(
-        "router_flavor",
-        &[
-            ("traditional_compatible", RouterFlavor::TraditionalCompatible),
-            ("traditional", RouterFlavor::Traditional),
-            ("expressions", RouterFlavor::Expressions),
-        ],
-    )
 }

@@ -90,7 +90,7 @@ fn warnings_go_to_standard_error() {
         expect![[r#"
         --- 0
         <time> [warn] --nginx-conf has no effect, there is no nginx
-        <time> [warn] mem_cache_size is not supported, its value has no effect
+        <time> [warn] mem_cache_size is not supported, its value has no effect: all entities are in memory
     "#]],
     );
 }

@@ -155,15 +155,19 @@ fn the_legacy_pair_makes_one_server() {
             ("go_plugins_dir", "/go $x"),
             ("go_pluginserver_exe", "/bin/go-pluginserver"),
             ("plugins", "bundled,go-hello-lm"),
+            ("pluginserver_go_pluginserver_max_queue", "7"),
+            ("pluginserver_go_pluginserver_socket", "/s"),
         ],
         expect![[r#"
             go_plugins_dir and go_pluginserver_exe are deprecated, use pluginserver_names instead
+            pluginserver_go_pluginserver_socket has no effect, as it names no property of a server in pluginserver_names
         "#]],
     );
     let settings = settings.unwrap();
     let [server] = settings.plugin_servers.as_slice() else { panic!("{:?}", settings.plugin_servers) };
     assert_eq!(server.name, "go-pluginserver");
     assert_eq!(server.socket, Path::new("/p/go_pluginserver.sock"));
+    assert_eq!((server.max_queue, server.replicas, server.breaker_failures), (7, 1, 5));
     assert_eq!(
         server.start_cmd.as_deref(),
         Some(r#"/bin/go-pluginserver -kong-prefix "/p" -plugins-directory "/go \$x""#)
