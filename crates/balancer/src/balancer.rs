@@ -1,13 +1,16 @@
 //! The balancer of one upstream entity.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use polygate_model::{Id, Target, Upstream};
+use polygate_telemetry::log;
 
-use crate::health::{Health, Outcome, is_checked};
+use crate::health::{Health, Outcome, Rules, Verdict};
 use crate::peer::Peer;
+use crate::probe::{self, Due, Intervals, Probe};
 use crate::selector::{Random, Request, Selector, Slot};
 
 /// No target can take a request: there are none, all have weight zero or no address, all are unhealthy,
@@ -39,7 +42,20 @@ pub struct UnresolvedTarget {
 pub struct TargetHealth {
     pub target: Id,
     pub state: TargetState,
+    /// Its addresses are those of SRV records.
+    pub is_srv: bool,
     pub addresses: Vec<AddressHealth>,
+}
+
+impl TargetHealth {
+    /// The state of one of its addresses.
+    pub fn state_of(&self, address: &AddressHealth) -> TargetState {
+        match (self.state, address.is_healthy) {
+            (TargetState::HealthchecksOff, _) => TargetState::HealthchecksOff,
+            (_, true) => TargetState::Healthy,
+            (_, false) => TargetState::Unhealthy,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +67,8 @@ pub enum TargetState {
 }
 
 impl TargetState {
+    pub const ALL: [Self; 4] = [Self::Healthy, Self::Unhealthy, Self::HealthchecksOff, Self::DnsError];
+
     /// As the Admin API shows it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -67,6 +85,10 @@ pub struct AddressHealth {
     pub addr: SocketAddr,
     pub weight: u32,
     pub is_healthy: bool,
+    /// What came of its probes.
+    pub probes: [(Verdict, u64); Verdict::ALL.len()],
+    /// How often it became unhealthy, by what did that.
+    pub ejections: [(Verdict, u64); Verdict::ALL.len()],
 }
 
 /// A peer chosen for one try. While it lives it counts as an open connection.
@@ -138,7 +160,7 @@ impl Balancer {
     }
 
     /// Takes over what another one, of the configuration before, knows of the same targets: addresses,
-    /// health, latency and connections.
+    /// health, latency, connections and when they were probed. Without health checks all are healthy.
     pub fn inherit(&self, previous: &Self) {
         let previous = previous.table();
         self.change_targets(|targets| {
@@ -152,6 +174,10 @@ impl Balancer {
                 }
             }
         });
+        if !self.is_checked() {
+            let table = self.table();
+            self.change_health(table.slots.iter(), true, "health checks were switched off");
+        }
     }
 
     pub fn upstream(&self) -> &Arc<Upstream> {
@@ -215,16 +241,44 @@ impl Balancer {
 
     /// Counts what became of a try, by the rules of passive health checks.
     pub fn report(&self, pick: &Pick, outcome: Outcome) {
-        let rules = &self.upstream.healthchecks.passive;
-        pick.peer.change_health(|health| health.count(outcome, &rules.healthy, &rules.unhealthy));
+        self.count(&pick.peer, "passive", Rules::passive(&self.upstream.healthchecks.passive), outcome);
     }
 
-    /// Counts what became of a probe, by the rules of active health checks.
-    pub fn report_probe(&self, target: Id, addr: SocketAddr, outcome: Outcome) {
-        let rules = &self.upstream.healthchecks.active;
-        self.change_health(target, Some(addr), |health| {
-            health.count(outcome, &rules.healthy, &rules.unhealthy);
-        });
+    /// The peers that it is time to probe, `most` of them at most, the longest overdue in front. Those of weight zero
+    /// are never probed. `None` when active health checks are off.
+    pub fn due_probes(&self, now: Instant, most: usize) -> Option<Due> {
+        let intervals = Intervals::of(&self.upstream.healthchecks.active)?;
+        Some(probe::due(&self.table().slots, &intervals, &self.random, now, most))
+    }
+
+    /// Counts what became of a probe, by the rules of active health checks; `None` is nothing that the peer did.
+    pub fn report_probe(&self, probe: &Probe, outcome: Option<Outcome>) {
+        let Some(outcome) = outcome else { return };
+        let rules = Rules::active(&self.upstream.healthchecks.active);
+        probe.peer().probes.add(rules.verdict(outcome));
+        self.count(probe.peer(), "active", rules, outcome);
+    }
+
+    fn count(&self, peer: &Peer, check: &str, rules: Rules<'_>, outcome: Outcome) {
+        let verdict = rules.verdict(outcome);
+        let limit = rules.limit(verdict);
+        if limit == 0 || !peer.change_health(|health| health.count(verdict, limit)) {
+            return;
+        }
+        let label = verdict.label();
+        self.log_change(peer, format_args!("{check} checks counted {limit} x {label} in a row ({outcome})"));
+        if verdict != Verdict::Success {
+            peer.ejections.add(verdict);
+        }
+    }
+
+    /// One line for every change of a state.
+    fn log_change(&self, peer: &Peer, why: impl fmt::Display) {
+        let (upstream, host, address) = (&self.upstream.name, &peer.host, peer.address);
+        match peer.is_healthy() {
+            true => log!(Notice, "upstream '{upstream}': target {host} ({address}) is healthy: {why}"),
+            false => log!(Warn, "upstream '{upstream}': target {host} ({address}) is unhealthy: {why}"),
+        }
     }
 
     /// Takes in how long a peer took to answer, for the `latency` algorithm.
@@ -234,14 +288,18 @@ impl Balancer {
 
     /// Sets the state of all addresses of a target, or of one, as an operator asked for.
     pub fn set_health(&self, target: Id, addr: Option<SocketAddr>, is_healthy: bool) {
-        self.change_health(target, addr, |health| *health = Health::new(is_healthy));
+        let table = self.table();
+        let slots = table.slots.iter().filter(|slot| slot.peer.target == target);
+        let slots = slots.filter(|slot| addr.is_none_or(|addr| addr == slot.peer.address));
+        self.change_health(slots, is_healthy, "an operator said so");
     }
 
-    fn change_health(&self, target: Id, addr: Option<SocketAddr>, change: impl Fn(&mut Health)) {
-        let table = self.table();
-        let peers = table.slots.iter().map(|slot| &slot.peer).filter(|peer| peer.target == target);
-        let peers = peers.filter(|peer| addr.is_none_or(|addr| addr == peer.address));
-        peers.for_each(|peer| peer.change_health(&change));
+    fn change_health<'s>(&self, slots: impl Iterator<Item = &'s Slot>, is_healthy: bool, why: &str) {
+        for Slot { peer, .. } in slots {
+            if peer.change_health(|health| *health = Health::new(is_healthy)) {
+                self.log_change(peer, why);
+            }
+        }
     }
 
     /// Whether requests are served at all.
@@ -252,10 +310,16 @@ impl Balancer {
 
     /// The state of every target, in the order given.
     pub fn health(&self) -> Vec<TargetHealth> {
-        let checks = &self.upstream.healthchecks;
-        let is_checked = is_checked(&checks.active.healthy, &checks.active.unhealthy)
-            || is_checked(&checks.passive.healthy, &checks.passive.unhealthy);
+        let is_checked = self.is_checked();
         self.table().targets.iter().map(|entry| entry.health(is_checked)).collect()
+    }
+
+    /// Whether anything but an operator can make a target unhealthy.
+    fn is_checked(&self) -> bool {
+        let failures = &self.upstream.healthchecks.passive.unhealthy;
+        let limits = [failures.http_failures, failures.tcp_failures, failures.timeouts];
+        Intervals::of(&self.upstream.healthchecks.active).is_some()
+            || limits.into_iter().any(|limit| limit > 0)
     }
 
     fn table(&self) -> Arc<Table> {
@@ -335,6 +399,8 @@ impl TargetEntry {
             addr: slot.peer.address,
             weight: slot.weight,
             is_healthy: slot.peer.is_healthy(),
+            probes: slot.peer.probes.counts(),
+            ejections: slot.peer.ejections.counts(),
         };
         let addresses: Vec<_> = self.slots.iter().map(address).collect();
         let state = if addresses.is_empty() {
@@ -346,7 +412,8 @@ impl TargetEntry {
         } else {
             TargetState::Unhealthy
         };
-        TargetHealth { target: self.target.id, state, addresses }
+        let is_srv = self.addresses.iter().any(|address| address.weight.is_some());
+        TargetHealth { target: self.target.id, state, is_srv, addresses }
     }
 }
 

@@ -251,10 +251,21 @@ pub struct Healthchecks {
     pub threshold: f64,
 }
 
+/// What a check asks of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckKind {
+    Tcp,
+    Http,
+    Https,
+    Grpc,
+    Grpcs,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ActiveChecks {
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: CheckKind,
     /// Seconds.
     pub timeout: f64,
     pub concurrency: u32,
@@ -271,7 +282,7 @@ pub struct ActiveChecks {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PassiveChecks {
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: CheckKind,
     pub healthy: HealthyRule,
     pub unhealthy: UnhealthyRule,
 }
