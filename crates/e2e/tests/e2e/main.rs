@@ -12,6 +12,7 @@ mod faults;
 mod fleet;
 mod go;
 mod headers;
+mod health;
 mod hostile;
 mod http_faults;
 mod javascript;
