@@ -241,7 +241,14 @@ impl Balancer {
 
     /// Counts what became of a try, by the rules of passive health checks.
     pub fn report(&self, pick: &Pick, outcome: Outcome) {
-        self.count(&pick.peer, "passive", Rules::passive(&self.upstream.healthchecks.passive), outcome);
+        let rules = Rules::passive(&self.upstream.healthchecks.passive);
+        let outcome = match outcome {
+            // The reference, which cannot tell it from its own, takes every 504 for a time-out. Who counts no time-outs
+            // may have it in a list.
+            Outcome::Status(504) if rules.limit(Verdict::Timeout) > 0 => Outcome::Timeout,
+            outcome => outcome,
+        };
+        self.count(&pick.peer, "passive", rules, outcome);
     }
 
     /// The peers that it is time to probe, `most` of them at most, the longest overdue in front. Those of weight zero

@@ -8,7 +8,7 @@ use polygate_model::entities::{ActiveChecks, HealthyRule, PassiveChecks, Unhealt
 /// What became of a request or a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// A response; 504 of the gateway's own making is [`Outcome::Timeout`].
+    /// The status of a response.
     Status(u16),
     /// A connection, when a probe asked for nothing else.
     Connected,

@@ -147,6 +147,23 @@ fn failures_take_a_peer_out_until_a_probe_or_a_person_brings_it_back() {
 }
 
 #[test]
+fn a_504_is_a_time_out_where_these_are_counted() {
+    for (timeouts, http_failures, reason) in
+        [(1, 0, Some("timeout")), (1, 1, Some("timeout")), (0, 1, Some("http_failure")), (0, 0, None)]
+    {
+        let mut upstream = upstream();
+        let rule = &mut upstream.healthchecks.passive.unhealthy;
+        (rule.timeouts, rule.http_failures, rule.http_statuses) = (timeouts, http_failures, vec![504]);
+        let balancer = balancer(upstream, &[target(1, "10.0.0.1:80", 1)]);
+        let pick = balancer.pick(b"", &[], Instant::now()).unwrap();
+        balancer.report(&pick, Outcome::Status(504));
+        let ejections = balancer.health()[0].addresses[0].ejections;
+        let found = ejections.iter().find(|(_, count)| *count > 0).map(|(verdict, _)| verdict.label());
+        assert_eq!(found, reason, "{timeouts} {http_failures}");
+    }
+}
+
+#[test]
 fn too_little_available_weight_closes_the_balancer() {
     let mut upstream = checked();
     upstream.healthchecks.threshold = 50.0;

@@ -112,6 +112,27 @@ fn what_an_upstream_does_counts() {
     });
 }
 
+/// An answer that breaks off counts, though its head was all right.
+#[test]
+fn what_breaks_off_counts() {
+    run(async {
+        let world = balanced().open();
+        let mut upstreams = addresses().map(Upstream::at);
+        let mut client = world.client();
+        client.send(GET).await;
+        settle().await;
+        let visited = upstreams.iter_mut().find(|upstream| upstream.is_visited()).unwrap();
+        let mut connection = visited.accept().await;
+        connection.request().await;
+        connection.send(&OK[..OK.len() - 1]).await;
+        client.head().await;
+        assert_eq!(healthy(&world), 2);
+        drop(connection);
+        client.closed().await;
+        assert_eq!(healthy(&world), 1);
+    });
+}
+
 #[test]
 fn what_a_client_does_not_counts_for_nobody() {
     run(async {
