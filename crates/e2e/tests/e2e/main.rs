@@ -8,6 +8,7 @@ mod bad;
 mod bodies;
 mod credentials;
 mod declarative;
+mod dns;
 mod faults;
 mod fleet;
 mod go;
