@@ -297,6 +297,72 @@ fn a_target_that_is_killed_and_started_again_costs_no_request() {
     assert_eq!(outcome.failures, [""; 0], "of {} requests", outcome.answered);
 }
 
+/// The example of the page works, and what the page says of the log is what it says.
+#[test]
+fn the_page_tells_the_truth() {
+    let page = include_str!("../../../../docs/balancing.md");
+    let example =
+        page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let (one, two) = (Target::start("one"), Target::start("two"));
+    let example =
+        example.replace("127.0.0.1:8081", &one.authority()).replace("127.0.0.1:8082", &two.authority());
+    let gateway = Gateway::builder().declarative(&example).start();
+    one.server.stop();
+    let request = Request::get("/orders");
+    let is_out = || {
+        assert_eq!(request.send(gateway.proxy()).status, 200);
+        metric(&gateway, "kong_upstream_target_health", &one.server, "state=\"unhealthy\"") == 1.0
+    };
+    eventually(PATIENCE, "requests take it out", || is_out().then_some(()));
+    one.server.start_again();
+    for what in ["unhealthy", "healthy"] {
+        let line = gateway.wait_for_log(&format!(
+            r"\[\w+\] .*(upstream 'orders.example': target 127.0.0.1 .* is {what}: .*)"
+        ));
+        let line = line.replace(&one.authority(), "127.0.0.1:8081");
+        assert!(page.contains(&line), "{line}");
+    }
+    assert!(!gateway.error_log().contains("not built yet"));
+}
+
+/// Of two targets with the same weight one is not more than half.
+#[test]
+fn a_threshold_closes_the_whole_upstream() {
+    let (one, two) = (Target::start("one"), Target::start("two"));
+    let gateway = gateway(
+        &[&one.server, &two.server],
+        json!({
+            "threshold": 50, "passive": { "unhealthy": { "http_failures": 1, "http_statuses": [500] } },
+            "active": { "http_path": "/up", "unhealthy": { "interval": 0.1 }, "healthy": { "successes": 1 } },
+        }),
+    );
+    one.answer(500);
+    eventually(PATIENCE, "one is asked", || (get(&gateway).status == 500).then_some(()));
+    assert_eq!(state(&gateway, &two.server), "HEALTHY");
+    let refused = get(&gateway);
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    let balancer = status(&gateway, &format!("/upstreams/{POOL}/health?balancer_health=1"));
+    assert_eq!(balancer["data"]["balancer_health"], "UNHEALTHY");
+    one.answer(200);
+    wait_for_state(&gateway, &one.server, "HEALTHY");
+    assert_eq!(served_by(&gateway), names(&["one", "two"]));
+}
+
+#[test]
+fn the_latency_algorithm_prefers_the_quicker() {
+    let quick = Target::start("quick");
+    let slow = EchoUpstream::scripted(|_| {
+        thread::sleep(Duration::from_secs(1));
+        Reply::new(200, "slow")
+    });
+    let mut file = declarative(&[&slow, &quick.server], json!({}));
+    file["upstreams"][0]["algorithm"] = json!("latency");
+    let gateway = start(&file);
+    (0..40).for_each(|_| assert_eq!(get(&gateway).status, 200));
+    let (slow, quick) = (slow.hits("/"), quick.server.hits("/"));
+    assert!(slow >= 1 && slow <= 5 && quick >= 35, "{slow} slow, {quick} quick");
+}
+
 /// A probe takes longer than the interval here, and there are more targets than may be probed at a time.
 #[test]
 fn probes_keep_to_their_concurrency_and_come_once_for_all_workers() {
