@@ -1,7 +1,7 @@
 //! The balancer of one upstream entity.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,8 @@ use polygate_telemetry::log;
 use crate::health::{Health, Outcome, Rules, Verdict};
 use crate::peer::Peer;
 use crate::probe::{self, Due, Intervals, Probe};
-use crate::selector::{Random, Request, Selector, Slot};
+use crate::selector::{Random, Request, Slot};
+use crate::table::{Table, TargetAddress, TargetEntry, TargetHealth, sorted};
 
 /// No target can take a request: there are none, all have weight zero or no address, all are unhealthy,
 /// or less weight is available than `healthchecks.threshold` asks for.
@@ -19,76 +20,12 @@ use crate::selector::{Random, Request, Selector, Slot};
 #[error("failure to get a peer from the ring-balancer")]
 pub struct NoPeer;
 
-/// An address that a target's host resolved to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TargetAddress {
-    pub addr: SocketAddr,
-    /// Of an SRV record, in place of the target's.
-    pub weight: Option<u16>,
-    /// The host that an SRV record names.
-    pub srv_target: Option<Arc<str>>,
-}
-
 /// A target whose host is a name: someone has to resolve it, again and again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnresolvedTarget {
     pub id: Id,
     pub host: Arc<str>,
     pub port: u16,
-}
-
-/// See [`Balancer::health`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TargetHealth {
-    pub target: Id,
-    pub state: TargetState,
-    /// Its addresses are those of SRV records.
-    pub is_srv: bool,
-    pub addresses: Vec<AddressHealth>,
-}
-
-impl TargetHealth {
-    /// The state of one of its addresses.
-    pub fn state_of(&self, address: &AddressHealth) -> TargetState {
-        match (self.state, address.is_healthy) {
-            (TargetState::HealthchecksOff, _) => TargetState::HealthchecksOff,
-            (_, true) => TargetState::Healthy,
-            (_, false) => TargetState::Unhealthy,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetState {
-    Healthy,
-    Unhealthy,
-    HealthchecksOff,
-    DnsError,
-}
-
-impl TargetState {
-    pub const ALL: [Self; 4] = [Self::Healthy, Self::Unhealthy, Self::HealthchecksOff, Self::DnsError];
-
-    /// As the Admin API shows it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Healthy => "HEALTHY",
-            Self::Unhealthy => "UNHEALTHY",
-            Self::HealthchecksOff => "HEALTHCHECKS_OFF",
-            Self::DnsError => "DNS_ERROR",
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AddressHealth {
-    pub addr: SocketAddr,
-    pub weight: u32,
-    pub is_healthy: bool,
-    /// What came of its probes.
-    pub probes: [(Verdict, u64); Verdict::ALL.len()],
-    /// How often it became unhealthy, by what did that.
-    pub ejections: [(Verdict, u64); Verdict::ALL.len()],
 }
 
 /// A peer chosen for one try. While it lives it counts as an open connection.
@@ -132,23 +69,6 @@ pub struct Balancer {
     table: RwLock<Arc<Table>>,
 }
 
-#[derive(Debug)]
-struct Table {
-    targets: Vec<TargetEntry>,
-    slots: Vec<Slot>,
-    selector: Selector,
-}
-
-#[derive(Debug, Clone)]
-struct TargetEntry {
-    target: Arc<Target>,
-    host: Arc<str>,
-    port: u16,
-    addresses: Vec<TargetAddress>,
-    /// One for each address.
-    slots: Vec<Slot>,
-}
-
 impl Balancer {
     /// Targets that are IP addresses can be picked at once, the others when their addresses are set.
     pub fn new(upstream: Arc<Upstream>, targets: &[Arc<Target>], seed: u64) -> Self {
@@ -160,7 +80,7 @@ impl Balancer {
     }
 
     /// Takes over what another one, of the configuration before, knows of the same targets: addresses,
-    /// health, latency, connections and when they were probed. Without health checks all are healthy.
+    /// health, latency, connections and when they were probed.
     pub fn inherit(&self, previous: &Self) {
         let previous = previous.table();
         self.change_targets(|targets| {
@@ -174,9 +94,9 @@ impl Balancer {
                 }
             }
         });
-        if !self.is_checked() {
+        if !previous.is_checked {
             let table = self.table();
-            self.change_health(table.slots.iter(), true, "health checks were switched off");
+            self.change_health(table.slots.iter(), true, "there were no health checks before");
         }
     }
 
@@ -229,7 +149,7 @@ impl Balancer {
             return Err(NoPeer);
         }
         let request = Request { key, now, random: &self.random };
-        let usable = |slot: &Slot| slot.weight > 0 && slot.peer.is_healthy();
+        let usable = |slot: &Slot| slot.weight > 0 && table.is_available(slot);
         let untried = |slot: &Slot| usable(slot) && !tried.contains(&slot.peer.address);
         let found = table.selector.select(&table.slots, &request, untried);
         let found = match found {
@@ -273,16 +193,18 @@ impl Balancer {
             return;
         }
         let label = verdict.label();
-        self.log_change(peer, format_args!("{check} checks counted {limit} x {label} in a row ({outcome})"));
-        if verdict != Verdict::Success {
+        let is_healthy = verdict == Verdict::Success;
+        let why = format_args!("{check} checks counted {limit} x {label} in a row ({outcome})");
+        self.log_change(peer, is_healthy, why);
+        if !is_healthy {
             peer.ejections.add(verdict);
         }
     }
 
     /// One line for every change of a state.
-    fn log_change(&self, peer: &Peer, why: impl fmt::Display) {
+    fn log_change(&self, peer: &Peer, is_healthy: bool, why: impl fmt::Display) {
         let (upstream, host, address) = (&self.upstream.name, &peer.host, peer.address);
-        match peer.is_healthy() {
+        match is_healthy {
             true => log!(Notice, "upstream '{upstream}': target {host} ({address}) is healthy: {why}"),
             false => log!(Warn, "upstream '{upstream}': target {host} ({address}) is unhealthy: {why}"),
         }
@@ -293,7 +215,8 @@ impl Balancer {
         pick.peer.observe(latency, now);
     }
 
-    /// Sets the state of all addresses of a target, or of one, as an operator asked for.
+    /// Sets the state of all addresses of a target, or of one, as an operator asked for. It counts where health checks
+    /// are on.
     pub fn set_health(&self, target: Id, addr: Option<SocketAddr>, is_healthy: bool) {
         let table = self.table();
         let slots = table.slots.iter().filter(|slot| slot.peer.target == target);
@@ -304,7 +227,7 @@ impl Balancer {
     fn change_health<'s>(&self, slots: impl Iterator<Item = &'s Slot>, is_healthy: bool, why: &str) {
         for Slot { peer, .. } in slots {
             if peer.change_health(|health| *health = Health::new(is_healthy)) {
-                self.log_change(peer, why);
+                self.log_change(peer, is_healthy, why);
             }
         }
     }
@@ -317,129 +240,12 @@ impl Balancer {
 
     /// The state of every target, in the order given.
     pub fn health(&self) -> Vec<TargetHealth> {
-        let is_checked = self.is_checked();
-        self.table().targets.iter().map(|entry| entry.health(is_checked)).collect()
-    }
-
-    /// Whether anything but an operator can make a target unhealthy.
-    fn is_checked(&self) -> bool {
-        let failures = &self.upstream.healthchecks.passive.unhealthy;
-        let limits = [failures.http_failures, failures.tcp_failures, failures.timeouts];
-        Intervals::of(&self.upstream.healthchecks.active).is_some()
-            || limits.into_iter().any(|limit| limit > 0)
+        self.table().health()
     }
 
     fn table(&self) -> Arc<Table> {
         self.table.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
-
-impl Table {
-    fn new(targets: Vec<TargetEntry>, upstream: &Upstream, random: &Random) -> Self {
-        let slots: Vec<_> = targets.iter().flat_map(|entry| entry.slots.iter().cloned()).collect();
-        let selector = Selector::new(upstream.algorithm, &slots, random);
-        Self { targets, slots, selector }
-    }
-
-    /// Whether more than `threshold` percent of the weight is available.
-    fn has_enough(&self, threshold: f64) -> bool {
-        // Without a threshold, finding no peer says the same.
-        if threshold == 0.0 {
-            return true;
-        }
-        let total: u64 = self.targets.iter().map(TargetEntry::weight).sum();
-        total > 0 && self.available_weight() as f64 / total as f64 * 100.0 > threshold
-    }
-
-    fn available_weight(&self) -> u64 {
-        self.slots.iter().filter(|slot| slot.peer.is_healthy()).map(|slot| u64::from(slot.weight)).sum()
-    }
-}
-
-/// A target added without a port has this one.
-const DEFAULT_PORT: u16 = 8000;
-
-impl TargetEntry {
-    fn new(target: Arc<Target>, use_srv_name: bool) -> Self {
-        let (host, port) = split_target(&target.target);
-        let mut entry = Self { host: host.into(), port, addresses: Vec::new(), slots: Vec::new(), target };
-        if let Some(ip) = entry.ip() {
-            let addr = SocketAddr::new(ip, entry.port);
-            entry.set(&[TargetAddress { addr, weight: None, srv_target: None }], use_srv_name);
-        }
-        entry
-    }
-
-    fn ip(&self) -> Option<IpAddr> {
-        self.host.parse().ok()
-    }
-
-    fn set(&mut self, addresses: &[TargetAddress], use_srv_name: bool) {
-        self.addresses = sorted(addresses);
-        self.slots = self.addresses.iter().map(|address| self.slot(address, use_srv_name)).collect();
-    }
-
-    fn slot(&self, address: &TargetAddress, use_srv_name: bool) -> Slot {
-        let host = address.srv_target.as_ref().filter(|_| use_srv_name).unwrap_or(&self.host);
-        let known = self.slots.iter().map(|slot| &slot.peer);
-        let known = known.into_iter().find(|peer| peer.address == address.addr && peer.host == *host);
-        let peer =
-            known.cloned().unwrap_or_else(|| Arc::new(Peer::new(self.target.id, address.addr, host.clone())));
-        let weight = match address.weight {
-            // A record may say that it is not to be preferred, but only the target can be switched off.
-            Some(weight) if self.target.weight > 0 => u32::from(weight.max(1)),
-            _ => self.target.weight,
-        };
-        Slot { peer, weight }
-    }
-
-    /// Of all addresses; what cannot be resolved is not available but counts.
-    fn weight(&self) -> u64 {
-        if self.slots.is_empty() {
-            return self.target.weight.into();
-        }
-        self.slots.iter().map(|slot| u64::from(slot.weight)).sum()
-    }
-
-    fn health(&self, is_checked: bool) -> TargetHealth {
-        let address = |slot: &Slot| AddressHealth {
-            addr: slot.peer.address,
-            weight: slot.weight,
-            is_healthy: slot.peer.is_healthy(),
-            probes: slot.peer.probes.counts(),
-            ejections: slot.peer.ejections.counts(),
-        };
-        let addresses: Vec<_> = self.slots.iter().map(address).collect();
-        let state = if addresses.is_empty() {
-            TargetState::DnsError
-        } else if !is_checked {
-            TargetState::HealthchecksOff
-        } else if addresses.iter().any(|address| address.is_healthy) {
-            TargetState::Healthy
-        } else {
-            TargetState::Unhealthy
-        };
-        let is_srv = self.addresses.iter().any(|address| address.weight.is_some());
-        TargetHealth { target: self.target.id, state, is_srv, addresses }
-    }
-}
-
-/// Names rotate their addresses; only what is in the set matters.
-fn sorted(addresses: &[TargetAddress]) -> Vec<TargetAddress> {
-    let mut sorted = addresses.to_vec();
-    sorted.sort_by_key(|address| address.addr);
-    sorted.dedup_by_key(|address| address.addr);
-    sorted
-}
-
-/// `host:port`, where an IPv6 host is in brackets.
-fn split_target(target: &str) -> (&str, u16) {
-    let split = target.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
-    let (host, port) = match split {
-        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port),
-        _ => (target, DEFAULT_PORT),
-    };
-    (host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host), port)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use polygate_model::entities::Algorithm;
 
 use super::*;
 use crate::fixture::{target, upstream};
+use crate::table::TargetState;
 
 fn balancer(upstream: Upstream, targets: &[Target]) -> Balancer {
     let targets: Vec<_> = targets.iter().cloned().map(Arc::new).collect();
@@ -55,21 +56,6 @@ fn probe(balancer: &Balancer, now: Instant, addr: &str, outcome: Outcome) {
 
 fn addresses(due: Option<Due>) -> Vec<String> {
     due.unwrap().probes.iter().map(|probe| probe.addr().to_string()).collect()
-}
-
-#[test]
-fn targets_are_split_into_host_and_port() {
-    for (text, expected) in [
-        ("a.com:80", ("a.com", 80)),
-        ("a.com", ("a.com", 8000)),
-        ("10.0.0.1:80", ("10.0.0.1", 80)),
-        ("[::1]:80", ("::1", 80)),
-        ("[::1]", ("::1", 8000)),
-        ("::1", ("::1", 8000)),
-        ("a.com:port", ("a.com:port", 8000)),
-    ] {
-        assert_eq!(split_target(text), expected, "{text}");
-    }
 }
 
 #[test]
@@ -296,7 +282,13 @@ fn the_next_configuration_inherits_what_is_known() {
     assert_eq!(health[1].state, TargetState::DnsError);
     let unchecked = balancer(upstream(), &[target(1, "web.test:80", 50)]);
     unchecked.inherit(&new);
-    assert!(unchecked.health()[0].addresses.iter().all(|address| address.is_healthy));
+    let is_healthy =
+        |balancer: &Balancer| balancer.health()[0].addresses.iter().all(|address| address.is_healthy);
+    assert!(is_healthy(&unchecked) && !is_healthy(&new), "what nobody checks cannot be out");
+    assert_eq!(sorted_picks(&unchecked, 2), ["10.0.0.1:80", "10.0.0.2:80"]);
+    let again = balancer(checked(), &[target(1, "web.test:80", 50)]);
+    again.inherit(&unchecked);
+    assert!(is_healthy(&again), "nor is it later");
 }
 
 #[test]
