@@ -256,12 +256,8 @@ fn flagged(settings: &Settings, has_flag: fn(&Listen) -> bool) -> Option<String>
 }
 
 fn wants_other_probes(upstream: &Upstream) -> bool {
-    let active = &upstream.healthchecks.active;
-    !probes::is_built(active.kind)
-        && [active.healthy.interval, active.unhealthy.interval]
-            .into_iter()
-            .flatten()
-            .any(|seconds| seconds > 0.0)
+    let checks = &upstream.healthchecks.active;
+    checks.is_on() && !probes::is_built(checks.kind)
 }
 
 /// At most this many names are in a line.

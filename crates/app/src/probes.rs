@@ -28,7 +28,8 @@ impl Probes {
         let mut tasks = JoinSet::new();
         let places = Arc::new(Semaphore::new(MOST));
         for balancer in balancers {
-            if is_built(balancer.upstream().healthchecks.active.kind) {
+            let checks = &balancer.upstream().healthchecks.active;
+            if checks.is_on() && is_built(checks.kind) {
                 tasks.spawn(follow(balancer.clone(), places.clone()));
             }
         }

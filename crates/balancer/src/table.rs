@@ -8,7 +8,6 @@ use polygate_model::{Id, Target, Upstream};
 
 use crate::health::Verdict;
 use crate::peer::Peer;
-use crate::probe::Intervals;
 use crate::selector::{Random, Selector, Slot};
 
 /// An address that a target's host resolved to.
@@ -129,7 +128,7 @@ impl Table {
 fn is_checked(checks: &Healthchecks) -> bool {
     let failures = &checks.passive.unhealthy;
     let limits = [failures.http_failures, failures.tcp_failures, failures.timeouts];
-    Intervals::of(&checks.active).is_some() || limits.into_iter().any(|limit| limit > 0)
+    checks.active.is_on() || limits.into_iter().any(|limit| limit > 0)
 }
 
 /// A target added without a port has this one.

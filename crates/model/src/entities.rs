@@ -279,6 +279,14 @@ pub struct ActiveChecks {
     pub unhealthy: UnhealthyRule,
 }
 
+impl ActiveChecks {
+    /// Whether targets are to be probed.
+    pub fn is_on(&self) -> bool {
+        let intervals = [self.healthy.interval, self.unhealthy.interval];
+        intervals.into_iter().flatten().any(|seconds| seconds > 0.0)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PassiveChecks {
     #[serde(rename = "type")]

@@ -360,7 +360,7 @@ fn the_latency_algorithm_prefers_the_quicker() {
     let gateway = start(&file);
     (0..40).for_each(|_| assert_eq!(get(&gateway).status, 200));
     let (slow, quick) = (slow.hits("/"), quick.server.hits("/"));
-    assert!(slow >= 1 && slow <= 5 && quick >= 35, "{slow} slow, {quick} quick");
+    assert!((1..=5).contains(&slow) && quick >= 35, "{slow} slow, {quick} quick");
 }
 
 /// A probe takes longer than the interval here, and there are more targets than may be probed at a time.
