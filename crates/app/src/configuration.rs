@@ -17,6 +17,7 @@ use polygate_telemetry::log;
 use tokio::task::spawn_blocking;
 
 use crate::compile::compile;
+use crate::probes::Probes;
 use crate::servers::Servers;
 use crate::targets::Targets;
 use crate::{LoadError, declarative, not_yet, plugins, problems, translate};
@@ -29,8 +30,9 @@ pub struct Configuration {
     pub hash: String,
     /// What did not work when it was loaded, one line each.
     pub problems: Vec<String>,
-    /// Runs for as long as the configuration is in use.
+    /// These two run for as long as the configuration is in use.
     _targets: Targets,
+    _probes: Probes,
 }
 
 impl Configuration {
@@ -71,6 +73,7 @@ impl Configuration {
         let used = configurations.iter().filter(|it| it.enabled).map(|it| it.name.as_str()).collect();
         let problems = problems::of(&enabled, &servers.announced, &plugin_servers.status(), &used, &refused);
         problems.iter().for_each(|problem| log!(Error, "{problem}"));
+        let probes = Probes::start(gateway.balancers.values());
         Ok(Self {
             servers,
             plugin_servers: Rc::new(plugin_servers),
@@ -78,6 +81,7 @@ impl Configuration {
             hash,
             problems,
             _targets: targets,
+            _probes: probes,
         })
     }
 }

@@ -11,6 +11,7 @@
 //! plugins        which of the enabled plugins are installed, and where
 //! problems       plugins that do not work though the configuration is served
 //! targets        keeps the addresses of balancer targets up to date
+//! probes         active health checks of the targets
 //! tracing        the tracer and the way to its collector
 //! workers        the threads that serve requests
 //! status         the status API and the socket of the command line
@@ -27,6 +28,7 @@ mod error;
 mod logs;
 mod not_yet;
 mod plugins;
+mod probes;
 mod problems;
 mod serve;
 mod servers;

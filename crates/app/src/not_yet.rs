@@ -11,6 +11,8 @@ use polygate_config::Settings;
 use polygate_config::settings::Listen;
 use polygate_model::{Entities, Protocol, Upstream};
 
+use crate::probes;
+
 /// One thing.
 struct Entry {
     /// What it is, in Markdown.
@@ -133,12 +135,14 @@ static ENTRIES: &[Entry] = &[
         example: properties(&[("pg_host", "db")]),
     },
     Entry {
-        what: "active health checks",
+        what: "active health checks of the types `https`, `grpc` and `grpcs`",
         instead: "targets are not probed",
         found: InEntities(|entities| {
-            listed(entities.upstreams.values().filter(|it| probes(it)).map(|it| &it.name))
+            listed(entities.upstreams.values().filter(|it| wants_other_probes(it)).map(|it| &it.name))
         }),
-        example: entities("upstreams: [{name: u, healthchecks: {active: {unhealthy: {interval: 5}}}}]"),
+        example: entities(
+            "upstreams: [{name: u, healthchecks: {active: {type: https, unhealthy: {interval: 5}}}}]",
+        ),
     },
     Entry {
         what: "services over anything but `http`",
@@ -245,9 +249,9 @@ fn flagged(settings: &Settings, has_flag: fn(&Listen) -> bool) -> Option<String>
     listed(places)
 }
 
-fn probes(upstream: &Upstream) -> bool {
-    let active = &upstream.healthchecks.active;
-    [active.healthy.interval, active.unhealthy.interval].into_iter().flatten().any(|seconds| seconds > 0.0)
+fn wants_other_probes(upstream: &Upstream) -> bool {
+    let checks = &upstream.healthchecks.active;
+    checks.is_on() && !probes::is_built(checks.kind)
 }
 
 /// At most this many names are in a line.

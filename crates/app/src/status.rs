@@ -4,6 +4,7 @@
 
 mod answers;
 mod metrics;
+mod targets;
 mod upstreams;
 
 use std::convert::Infallible;

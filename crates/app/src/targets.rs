@@ -51,18 +51,29 @@ async fn follow(
     resolver: Resolver,
     first: mpsc::Sender<()>,
 ) {
-    let mut pause = refresh(&balancer, &target, &resolver).await;
+    let mut failure = None;
+    let mut pause = refresh(&balancer, &target, &resolver, &mut failure).await;
     drop(first);
     while let Some(time) = pause {
         sleep(time).await;
-        pause = refresh(&balancer, &target, &resolver).await;
+        pause = refresh(&balancer, &target, &resolver, &mut failure).await;
     }
 }
 
-/// Answers when to ask again; never for names whose addresses do not change.
-async fn refresh(balancer: &Balancer, target: &UnresolvedTarget, resolver: &Resolver) -> Option<Duration> {
-    match resolver.resolve(&target.host, target.port).await {
+/// Answers when to ask again; never for names whose addresses do not change. `failure` is that of the query before: only
+/// changes are logged.
+async fn refresh(
+    balancer: &Balancer,
+    target: &UnresolvedTarget,
+    resolver: &Resolver,
+    failure: &mut Option<DnsError>,
+) -> Option<Duration> {
+    let (upstream, host) = (&balancer.upstream().name, &target.host);
+    match resolver.resolve(host, target.port).await {
         Ok(addresses) => {
+            if failure.take().is_some() {
+                log!(Notice, "upstream '{upstream}': target {host} resolves again");
+            }
             let ttl = addresses.iter().filter_map(|address| address.ttl).min();
             let addresses: Vec<_> = addresses
                 .into_iter()
@@ -72,11 +83,16 @@ async fn refresh(balancer: &Balancer, target: &UnresolvedTarget, resolver: &Reso
             ttl.map(|ttl| ttl.max(SHORTEST))
         }
         Err(error) => {
-            log!(Warn, "upstream '{}': target {}: {error}", balancer.upstream().name, target.host);
             // What is known stays in use when the servers cannot be asked.
-            if !matches!(error, DnsError::Other(_)) {
+            let is_kept = matches!(error, DnsError::Other(_));
+            if failure.as_ref() != Some(&error) {
+                let addresses = if is_kept { "it keeps the addresses it had" } else { "it has no address" };
+                log!(Warn, "upstream '{upstream}': target {host} does not resolve, {addresses}: {error}");
+            }
+            if !is_kept {
                 balancer.set_addresses(target.id, &[]);
             }
+            *failure = Some(error);
             Some(RETRY)
         }
     }

@@ -1,7 +1,7 @@
 //! Entities for tests.
 
 use polygate_model::entities::{
-    ActiveChecks, Algorithm, Healthchecks, HealthyRule, PassiveChecks, UnhealthyRule,
+    ActiveChecks, Algorithm, CheckKind, Healthchecks, HealthyRule, PassiveChecks, UnhealthyRule,
 };
 use polygate_model::{HashOn, Id, Reference, Target, Upstream};
 
@@ -16,7 +16,7 @@ pub fn upstream() -> Upstream {
         timeouts: 0,
     };
     let active = ActiveChecks {
-        kind: "http".into(),
+        kind: CheckKind::Http,
         timeout: 1.0,
         concurrency: 10,
         http_path: "/".into(),
@@ -26,7 +26,7 @@ pub fn upstream() -> Upstream {
         healthy: healthy.clone(),
         unhealthy: unhealthy.clone(),
     };
-    let passive = PassiveChecks { kind: "http".into(), healthy, unhealthy };
+    let passive = PassiveChecks { kind: CheckKind::Http, healthy, unhealthy };
     Upstream {
         id: Id::from_u128(1),
         created_at: 0,

@@ -11,10 +11,13 @@ mod fixture;
 mod hash_key;
 mod health;
 mod peer;
+mod probe;
+mod schedule;
 mod selector;
+mod table;
 
-pub use balancer::{
-    AddressHealth, Balancer, NoPeer, Pick, TargetAddress, TargetHealth, TargetState, UnresolvedTarget,
-};
+pub use balancer::{Balancer, NoPeer, Pick, UnresolvedTarget};
 pub use hash_key::{HashKey, HashSource, hash_key};
-pub use health::Outcome;
+pub use health::{Outcome, Verdict};
+pub use probe::{Due, Probe};
+pub use table::{AddressHealth, TargetAddress, TargetHealth, TargetState};

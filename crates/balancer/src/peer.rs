@@ -1,4 +1,4 @@
-//! One address of one target: its connections, its latency, its health.
+//! One address of one target: its connections, its latency, its health, its probes.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -7,13 +7,11 @@ use std::time::{Duration, Instant};
 
 use polygate_model::Id;
 
-use crate::health::Health;
+use crate::health::{Health, Tally};
+use crate::schedule::Schedule;
 
 /// How fast a latency is forgotten.
 const DECAY: Duration = Duration::from_secs(10);
-
-/// What a peer is expected to take before it has answered once.
-const UNKNOWN_LATENCY: f64 = 0.001;
 
 #[derive(Debug)]
 pub struct Peer {
@@ -26,6 +24,11 @@ pub struct Peer {
     is_healthy: AtomicBool,
     health: Mutex<Health>,
     latency: Mutex<Option<Latency>>,
+    schedule: Mutex<Schedule>,
+    /// What came of its probes.
+    pub probes: Tally,
+    /// How often it became unhealthy, by what did that.
+    pub ejections: Tally,
 }
 
 /// Seconds, as of an instant.
@@ -52,6 +55,9 @@ impl Peer {
             is_healthy: AtomicBool::new(true),
             health: Mutex::new(Health::new(true)),
             latency: Mutex::new(None),
+            schedule: Mutex::default(),
+            probes: Tally::default(),
+            ejections: Tally::default(),
         }
     }
 
@@ -59,10 +65,15 @@ impl Peer {
         self.is_healthy.load(Relaxed)
     }
 
-    pub fn change_health(&self, change: impl FnOnce(&mut Health)) {
+    /// Answers whether the state is another one now.
+    pub fn change_health(&self, change: impl FnOnce(&mut Health)) -> bool {
         let mut health = lock(&self.health);
         change(&mut health);
-        self.is_healthy.store(health.is_healthy, Relaxed);
+        self.is_healthy.swap(health.is_healthy, Relaxed) != health.is_healthy
+    }
+
+    pub fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        lock(&self.schedule)
     }
 
     pub fn connections(&self) -> usize {
@@ -93,10 +104,9 @@ impl Peer {
         *known = Some(Latency { seconds, at: now });
     }
 
-    /// What a request is expected to cost here, compared with other peers.
-    pub fn cost(&self, now: Instant) -> f64 {
-        let latency = lock(&self.latency).map_or(UNKNOWN_LATENCY, |latency| latency.decayed(now));
-        latency * (self.connections() + 1) as f64
+    /// What a request is expected to take here, in seconds; `None` before the first response.
+    pub fn latency(&self, now: Instant) -> Option<f64> {
+        lock(&self.latency).map(|latency| latency.decayed(now))
     }
 }
 
@@ -112,17 +122,16 @@ mod tests {
     #[test]
     fn latency_rises_at_once_and_falls_slowly() {
         let peer = Peer::new(Id::nil(), ([10, 0, 0, 1], 80).into(), "a".into());
+        assert_eq!(peer.latency(Instant::now()), None);
         let start = Instant::now();
         let second = |seconds| start + Duration::from_secs(seconds);
         peer.observe(Duration::from_millis(10), start);
         peer.observe(Duration::from_millis(500), start);
-        assert_eq!(peer.cost(start), 0.5);
+        assert_eq!(peer.latency(start), Some(0.5));
         peer.observe(Duration::from_millis(10), second(1));
-        let after = peer.cost(second(1));
+        let after = peer.latency(second(1)).unwrap();
         assert!(after > 0.4 && after < 0.5, "{after}");
-        let idle = peer.cost(second(61));
+        let idle = peer.latency(second(61)).unwrap();
         assert!(idle < 0.002, "an idle peer gets another chance: {idle}");
-        peer.connect();
-        assert_eq!(peer.cost(second(61)), idle * 2.0);
     }
 }

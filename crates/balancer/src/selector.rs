@@ -158,8 +158,21 @@ fn least_latency<'s>(
         || (!candidates.is_empty()).then(|| candidates.swap_remove(request.random.below(candidates.len())));
     let first = draw()?;
     let Some(second) = draw() else { return Some(first) };
-    let cost = |slot: &Slot| slot.peer.cost(request.now);
+    let latency = |slot: &Slot| slot.peer.latency(request.now);
+    let cost = |slot: &Slot| {
+        // A newcomer is taken for one like the others, not for the quickest.
+        let seconds = latency(slot).unwrap_or_else(|| mean(slots.iter().filter_map(latency)));
+        seconds * (slot.peer.connections() + 1) as f64 / f64::from(slot.weight)
+    };
     Some(if cost(second) < cost(first) { second } else { first })
+}
+
+/// What a request is expected to take, in seconds, while nobody has answered one.
+const UNKNOWN_LATENCY: f64 = 0.001;
+
+fn mean(latencies: impl Iterator<Item = f64>) -> f64 {
+    let (count, sum) = latencies.fold((0, 0.0), |(count, sum), seconds| (count + 1, sum + seconds));
+    if count == 0 { UNKNOWN_LATENCY } else { sum / f64::from(count) }
 }
 
 /// SplitMix64: good enough to spread load, and needs no lock.
@@ -172,7 +185,7 @@ impl Random {
     }
 
     /// A number below `limit`, which is not zero.
-    fn below(&self, limit: usize) -> usize {
+    pub fn below(&self, limit: usize) -> usize {
         let mut bits = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Relaxed);
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

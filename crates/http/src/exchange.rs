@@ -106,7 +106,7 @@ impl Way<'_> {
         self.exchange.session.timings.now();
         match collected {
             Ok(body) => {
-                exchanged.give_back(self.worker);
+                exchanged.give_back(self.worker, &self.gateway.settings);
                 let body = Bytes::from(body);
                 if let Some(response) = &mut self.exchange.service_response {
                     response.body = Some(body.clone());
@@ -114,7 +114,7 @@ impl Way<'_> {
                 Ok(body)
             }
             Err(failure) => {
-                upstream::log_failure(&self.exchange, &failure, exchanged.address());
+                exchanged.fail(&self.exchange, &failure);
                 self.exchange.response.headers.clear();
                 Err(self.failed(failure))
             }

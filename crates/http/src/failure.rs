@@ -6,6 +6,7 @@ use std::time::Duration;
 use polygate_balancer::Outcome;
 use polygate_chain::BodyError;
 use polygate_http1::Fault;
+use polygate_net::shortage::is_shortage;
 
 /// What ended the way of a request between the choice of a peer and the end of the response.
 #[derive(Debug, thiserror::Error)]
@@ -66,11 +67,7 @@ pub enum Condition {
 impl Failure {
     /// Of a connection attempt. That there is no descriptor, port or memory left is no fault of the peer.
     pub fn of_connect(error: io::Error) -> Self {
-        let own = [libc::EMFILE, libc::ENFILE, libc::EADDRNOTAVAIL, libc::ENOBUFS, libc::ENOMEM];
-        match error.raw_os_error() {
-            Some(code) if own.contains(&code) => Self::NoResources(error),
-            _ => Self::NotConnected(error),
-        }
+        if is_shortage(&error) { Self::NoResources(error) } else { Self::NotConnected(error) }
     }
 
     pub fn blame(&self) -> Blame {

@@ -8,7 +8,7 @@ use polygate_http1::write;
 use crate::client::{Client, SendError};
 use crate::failure::Failure;
 use crate::response::BodyFraming;
-use crate::upstream::{self, AnswerBody};
+use crate::upstream::AnswerBody;
 use crate::way::{Content, Way};
 
 /// Content up to this size is sent together with what waits already.
@@ -40,11 +40,11 @@ pub async fn relay(way: &mut Way<'_>, content: Content, framing: BodyFraming) ->
             let mut is_ended = false;
             let sent = poll_fn(|cx| poll_relay(cx, client, body, framing, &mut is_ended)).await;
             match &sent {
-                Ok(()) => exchanged.give_back(way.worker),
+                Ok(()) => exchanged.give_back(way.worker, &way.gateway.settings),
                 Err(Unsent::Upstream(failure)) => {
                     // What there is of the response goes out before the connection is closed.
                     let _ = client.flush().await;
-                    upstream::log_failure(&way.exchange, failure, exchanged.address());
+                    exchanged.fail(&way.exchange, failure);
                 }
                 Err(_) => {}
             }

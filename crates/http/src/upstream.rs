@@ -13,4 +13,4 @@ mod upload;
 pub use connection::AnswerBody;
 pub use exchanged::Exchanged;
 pub use pool::Pool;
-pub use tries::{Reply, log_failure, pick, send};
+pub use tries::{Reply, pick, send};

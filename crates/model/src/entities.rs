@@ -251,10 +251,21 @@ pub struct Healthchecks {
     pub threshold: f64,
 }
 
+/// What a check asks of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckKind {
+    Tcp,
+    Http,
+    Https,
+    Grpc,
+    Grpcs,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ActiveChecks {
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: CheckKind,
     /// Seconds.
     pub timeout: f64,
     pub concurrency: u32,
@@ -268,10 +279,18 @@ pub struct ActiveChecks {
     pub unhealthy: UnhealthyRule,
 }
 
+impl ActiveChecks {
+    /// Whether targets are to be probed.
+    pub fn is_on(&self) -> bool {
+        let intervals = [self.healthy.interval, self.unhealthy.interval];
+        intervals.into_iter().flatten().any(|seconds| seconds > 0.0)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PassiveChecks {
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: CheckKind,
     pub healthy: HealthyRule,
     pub unhealthy: UnhealthyRule,
 }

@@ -1,7 +1,8 @@
 //! Listeners, client addresses and name resolution.
 //!
 //! [`listen`] opens sockets, [`accept`] takes the connections on them, [`proxy_protocol`] and [`real_ip`] find
-//! out who is really at the other end, [`dns`] turns names into addresses. Nothing here knows HTTP or the
+//! out who is really at the other end, [`dns`] turns names into addresses,
+//! [`shortage`] tells whose fault it is that there is no connection. Nothing here knows HTTP or the
 //! configuration file.
 
 pub mod accept;
@@ -9,3 +10,4 @@ pub mod dns;
 pub mod listen;
 pub mod proxy_protocol;
 pub mod real_ip;
+pub mod shortage;

@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +16,7 @@ use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
 use crate::client::HeaderLine;
+use crate::eventually::eventually;
 
 /// Bodies up to this size are shown in the description, larger ones only by length and MD5.
 const SHOWN_BODY: usize = 64 * 1024;
@@ -39,7 +41,7 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// A running upstream; its listener lives as long as the test process.
+/// A running upstream; its listener lives as long as the test process, unless it is stopped.
 pub struct EchoUpstream {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -50,6 +52,16 @@ type Script = dyn Fn(&Received) -> Reply + Send + Sync;
 struct Shared {
     script: Box<Script>,
     seen: Mutex<HashMap<String, Seen>>,
+    connections: Mutex<Connections>,
+}
+
+/// Those that are open, by number.
+#[derive(Default)]
+struct Connections {
+    open: HashMap<usize, TcpStream>,
+    /// How many there were.
+    accepted: usize,
+    is_stopped: bool,
 }
 
 /// What came for one request target.
@@ -68,16 +80,50 @@ impl EchoUpstream {
     pub fn scripted(script: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on 127.0.0.1");
         let address = listener.local_addr().expect("a bound listener has an address");
-        let shared = Arc::new(Shared { script: Box::new(script), seen: Mutex::default() });
-        let accepting = Arc::clone(&shared);
+        let shared =
+            Shared { script: Box::new(script), seen: Mutex::default(), connections: Mutex::default() };
+        let upstream = Self { address, shared: Arc::new(shared) };
+        upstream.listen(listener);
+        upstream
+    }
+
+    /// Ends as a process does that is killed: the listener and all connections are closed.
+    #[track_caller]
+    pub fn stop(&self) {
+        let open = {
+            let mut connections = self.shared.connections();
+            connections.is_stopped = true;
+            std::mem::take(&mut connections.open)
+        };
+        open.values().for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
+        // Each connection wakes the listener, which sees the stop.
+        let is_closed = || TcpStream::connect(self.address).is_err().then_some(());
+        eventually(Duration::from_secs(10), "the listener is closed", is_closed);
+    }
+
+    /// Listens at its address again.
+    #[track_caller]
+    pub fn start_again(&self) {
+        let listener = TcpListener::bind(self.address).expect("nobody took its port");
+        self.shared.connections().is_stopped = false;
+        self.listen(listener);
+    }
+
+    fn listen(&self, listener: TcpListener) {
+        let shared = Arc::clone(&self.shared);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let shared = Arc::clone(&accepting);
-                // A connection ends with an I/O error when the gateway closes it: nobody is left to be told.
-                thread::spawn(move || drop(serve(stream, &shared)));
+                let Some(number) = shared.admit(&stream) else { break };
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    // A connection ends with an I/O error when the gateway closes it: nobody is left to be told.
+                    drop(serve(stream, &shared));
+                    if let Some(stream) = shared.connections().open.remove(&number) {
+                        drop(stream.shutdown(Shutdown::Both));
+                    }
+                });
             }
         });
-        Self { address, shared }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -105,6 +151,22 @@ impl EchoUpstream {
 }
 
 impl Shared {
+    /// The number of a new connection; `None` when the upstream was stopped.
+    fn admit(&self, stream: &TcpStream) -> Option<usize> {
+        let mut connections = self.connections();
+        if connections.is_stopped {
+            return None;
+        }
+        connections.accepted += 1;
+        let number = connections.accepted;
+        connections.open.insert(number, stream.try_clone().ok()?);
+        Some(number)
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().expect("no holder panics")
+    }
+
     fn seen(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
         self.seen.lock().expect("no holder panics")
     }

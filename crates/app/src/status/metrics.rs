@@ -6,6 +6,7 @@ use polygate_http::METRICS;
 use polygate_telemetry::metrics::Scrape;
 use polygate_telemetry::trace::ExportCounts;
 
+use super::targets;
 use crate::control::Control;
 
 pub fn render(control: &Control) -> String {
@@ -24,6 +25,7 @@ pub fn render(control: &Control) -> String {
     }
     if let Some(current) = control.current() {
         current.plugin_servers.show(&scrape);
+        targets::show(&scrape, &current.gateway.balancers, &current.gateway.environment.entities);
     }
     scrape.render()
 }

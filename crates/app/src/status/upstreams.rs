@@ -1,6 +1,7 @@
 //! Upstreams and the health of their targets, as the Admin API shows them when there is no database.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -126,23 +127,23 @@ fn details(target: &Target, health: &TargetHealth) -> Value {
         wanted.map(|address| u64::from(address.weight)).sum::<u64>()
     };
     let (available, unavailable) = (sum(|is_healthy| is_healthy), sum(|is_healthy| !is_healthy));
-    let of_address = |is_healthy| match (health.state, is_healthy) {
-        (TargetState::HealthchecksOff, _) => TargetState::HealthchecksOff,
-        (_, true) => TargetState::Healthy,
-        (_, false) => TargetState::Unhealthy,
-    };
+    let dns = health.addresses.first().map(|address| match address.addr {
+        _ if health.is_srv => "SRV",
+        SocketAddr::V4(_) => "A",
+        SocketAddr::V6(_) => "AAAA",
+    });
     let addresses = health.addresses.iter().map(|address| {
         json!({
             "ip": address.addr.ip().to_string(),
             "port": address.addr.port(),
             "weight": address.weight,
-            "health": of_address(address.is_healthy).as_str(),
+            "health": health.state_of(address).as_str(),
         })
     });
     json!({
         "host": host.trim_start_matches('[').trim_end_matches(']'),
         "port": port.parse::<u16>().ok(),
-        "dns": health.addresses.first().map(|address| if address.addr.is_ipv4() { "A" } else { "AAAA" }),
+        "dns": dns,
         "nodeWeight": target.weight,
         "weight": { "total": available + unavailable, "available": available, "unavailable": unavailable },
         "addresses": addresses.collect::<Vec<_>>(),

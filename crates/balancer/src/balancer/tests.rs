@@ -2,6 +2,7 @@ use polygate_model::entities::Algorithm;
 
 use super::*;
 use crate::fixture::{target, upstream};
+use crate::table::TargetState;
 
 fn balancer(upstream: Upstream, targets: &[Target]) -> Balancer {
     let targets: Vec<_> = targets.iter().cloned().map(Arc::new).collect();
@@ -22,9 +23,11 @@ fn sorted_picks(balancer: &Balancer, count: usize) -> Vec<String> {
     picks
 }
 
-/// Two failed connections make unhealthy, one good answer makes healthy.
+/// Two failed connections make unhealthy, one good answer makes healthy; probes come every 10 s, 1 s when unhealthy.
 fn checked() -> Upstream {
     let mut upstream = upstream();
+    upstream.healthchecks.active.healthy.interval = Some(10.0);
+    upstream.healthchecks.active.unhealthy.interval = Some(1.0);
     upstream.healthchecks.passive.unhealthy.tcp_failures = 2;
     upstream.healthchecks.active.healthy.successes = 1;
     upstream
@@ -43,19 +46,16 @@ fn fail(balancer: &Balancer, addr: &str, times: usize) {
     }
 }
 
-#[test]
-fn targets_are_split_into_host_and_port() {
-    for (text, expected) in [
-        ("a.com:80", ("a.com", 80)),
-        ("a.com", ("a.com", 8000)),
-        ("10.0.0.1:80", ("10.0.0.1", 80)),
-        ("[::1]:80", ("::1", 80)),
-        ("[::1]", ("::1", 8000)),
-        ("::1", ("::1", 8000)),
-        ("a.com:port", ("a.com:port", 8000)),
-    ] {
-        assert_eq!(split_target(text), expected, "{text}");
-    }
+/// Waits for the time of all first probes, and reports that of one peer.
+fn probe(balancer: &Balancer, now: Instant, addr: &str, outcome: Outcome) {
+    balancer.due_probes(now, 0);
+    let due = balancer.due_probes(now + Duration::from_secs(1), usize::MAX).unwrap();
+    let probe = due.probes.iter().find(|probe| probe.addr() == addr.parse().unwrap()).unwrap();
+    balancer.report_probe(probe, Some(outcome));
+}
+
+fn addresses(due: Option<Due>) -> Vec<String> {
+    due.unwrap().probes.iter().map(|probe| probe.addr().to_string()).collect()
 }
 
 #[test]
@@ -93,7 +93,9 @@ fn srv_records_bring_weight_and_name() {
         ..plain(addr)
     };
     let records = [record("10.0.0.1:1", 2, "one.test"), record("10.0.0.2:2", 0, "two.test")];
+    assert!(!balancer.health()[0].is_srv);
     balancer.set_addresses(Id::from_u128(1), &records);
+    assert!(balancer.health()[0].is_srv);
     let mut picks: Vec<_> = (0..3).map(|_| balancer.pick(b"", &[], Instant::now()).unwrap()).collect();
     picks.sort_by_key(Pick::addr);
     let hosts: Vec<_> = picks.iter().map(|pick| &**pick.host()).collect();
@@ -124,10 +126,27 @@ fn failures_take_a_peer_out_until_a_probe_or_a_person_brings_it_back() {
     fail(&balancer, "10.0.0.2:80", 2);
     assert_eq!(pick(&balancer, &[]), None);
     assert!(!balancer.is_healthy());
-    balancer.report_probe(Id::from_u128(1), "10.0.0.1:80".parse().unwrap(), Outcome::Status(200));
+    probe(&balancer, Instant::now(), "10.0.0.1:80", Outcome::Status(200));
     assert_eq!(pick(&balancer, &[]).as_deref(), Some("10.0.0.1:80"));
     balancer.set_health(Id::from_u128(2), None, true);
     assert_eq!(sorted_picks(&balancer, 2), ["10.0.0.1:80", "10.0.0.2:80"]);
+}
+
+#[test]
+fn a_504_is_a_time_out_where_these_are_counted() {
+    for (timeouts, http_failures, reason) in
+        [(1, 0, Some("timeout")), (1, 1, Some("timeout")), (0, 1, Some("http_failure")), (0, 0, None)]
+    {
+        let mut upstream = upstream();
+        let rule = &mut upstream.healthchecks.passive.unhealthy;
+        (rule.timeouts, rule.http_failures, rule.http_statuses) = (timeouts, http_failures, vec![504]);
+        let balancer = balancer(upstream, &[target(1, "10.0.0.1:80", 1)]);
+        let pick = balancer.pick(b"", &[], Instant::now()).unwrap();
+        balancer.report(&pick, Outcome::Status(504));
+        let ejections = balancer.health()[0].addresses[0].ejections;
+        let found = ejections.iter().find(|(_, count)| *count > 0).map(|(verdict, _)| verdict.label());
+        assert_eq!(found, reason, "{timeouts} {http_failures}");
+    }
 }
 
 #[test]
@@ -151,9 +170,84 @@ fn health_shows_what_is_switched_off_or_unresolved() {
     let balancer = balancer(upstream(), &[target(1, "10.0.0.1:80", 7), target(2, "web.test:80", 100)]);
     let health = balancer.health();
     assert_eq!(health[0].state.as_str(), "HEALTHCHECKS_OFF");
-    let address = AddressHealth { addr: "10.0.0.1:80".parse().unwrap(), weight: 7, is_healthy: true };
-    assert_eq!(health[0].addresses, [address]);
+    let rows: Vec<_> =
+        health[0].addresses.iter().map(|it| (it.addr.to_string(), it.weight, it.is_healthy)).collect();
+    assert_eq!(rows, [("10.0.0.1:80".to_owned(), 7, true)]);
     assert_eq!((health[1].state.as_str(), health[1].addresses.len()), ("DNS_ERROR", 0));
+}
+
+#[test]
+fn checks_are_on_when_something_can_make_unhealthy() {
+    type Row = (&'static str, fn(&mut Upstream));
+    let changes: [Row; 5] = [
+        ("HEALTHCHECKS_OFF", |it| it.healthchecks.passive.healthy.successes = 1),
+        ("HEALTHCHECKS_OFF", |it| it.healthchecks.active.unhealthy.timeouts = 1),
+        ("HEALTHY", |it| it.healthchecks.passive.unhealthy.timeouts = 1),
+        ("HEALTHY", |it| it.healthchecks.active.healthy.interval = Some(1.0)),
+        ("HEALTHY", |it| it.healthchecks.active.unhealthy.interval = Some(1.0)),
+    ];
+    for (number, (state, change)) in changes.into_iter().enumerate() {
+        let mut upstream = upstream();
+        change(&mut upstream);
+        let balancer = balancer(upstream, &[target(1, "10.0.0.1:80", 1)]);
+        assert_eq!(balancer.health()[0].state.as_str(), state, "{number}");
+    }
+}
+
+#[test]
+fn probes_are_due_by_the_state_of_their_peer() {
+    let targets = [
+        target(1, "10.0.0.1:80", 1),
+        target(2, "10.0.0.2:80", 1),
+        target(3, "10.0.0.3:80", 0),
+        target(4, "a:80", 1),
+    ];
+    let balancer = balancer(checked(), &targets);
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs_f64(seconds);
+    assert_eq!(addresses(balancer.due_probes(start, 0)), [""; 0]);
+    let due = balancer.due_probes(at(1.0), usize::MAX).unwrap();
+    assert_eq!(due.probes.len(), 2, "neither the one without weight nor the one without an address");
+    assert_eq!(addresses(balancer.due_probes(at(100.0), 9)), [""; 0], "one at a time");
+    due.probes.iter().for_each(|probe| balancer.report_probe(probe, Some(Outcome::Status(200))));
+    drop(due);
+    assert_eq!(balancer.due_probes(at(2.0), 9).unwrap().pause, Duration::from_secs(1), "states may change");
+    balancer.set_health(Id::from_u128(2), None, false);
+    assert_eq!(addresses(balancer.due_probes(at(2.2), 9)), ["10.0.0.2:80"], "a tenth later at most");
+    assert_eq!(addresses(balancer.due_probes(at(12.2), 1)), ["10.0.0.2:80"], "the longest overdue first");
+    assert_eq!(addresses(balancer.due_probes(at(12.2), 9)), ["10.0.0.1:80"]);
+    let unprobed = Balancer::new(Arc::new(upstream()), &[], 1);
+    assert!(unprobed.due_probes(start, 9).is_none());
+}
+
+#[test]
+fn probes_are_counted_and_what_they_do() {
+    let mut upstream = checked();
+    upstream.healthchecks.active.unhealthy.timeouts = 1;
+    let balancer = balancer(upstream, &[target(1, "10.0.0.1:80", 1)]);
+    let start = Instant::now();
+    let outcomes = [
+        Some(Outcome::Status(200)),
+        Some(Outcome::Status(404)),
+        Some(Outcome::Timeout),
+        Some(Outcome::Timeout),
+        None,
+    ];
+    balancer.due_probes(start, 0);
+    for (number, outcome) in (1..).zip(outcomes) {
+        let due = balancer.due_probes(start + Duration::from_secs(20 * number), 1).unwrap();
+        balancer.report_probe(&due.probes[0], outcome);
+    }
+    let address = &balancer.health()[0].addresses[0];
+    let some = |counts: &[(Verdict, u64)]| -> Vec<_> {
+        counts
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(verdict, count)| (verdict.label(), *count))
+            .collect()
+    };
+    assert_eq!(some(&address.probes), [("success", 1), ("timeout", 2), ("neutral", 1)]);
+    assert_eq!((address.is_healthy, some(&address.ejections)), (false, vec![("timeout", 1)]));
 }
 
 #[test]
@@ -173,12 +267,28 @@ fn the_next_configuration_inherits_what_is_known() {
     old.set_addresses(Id::from_u128(2), &[plain("10.0.0.9:80")]);
     old.set_health(Id::from_u128(1), Some("10.0.0.1:80".parse().unwrap()), false);
     let new = balancer(checked(), &[target(1, "web.test:80", 50), target(2, "other.test:80", 1)]);
+    let start = Instant::now();
+    old.due_probes(start, 0);
+    let under_way = old.due_probes(start + Duration::from_secs(1), 1).unwrap();
     new.inherit(&old);
+    let second = Duration::from_secs(1);
+    assert_eq!(addresses(new.due_probes(start + second, 9)), ["10.0.0.2:80"], "the other's is under way");
+    drop(under_way);
+    assert_eq!(addresses(new.due_probes(start + second, 9)), [""; 0], "nobody is probed anew at once");
     let health = new.health();
     let rows: Vec<_> =
         health[0].addresses.iter().map(|address| (address.weight, address.is_healthy)).collect();
     assert_eq!(rows, [(50, false), (50, true)]);
     assert_eq!(health[1].state, TargetState::DnsError);
+    let unchecked = balancer(upstream(), &[target(1, "web.test:80", 50)]);
+    unchecked.inherit(&new);
+    let is_healthy =
+        |balancer: &Balancer| balancer.health()[0].addresses.iter().all(|address| address.is_healthy);
+    assert!(is_healthy(&unchecked) && !is_healthy(&new), "what nobody checks cannot be out");
+    assert_eq!(sorted_picks(&unchecked, 2), ["10.0.0.1:80", "10.0.0.2:80"]);
+    let again = balancer(checked(), &[target(1, "web.test:80", 50)]);
+    again.inherit(&unchecked);
+    assert!(is_healthy(&again), "nor is it later");
 }
 
 #[test]

@@ -138,3 +138,32 @@ fn the_quicker_of_two_gets_the_request() {
     }
     assert_eq!(select(&Selector::Latency, &slots, "", |slot| number(slot) == 1), Some(1));
 }
+
+#[test]
+fn latency_counts_by_weight_and_by_what_is_under_way() {
+    let now = Instant::now();
+    let observed = |slots: &[Slot], millis: &[u64]| {
+        for (slot, &millis) in slots.iter().zip(millis) {
+            slot.peer.observe(std::time::Duration::from_millis(millis), now);
+        }
+    };
+    let chosen = |slots: &[Slot]| select(&Selector::Latency, slots, "", any);
+    let weighed = slots(&[100, 1]);
+    observed(&weighed, &[100, 20]);
+    assert_eq!(chosen(&weighed), Some(1), "it is to get a hundred times as much");
+    let busy = slots(&[1, 1]);
+    observed(&busy, &[100, 150]);
+    busy[0].peer.connect();
+    assert_eq!(chosen(&busy), Some(2));
+}
+
+#[test]
+fn a_newcomer_is_taken_for_one_like_the_others() {
+    let slots = slots(&[1, 1, 1]);
+    let now = Instant::now();
+    slots[0].peer.observe(std::time::Duration::from_millis(100), now);
+    slots[1].peer.observe(std::time::Duration::from_millis(300), now);
+    let among =
+        |numbers: [u8; 2]| select(&Selector::Latency, &slots, "", |slot| numbers.contains(&number(slot)));
+    assert_eq!((among([1, 3]), among([2, 3])), (Some(1), Some(3)), "200 ms");
+}

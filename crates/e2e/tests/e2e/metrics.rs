@@ -10,7 +10,7 @@ use polygate_testkit::gateway::{children_of, kill};
 use polygate_testkit::peers::{peer, repository};
 use polygate_testkit::{EchoUpstream, Gateway, GatewayBuilder, Request, eventually};
 use regex::Regex;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::declarative::{self, plugin};
 use crate::servers;
@@ -45,13 +45,19 @@ impl Scrape {
     }
 }
 
-/// The plugin of fixtures/go/faults-go: it raises in `access` when a request asks for it.
+/// The plugin of fixtures/go/faults-go: it raises in `access` when a request asks for it. And a target that is checked.
 fn faulty(upstream: &EchoUpstream, further: &str) -> GatewayBuilder {
     let config = json!({ "phase": "access", "fault": "raise_after", "when_header": "X-Raise" });
     let server = servers::go("faults-go", &peer("go/bin/faults-go"));
+    let file = declarative::global(&upstream.url(), &[plugin("faults-go", config)]);
+    let mut file: Value = serde_json::from_str(&file).expect("JSON");
+    file["upstreams"] = json!([{
+        "name": "pool.example", "targets": [{ "target": upstream.address().to_string() }],
+        "healthchecks": { "passive": { "unhealthy": { "tcp_failures": 1 } } },
+    }]);
     Gateway::builder()
         .conf(&format!("plugins = faults-go\npluginserver_names = faults-go\n{server}{further}"))
-        .declarative(&declarative::global(&upstream.url(), &[plugin("faults-go", config)]))
+        .declarative(&file.to_string())
 }
 
 fn calm(gateway: &Gateway) {
@@ -70,7 +76,7 @@ fn every_metric_is_documented_and_every_documented_one_is_there() {
     refused.read_to_end(&mut Vec::new()).expect("it answers");
     let scrape = Scrape::of(&gateway);
     let page = fs::read_to_string(repository().join("docs/observability.md")).expect("the page");
-    let row = Regex::new(r"(?m)^\| `(polygate_\w+)` \|").expect("a pattern");
+    let row = Regex::new(r"(?m)^\| `((?:kong|polygate)_\w+)` \|").expect("a pattern");
     let documented: BTreeSet<_> =
         row.captures_iter(&page).filter_map(|row| Some(row.get(1)?.as_str())).collect();
     assert_eq!(scrape.names(), documented);

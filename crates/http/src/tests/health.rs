@@ -1,7 +1,9 @@
 //! What a balancer is told: only what the upstream did counts for its health.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use polygate_balancer::Balancer;
 use polygate_model::{Id, Target};
@@ -15,11 +17,18 @@ fn addresses() -> [SocketAddr; 2] {
 
 /// Two targets, of which one is taken out at the first fault of any kind.
 fn balanced() -> Setup {
+    balanced_by("round-robin", 1)
+}
+
+/// Two targets that so many faults in a row take out.
+fn balanced_by(algorithm: &str, limit: u32) -> Setup {
     let healthy = json!({"http_statuses": [200], "successes": 1});
-    let unhealthy = json!({"http_statuses": [500], "http_failures": 1, "tcp_failures": 1, "timeouts": 1});
+    let unhealthy = json!({
+        "http_statuses": [500], "http_failures": limit, "tcp_failures": limit, "timeouts": limit,
+    });
     let off = json!({"http_statuses": [], "http_failures": 0, "tcp_failures": 0, "timeouts": 0});
     let upstream = json!({
-        "id": Id::from_u128(9), "created_at": 0, "updated_at": 0, "name": "pair.test", "algorithm": "round-robin",
+        "id": Id::from_u128(9), "created_at": 0, "updated_at": 0, "name": "pair.test", "algorithm": algorithm,
         "hash_on": "none", "hash_fallback": "none", "hash_on_cookie_path": "/", "slots": 100, "use_srv_name": false,
         "healthchecks": {
             "threshold": 0.0,
@@ -112,6 +121,27 @@ fn what_an_upstream_does_counts() {
     });
 }
 
+/// An answer that breaks off counts, though its head was all right.
+#[test]
+fn what_breaks_off_counts() {
+    run(async {
+        let world = balanced().open();
+        let mut upstreams = addresses().map(Upstream::at);
+        let mut client = world.client();
+        client.send(GET).await;
+        settle().await;
+        let visited = upstreams.iter_mut().find(|upstream| upstream.is_visited()).unwrap();
+        let mut connection = visited.accept().await;
+        connection.request().await;
+        connection.send(&OK[..OK.len() - 1]).await;
+        client.head().await;
+        assert_eq!(healthy(&world), 2);
+        drop(connection);
+        client.closed().await;
+        assert_eq!(healthy(&world), 1);
+    });
+}
+
 #[test]
 fn what_a_client_does_not_counts_for_nobody() {
     run(async {
@@ -154,20 +184,50 @@ fn what_the_gateway_lacks_does_not() {
 
 /// The connections of a target are those of requests under way, however they end.
 #[test]
-fn open_connections_are_counted_down() {
+fn least_connections_heeds_every_end() {
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Leaves {
+        Nobody,
+        Client,
+        Upstream,
+    }
     run(async {
-        let world = balanced().open();
-        let mut upstreams = addresses().map(Upstream::at);
-        let mut client = world.client();
-        client.send(GET).await;
-        settle().await;
-        let visited = upstreams.iter_mut().find(|upstream| upstream.is_visited()).unwrap();
-        let mut connection = visited.accept().await;
-        connection.request().await;
-        connection.send(&OK[..OK.len() - 1]).await;
-        client.head().await;
-        client.reset();
-        connection.closed().await;
-        assert_eq!((healthy(&world), world.statuses().await), (2, vec![200]));
+        let part = &OK[..OK.len() - 1];
+        for (answer, leaves) in [
+            (OK, Leaves::Nobody),
+            ("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", Leaves::Nobody),
+            ("nonsense\r\n\r\n", Leaves::Nobody),
+            ("", Leaves::Client),
+            (part, Leaves::Client),
+            ("", Leaves::Upstream),
+            (part, Leaves::Upstream),
+        ] {
+            let mut setup = balanced_by("least-connections", 0);
+            setup.service["retries"] = json!(0);
+            let world = setup.open();
+            let mut upstreams = addresses().map(Upstream::at);
+            let mut client = world.client();
+            client.send(GET).await;
+            settle().await;
+            let visited = upstreams.iter_mut().find(|upstream| upstream.is_visited()).unwrap();
+            let mut connection = visited.accept().await;
+            connection.request().await;
+            let balancer = world.worker.gateway().balancers["pair.test"].clone();
+            let pick = || balancer.pick(b"", &[], Instant::now()).unwrap();
+            let busy = (0..20).map(|_| pick().addr()).collect::<BTreeSet<_>>();
+            assert_eq!(busy.len(), 1, "the other one has less to do");
+            connection.send(answer).await;
+            settle().await;
+            match leaves {
+                Leaves::Nobody => drop(client.answer().await),
+                Leaves::Client => client.reset(),
+                Leaves::Upstream => drop(connection),
+            }
+            assert_eq!(world.ends().await.len(), 1, "{answer:?} {leaves:?}");
+            for _ in 0..20 {
+                let (first, second) = (pick(), pick());
+                assert_ne!(first.addr(), second.addr(), "{answer:?} {leaves:?}");
+            }
+        }
     });
 }

@@ -1,14 +1,15 @@
 //! An exchange of which the answer's body is left, and what becomes of its connection.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use polygate_balancer::Pick;
+use polygate_chain::Exchange;
 
-use crate::Worker;
+use crate::failure::Failure;
 use crate::upstream::connection::{AnswerBody, Connection};
+use crate::upstream::peers::{Balanced, log_failure};
 use crate::upstream::pool::{PoolLimits, Target};
+use crate::{HttpSettings, Worker};
 
 /// How often idle connections are looked at: none outlives its time by more than this.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -17,20 +18,27 @@ const SWEEP: Duration = Duration::from_secs(1);
 pub struct Exchanged {
     pub body: AnswerBody,
     pub(super) target: Target,
-    pub(super) limits: PoolLimits,
-    /// Counts as an open connection of its target while the exchange lasts.
-    pub(super) _pick: Option<Pick>,
+    pub(super) balanced: Option<Balanced>,
 }
 
 impl Exchanged {
-    pub fn address(&self) -> SocketAddr {
-        self.target.address
+    /// Takes in that the rest of the answer did not come, which counts like a try without an answer.
+    pub fn fail(&self, exchange: &Exchange, failure: &Failure) {
+        log_failure(exchange, failure, self.target.address);
+        if let (Some(balanced), Some(outcome)) = (&self.balanced, failure.outcome()) {
+            balanced.report(outcome, Duration::ZERO);
+        }
     }
 
     /// Keeps the connection for other requests, if it can carry any.
-    pub fn give_back(self, worker: &Rc<Worker>) {
+    pub fn give_back(self, worker: &Rc<Worker>, settings: &HttpSettings) {
+        let limits = PoolLimits {
+            size: settings.upstream_pool_size,
+            requests: settings.upstream_max_requests,
+            idle: settings.upstream_idle,
+        };
         if let Some(connection) = self.body.into_idle() {
-            give_back(worker, self.target, connection, self.limits);
+            give_back(worker, self.target, connection, limits);
         }
     }
 }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use polygate_balancer::{Balancer, Outcome, Pick, hash_key};
 use polygate_chain::Exchange;
 use polygate_net::dns::{self, Address, DnsError};
+use polygate_telemetry::log;
 
-use crate::failure::Failure;
+use crate::failure::{Blame, Failure};
 use crate::upstream::hash::RequestHash;
 use crate::{Gateway, Worker};
 
@@ -27,7 +28,14 @@ pub struct Peer {
     pub address: SocketAddr,
     /// The name it goes by, if that is not the service's host.
     pub name: Option<Arc<str>>,
-    pub pick: Option<Pick>,
+    /// `None` when names and addresses are used as they are.
+    pub balanced: Option<Balanced>,
+}
+
+/// The choice of a balancer; while it lives it counts as an open connection of its target.
+pub struct Balanced {
+    balancer: Arc<Balancer>,
+    pick: Pick,
 }
 
 impl Peers {
@@ -61,7 +69,7 @@ impl Peers {
 
     /// The peer of the next try.
     pub fn choose(&self, tried: &[SocketAddr], now: Instant) -> Result<Peer, Failure> {
-        let (address, name, pick) = match self {
+        let (address, name, balanced) = match self {
             Peers::Balanced { balancer, key } => {
                 let pick = balancer
                     .pick(key, tried, now)
@@ -70,24 +78,29 @@ impl Peers {
                     Some(header) => Arc::from(header.as_str()),
                     None => pick.host().clone(),
                 };
-                (pick.addr(), Some(name), Some(pick))
+                (pick.addr(), Some(name), Some(Balanced { balancer: balancer.clone(), pick }))
             }
             Peers::Address(address) => (*address, None, None),
             Peers::Resolved(addresses) => (addresses[tried.len() % addresses.len()].addr, None, None),
         };
-        Ok(Peer { address, name, pick })
+        Ok(Peer { address, name, balanced })
     }
+}
 
-    /// Tells the balancer what became of a try and how long the peer took; `outcome` is `None` when what happened was
-    /// not the peer's doing.
-    pub fn report(&self, peer: &Peer, outcome: Option<Outcome>, took: Duration) {
-        let (Peers::Balanced { balancer, .. }, Some(pick), Some(outcome)) = (self, &peer.pick, outcome)
-        else {
-            return;
-        };
+impl Balanced {
+    /// Tells the balancer what the peer did, and how long it took for a response.
+    pub fn report(&self, outcome: Outcome, took: Duration) {
         if let Outcome::Status(_) = outcome {
-            balancer.observe(pick, took, Instant::now());
+            self.balancer.observe(&self.pick, took, Instant::now());
         }
-        balancer.report(pick, outcome);
+        self.balancer.report(&self.pick, outcome);
+    }
+}
+
+/// One line for what an upstream did wrong.
+pub fn log_failure(exchange: &Exchange, failure: &Failure, address: SocketAddr) {
+    if failure.blame() == Blame::Upstream {
+        let (client, id) = (exchange.session.client.ip(), &exchange.session.id);
+        log!(Error, "upstream {address}: {failure}, client: {client}, request_id: \"{id}\"");
     }
 }

@@ -11,15 +11,14 @@ use polygate_balancer::Outcome;
 use polygate_chain::Exchange;
 use polygate_chain::session::{SentRequest, Try};
 use polygate_http1::{Headers, ResponseHead, write};
-use polygate_telemetry::log;
 
 use crate::client::Client;
 use crate::failure::{Blame, Condition, Failure};
 use crate::upstream::connection::{Answer, Broken, Connection, UpstreamTimeouts};
 use crate::upstream::exchanged::Exchanged;
 use crate::upstream::head::{self, BodyFraming};
-use crate::upstream::peers::{Peer, Peers};
-use crate::upstream::pool::{PoolLimits, Target};
+use crate::upstream::peers::{Peer, Peers, log_failure};
+use crate::upstream::pool::Target;
 use crate::upstream::upload::Upload;
 use crate::way::Way;
 use crate::{HttpSettings, Worker, buffers, lines, tracing};
@@ -119,7 +118,9 @@ impl Tries<'_> {
                 Ok(answer) => Some(Outcome::Status(answer.head.status)),
                 Err(broken) => broken.failure.outcome(),
             };
-            peers.report(&peer, told, exchange.session.timings.upstream.duration().unwrap_or_default());
+            if let (Some(balanced), Some(told)) = (&peer.balanced, told) {
+                balanced.report(told, exchange.session.timings.upstream.duration().unwrap_or_default());
+            }
             let again = self.again(exchange, &mut outcome);
             if let Some(last) = exchange.session.tries.last_mut() {
                 last.failure = match &outcome {
@@ -132,7 +133,13 @@ impl Tries<'_> {
             }
             match outcome {
                 _ if again => {}
-                Ok(answer) => return Ok(self.reply(answer, peer)),
+                Ok(Answer { head, body }) => {
+                    let target = Target { address: peer.address };
+                    return Ok(Reply {
+                        head,
+                        exchanged: Exchanged { body, target, balanced: peer.balanced },
+                    });
+                }
                 Err(broken) => return Err(broken.failure),
             }
             self.tried.push(peer.address);
@@ -257,27 +264,6 @@ impl Tries<'_> {
         self.upload = std::mem::take(upload);
         self.left -= 1;
         true
-    }
-
-    fn reply(&self, answer: Answer, peer: Peer) -> Reply {
-        let limits = PoolLimits {
-            size: self.settings.upstream_pool_size,
-            requests: self.settings.upstream_max_requests,
-            idle: self.settings.upstream_idle,
-        };
-        let target = Target { address: peer.address };
-        Reply {
-            head: answer.head,
-            exchanged: Exchanged { body: answer.body, target, limits, _pick: peer.pick },
-        }
-    }
-}
-
-/// One line for what an upstream did wrong.
-pub fn log_failure(exchange: &Exchange, failure: &Failure, address: SocketAddr) {
-    if failure.blame() == Blame::Upstream {
-        let (client, id) = (exchange.session.client.ip(), &exchange.session.id);
-        log!(Error, "upstream {address}: {failure}, client: {client}, request_id: \"{id}\"");
     }
 }
 
