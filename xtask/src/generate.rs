@@ -40,11 +40,15 @@ pub fn check(root: &Path) -> Result<(), String> {
 }
 
 /// Paths below `root` and texts.
-fn files(root: &Path) -> Result<[(&'static str, String); 3], String> {
+fn files(root: &Path) -> Result<[(&'static str, String); 4], String> {
     let functions = description::read(root)?;
     Ok([
         ("crates/chain/src/pdk/generated.rs", formatted(root, &dispatcher::text(&functions))?),
-        ("crates/plugin-host/src/wire_table.rs", formatted(root, &wire_table::text(&functions))?),
+        (
+            "crates/plugin-host/src/wire/msgpack/step_method.rs",
+            formatted(root, &wire_table::step_methods(&functions))?,
+        ),
+        ("crates/plugin-host/src/wire/protobuf/shapes.rs", formatted(root, &wire_table::shapes(&functions))?),
         ("docs/pdk.md", reference::text(&functions)),
     ])
 }

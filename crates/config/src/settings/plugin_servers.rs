@@ -32,9 +32,9 @@ pub struct PluginServerSettings {
     pub start_timeout: Duration,
     /// For a server that is not up, or has no free place.
     pub connect_timeout: Duration,
-    /// Deadline of one event, from the first byte sent to the verdict.
-    pub event_timeout: Duration,
-    /// For each answer within an event; as long as the event unless it is set.
+    /// Deadline of one event, from the first byte sent to the verdict; `None` is as long as it takes.
+    pub event_timeout: Option<Duration>,
+    /// For the server's next message within an event.
     pub step_timeout: Duration,
     pub on_error: OnError,
     pub body: RawBody,
@@ -182,7 +182,6 @@ fn server(reader: &mut Reader<'_>, name: &str, prefix: &Path, bin_dir: &Path) ->
             MAX_SOCKET_PATH - MAX_LINK_NAME - 1
         ));
     }
-    let event_timeout = deadline(reader, &property("event_timeout"), Defaults::EVENT_TIMEOUT);
     let on_error = [("closed", OnError::Closed), ("open", OnError::Open)];
     let body = [("auto", RawBody::Auto), ("bytes", RawBody::Bytes), ("text", RawBody::Text)];
     PluginServerSettings {
@@ -192,8 +191,8 @@ fn server(reader: &mut Reader<'_>, name: &str, prefix: &Path, bin_dir: &Path) ->
         query_cmd,
         start_timeout: deadline(reader, &property("start_timeout"), Defaults::START_TIMEOUT),
         connect_timeout: deadline(reader, &property("connect_timeout"), Defaults::CONNECT_TIMEOUT),
-        event_timeout,
-        step_timeout: deadline(reader, &property("step_timeout"), event_timeout),
+        event_timeout: limit(reader, &property("event_timeout")),
+        step_timeout: deadline(reader, &property("step_timeout"), Defaults::STEP_TIMEOUT),
         on_error: reader.choice(&property("on_error"), &on_error),
         body: reader.choice(&property("body"), &body),
         max_concurrency: reader.integer(&property("max_concurrency"), 1, 1 << 20).map(|count| count as usize),
@@ -218,15 +217,20 @@ impl Defaults {
     /// Loading a TypeScript compiler, or a model, takes its time.
     const START_TIMEOUT: Duration = Duration::from_secs(60);
     const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-    const EVENT_TIMEOUT: Duration = Duration::from_secs(5);
+    /// The reference's, for each read.
+    const STEP_TIMEOUT: Duration = Duration::from_secs(60);
     const MAX_QUEUE: usize = 1024;
     const BREAKER_FAILURES: u32 = 5;
 }
 
 /// There is no unbounded wait, and a wait of nothing would fail every event.
 fn deadline(reader: &mut Reader<'_>, property: &str, default: Duration) -> Duration {
-    let time = reader.time(&[property]).unwrap_or(default);
-    if time.is_zero() {
+    limit(reader, property).unwrap_or(default)
+}
+
+fn limit(reader: &mut Reader<'_>, property: &str) -> Option<Duration> {
+    let time = reader.time(&[property]);
+    if time.is_some_and(|time| time.is_zero()) {
         reader.refuse(format!("{property} must be greater than 0"));
     }
     time
@@ -260,8 +264,8 @@ fn legacy_server(legacy: &LegacyGo, prefix: &Path) -> PluginServerSettings {
         query_cmd: None,
         start_timeout: Defaults::START_TIMEOUT,
         connect_timeout: Defaults::CONNECT_TIMEOUT,
-        event_timeout: Defaults::EVENT_TIMEOUT,
-        step_timeout: Defaults::EVENT_TIMEOUT,
+        event_timeout: None,
+        step_timeout: Defaults::STEP_TIMEOUT,
         on_error: OnError::Closed,
         body: RawBody::Auto,
         max_concurrency: None,

@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use polygate_chain::Value;
 use polygate_plugin_host::ServerSettings;
-use polygate_plugin_proto::msgpack::Value;
 use polygate_testkit::fake_server::{Ending, FakeServer, Sdk};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::json;
@@ -113,7 +113,7 @@ async fn a_command_that_keeps_ending_is_a_crash_loop() {
 #[tokio::test]
 async fn a_wedged_server_is_replaced() {
     let host = host_with("echo $$ >$D/leader; exec sleep 1000", |settings| {
-        settings.event_timeout = Duration::from_millis(200);
+        settings.event_timeout = Some(Duration::from_millis(200));
     })
     .await;
     let leader = pid(&host, "leader").await;
@@ -128,7 +128,7 @@ async fn a_wedged_server_is_replaced() {
 #[tokio::test]
 async fn a_slow_handler_does_not_cost_the_server_its_life() {
     let host = host_with("echo $$ >$D/leader; exec sleep 1000", |settings| {
-        settings.event_timeout = Duration::from_millis(100);
+        settings.event_timeout = Some(Duration::from_millis(100));
     })
     .await;
     pid(&host, "leader").await;
