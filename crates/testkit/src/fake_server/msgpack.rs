@@ -116,6 +116,9 @@ pub(super) fn serve(
     loop {
         let request = peer.request()?;
         shared.record(&request.method, request.param.to_json());
+        if shared.state().frozen {
+            return hang(&mut peer.stream);
+        }
         match request.method.as_str() {
             "plugin.HandleEvent" => handle_event(&mut peer, shared, sdk, request, script)?,
             method => match answer(shared, sdk, method, &request.param) {
@@ -196,6 +199,10 @@ fn handle_event(
         Ending::Hang => hang(&mut peer.stream),
         Ending::Wedge => {
             shared.state().wedged = true;
+            hang(&mut peer.stream)
+        }
+        Ending::Freeze => {
+            shared.state().frozen = true;
             hang(&mut peer.stream)
         }
         Ending::Bytes(bytes) => {
