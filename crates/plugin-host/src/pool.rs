@@ -7,12 +7,13 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::ops::{Deref, DerefMut};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::channel::Channel;
 use crate::generation::Generation;
@@ -92,10 +93,15 @@ impl Drop for Lease {
         if connection.is_free() {
             put_idle(self.replica.serial, self.generation.number, connection);
         } else if let Ok(runtime) = Handle::try_current() {
-            let permit = self.permit.take();
+            let (permit, patience) = (self.permit.take(), self.replica.settings.patience());
             runtime.spawn(async move {
-                connection.abandon().await;
+                let mut abandoned = pin!(connection.abandon());
+                // What never ends must not keep a place for ever; its connection stays open all the same.
+                let ended = timeout(patience, &mut abandoned).await;
                 drop(permit);
+                if ended.is_err() {
+                    abandoned.await;
+                }
             });
         }
     }

@@ -316,6 +316,21 @@ async fn an_event_that_is_dropped_is_still_finished() {
 }
 
 #[tokio::test]
+async fn an_event_that_never_ends_does_not_keep_its_place() {
+    let host = Host::new(PROTOCOL, |settings| {
+        settings.max_concurrency = Some(1);
+        settings.event_timeout = Some(Duration::from_millis(200));
+    })
+    .await;
+    let _server = FakeServer::msgpack(host.socket(), Sdk::JavaScript, |event| {
+        if event.config["hangs"] == true { Ending::Hang } else { Ending::Return }
+    });
+    let hangs = host.handler(json!({"hangs": true})).await;
+    assert_eq!(failure(&hangs).await, (504, "plugin_deadline"));
+    pass(&host.handler(json!({"hangs": false})).await).await;
+}
+
+#[tokio::test]
 async fn a_configuration_may_be_open_in_a_server_that_is_closed() {
     let host = host().await;
     let _server = FakeServer::msgpack(host.socket(), Sdk::Go, |_| Ending::Error("oops".into()));
