@@ -161,10 +161,9 @@ impl Try<'_> {
         match fault {
             Fault::Plugin(text) => Reason::Plugin.error(text),
             Fault::Protocol(text) => Reason::Protocol.error(text),
-            Fault::Broken(_) | Fault::Wedged if self.generation.is_condemned() => {
-                self.crashed("it did not answer any more")
-            }
             Fault::Wedged => self.crashed("it did not answer any more"),
+            // It was ended over that.
+            Fault::Broken(_) if self.generation.is_condemned() => self.error(Fault::Wedged, lease),
             Fault::Broken(error) | Fault::Unread(error) => self.crashed(&error.to_string()),
             Fault::Forgotten(fault) => self.error(*fault, lease),
             Fault::Late => self.late(lease),

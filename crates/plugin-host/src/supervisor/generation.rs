@@ -23,8 +23,10 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const SLOW_START: Duration = Duration::from_secs(10);
 /// How often a process with limits is looked at.
 const CHECK: Duration = Duration::from_secs(1);
-/// How long a server with a thread for every request may take for an answer, and one whose handler has raised.
-const PROMPT: Duration = Duration::from_secs(1);
+/// How long a server whose handler has raised may take for an answer.
+const RAISED: Duration = Duration::from_secs(1);
+/// How long one with a thread for every request may.
+const PROMPT: Duration = Duration::from_secs(2);
 /// How long the others may: a handler that computes keeps a JavaScript or gevent process, and sometimes one with
 /// Python threads, from answering anything. Three seconds of that are ordinary, and nothing tells an endless loop
 /// from a long one; but every other event of the process has to wait with it.
@@ -203,8 +205,9 @@ async fn answers(replica: &Replica, generation: &Generation, suspicion: Suspicio
     let Some(connection) = connect(replica, generation).await else { return true };
     let probe = connection.probe(&replica.sample, suspicion != Suspicion::Silent);
     let limit = match (suspicion, generation.flavor) {
-        (Suspicion::Raised, _) | (_, Flavor::Go) => PROMPT,
-        (Suspicion::Silent | Suspicion::Late, _) => COMPUTING,
+        (Suspicion::Raised, _) => RAISED,
+        (_, Flavor::Go) => PROMPT,
+        _ => COMPUTING,
     };
     timeout(limit.min(replica.settings.patience()), probe).await.is_ok()
 }

@@ -10,6 +10,7 @@ mod step_method;
 #[cfg(test)]
 mod tests;
 
+use bytes::Bytes;
 use polygate_plugin_proto::msgpack::{Reader, write};
 
 use crate::channel::CallError;
@@ -55,7 +56,7 @@ fn second_member<'f>(info: &mut Reader<'f>) -> Option<&'f [u8]> {
     info.bytes()
 }
 
-async fn plugin_info(connection: &mut Connection, plugin: &str) -> Result<bytes::Bytes, CallError> {
+async fn plugin_info(connection: &mut Connection, plugin: &str) -> Result<Bytes, CallError> {
     write::text(connection.request("plugin.GetPluginInfo"), plugin.as_bytes());
     connection.answer().await
 }
