@@ -41,6 +41,10 @@ pub(crate) struct Generation {
     /// It was found not to answer any more.
     condemned: watch::Sender<bool>,
     notices: mpsc::UnboundedSender<Notice>,
+    /// Events that somebody waits for.
+    awaited: AtomicUsize,
+    /// How many tracebacks were found to be of an event.
+    explained: AtomicU64,
 }
 
 /// A process that listens, before anything is known of it.
@@ -113,6 +117,8 @@ impl Generation {
             is_suspected: AtomicBool::new(false),
             condemned: watch::Sender::new(false),
             notices,
+            awaited: AtomicUsize::new(0),
+            explained: AtomicU64::new(0),
         }
     }
 
@@ -143,6 +149,33 @@ impl Generation {
             // A supervisor that is gone has stopped its server.
             let _ = self.notices.send(Notice::Suspect { generation: self.number, suspicion });
         }
+    }
+
+    /// An event is waited for; answers how many Python handlers have raised before.
+    pub(crate) fn begin(&self) -> u64 {
+        self.awaited.fetch_add(1, Ordering::Relaxed);
+        self.tracebacks()
+    }
+
+    /// It is not any more, and has not answered since `mark`, if there is one.
+    pub(crate) fn end(&self, unanswered: Option<u64>) {
+        self.awaited.fetch_sub(1, Ordering::Relaxed);
+        if unanswered.is_some_and(|mark| self.unexplained(mark)) {
+            self.explained.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a silent event is the one whose handler has raised: no other can be.
+    pub(crate) fn has_raised(&self, mark: u64) -> bool {
+        self.unexplained(mark) && self.awaited.load(Ordering::Relaxed) == 1
+    }
+
+    fn unexplained(&self, mark: u64) -> bool {
+        self.tracebacks() > mark.max(self.explained.load(Ordering::Relaxed))
+    }
+
+    fn tracebacks(&self) -> u64 {
+        self.managed.as_ref().map_or(0, |managed| managed.stderr.tracebacks())
     }
 
     /// Silence from now on is worth another look.

@@ -48,6 +48,7 @@ pub(crate) struct Output {
     count: AtomicU64,
     raised: Mutex<VecDeque<Raised>>,
     traceback: Notify,
+    tracebacks: AtomicU64,
 }
 
 /// A handler that raised.
@@ -69,7 +70,8 @@ impl Output {
     ) -> io::Result<Arc<Self>> {
         let pipe = Receiver::from_owned_fd(pipe)?;
         let (begun, raised, traceback) = (Mutex::default(), Mutex::default(), Notify::new());
-        Ok(Arc::new(Self { pipe, begun, tail, tag, log, count: 0.into(), raised, traceback }))
+        let (count, tracebacks) = (0.into(), 0.into());
+        Ok(Arc::new(Self { pipe, begun, tail, tag, log, count, raised, traceback, tracebacks }))
     }
 
     /// Reads until the pipe is closed.
@@ -96,6 +98,11 @@ impl Output {
     /// Waits until a Python handler has raised, unless one did that nobody has waited for.
     pub(crate) async fn traceback(&self) {
         self.traceback.notified().await;
+    }
+
+    /// How many Python handlers have raised so far.
+    pub(crate) fn tracebacks(&self) -> u64 {
+        self.tracebacks.load(Ordering::Acquire)
     }
 
     /// Takes in everything that was printed so far; whether there may be more.
@@ -138,6 +145,7 @@ impl Output {
             self.count.store(number + 1, Ordering::Release);
         }
         if text.contains(PYTHON_HANDLER) {
+            self.tracebacks.fetch_add(1, Ordering::Release);
             self.traceback.notify_one();
         }
         self.tail.push(text);

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -22,6 +22,9 @@ const BYTES_PER_SECOND: u64 = 2 << 20;
 /// After so long without a message the server is looked at, beside the event, again and again.
 const SILENCE: Duration = Duration::from_secs(2);
 
+/// What is known of a handler whose SDK does not say that it raised.
+pub(super) const RAISED: &str = "the handler raised an exception, see the server's output";
+
 /// What a wire has to know to run a handler.
 pub(crate) struct Task<'a> {
     pub generation: &'a Generation,
@@ -30,6 +33,10 @@ pub(crate) struct Task<'a> {
     /// The instance's id in the generation's process.
     pub instance: u32,
     pdk_calls: &'a Cell<u32>,
+    /// Python handlers that had raised before.
+    raised: u64,
+    /// The server owes a message.
+    is_unanswered: bool,
     /// The end of its time, unless it has as long as it likes. What the gateway itself takes does not count.
     end: Option<Instant>,
     /// On top, for a body that the server has to take in first.
@@ -46,8 +53,18 @@ impl<'a> Task<'a> {
         pdk_calls: &'a Cell<u32>,
     ) -> Self {
         let end = settings.event_timeout.map(|limit| Instant::now() + limit);
-        let (allowance, clock) = (Duration::ZERO, Clock::new());
-        Self { generation, settings, phase, instance, pdk_calls, end, allowance, clock }
+        Self {
+            generation,
+            settings,
+            phase,
+            instance,
+            pdk_calls,
+            raised: generation.begin(),
+            is_unanswered: false,
+            end,
+            allowance: Duration::ZERO,
+            clock: Clock::new(),
+        }
     }
 
     pub(crate) fn count_call(&self) {
@@ -59,7 +76,13 @@ impl<'a> Task<'a> {
         &mut self,
         message: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, Fault> {
-        let mut message = pin!(message);
+        self.is_unanswered = true;
+        let message = self.message(pin!(message)).await?;
+        self.is_unanswered = false;
+        Ok(message?)
+    }
+
+    async fn message<T>(&mut self, mut message: Pin<&mut impl Future<Output = T>>) -> Result<T, Fault> {
         let allowance = std::mem::take(&mut self.allowance);
         let now = Instant::now();
         let step = now + self.settings.step_timeout + allowance;
@@ -71,13 +94,19 @@ impl<'a> Task<'a> {
             Poll::Pending => self.clock.poll_expired(cx).map(|()| None),
         });
         if let Some(message) = in_time.await {
-            return Ok(message?);
+            return Ok(message);
         }
         while Instant::now() < deadline {
+            if self.generation.is_condemned() {
+                return Err(Fault::Wedged);
+            }
+            if self.generation.has_raised(self.raised) {
+                return Err(Fault::Plugin(RAISED.into()));
+            }
             self.generation.suspect(Suspicion::Silent);
             tokio::select! {
                 biased;
-                message = &mut message => return Ok(message?),
+                message = &mut message => return Ok(message),
                 () = self.generation.condemned() => return Err(Fault::Wedged),
                 () = sleep_until(deadline.min(Instant::now() + SILENCE)) => {}
             }
@@ -99,5 +128,11 @@ impl<'a> Task<'a> {
     pub(crate) fn allow_for(&mut self, bytes: u64) {
         self.allowance = Duration::from_millis(bytes.saturating_mul(1000) / BYTES_PER_SECOND);
         self.end = self.end.map(|end| end + self.allowance);
+    }
+}
+
+impl Drop for Task<'_> {
+    fn drop(&mut self) {
+        self.generation.end(self.is_unanswered.then_some(self.raised));
     }
 }

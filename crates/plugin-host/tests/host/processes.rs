@@ -257,6 +257,30 @@ async fn a_python_server_that_survived_an_exception_is_kept() {
     assert_eq!((status.starts, status.state), (1, "ready"));
 }
 
+/// Python says nothing of it, and its server goes on.
+#[tokio::test]
+async fn an_exception_after_a_call_ends_its_event_if_it_is_the_only_one() {
+    let host = host_with(RAISES, default_times).await;
+    pid(&host, "leader").await;
+    let sign = host.directory.path().join("raise");
+    let _server = FakeServer::msgpack(host.socket(), Sdk::Python, move |event| {
+        event.call("kong.ctx.shared.get", [Value::str("x")]);
+        if event.config["raises"] == true {
+            fs::write(&sign, "").expect("writes");
+            return Ending::Hang;
+        }
+        Ending::Return
+    });
+    let raises = host.handler(json!({"raises": true})).await;
+    let returns = host.handler(json!({"raises": false})).await;
+    let start = Instant::now();
+    assert_eq!(failure(&raises).await, (500, "plugin_error"));
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    pass(&returns).await;
+    let status = host.status();
+    assert_eq!((status.starts, status.state), (1, "ready"));
+}
+
 #[tokio::test]
 async fn each_message_has_its_time() {
     let host = Host::new("MsgPack:1", |settings| {

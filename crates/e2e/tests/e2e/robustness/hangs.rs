@@ -39,6 +39,18 @@ fn r04_python_raising_later_costs_its_own_request_only() {
     assert_eq!(site.starts("py"), 1);
 }
 
+/// Nothing but a traceback tells, and nothing else can be meant.
+#[test]
+fn r04_python_raising_later_alone_is_known_by_its_traceback() {
+    let routes = [faulty("faults-py", "raise_after"), faulty("faults-py", "none")];
+    let site = Site::start(&[python("")], &routes);
+    for _ in 0..2 {
+        site.expect_failure("/faults-py.raise_after", 500, "plugin_error");
+        site.expect_ran("/faults-py.none");
+    }
+    assert_eq!(site.starts("py"), 1);
+}
+
 #[test]
 fn r06_an_answer_that_gevent_cuts_off_is_explained() {
     let server = Server { name: "py", plugins: vec![PY], conf: servers::python("py", "plugins", "-g") };

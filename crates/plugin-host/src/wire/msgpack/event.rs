@@ -13,7 +13,7 @@ use crate::wire::msgpack::answer::{self, Packing};
 use crate::wire::msgpack::connection::Connection;
 use crate::wire::msgpack::step_method::step_method;
 use crate::wire::pdk::{self, Called};
-use crate::wire::task::Task;
+use crate::wire::task::{RAISED, Task};
 
 pub(crate) async fn event(
     connection: &mut Connection,
@@ -31,14 +31,15 @@ pub(crate) async fn event(
         first => first?,
     };
     let outcome = steps(connection, task, context, first).await;
-    if !matches!(outcome, Err(Fault::Late | Fault::Wedged)) {
+    // One that has not answered is still open in the server.
+    if !connection.is_busy() {
         connection.event = None;
     }
     outcome?;
     if context.answer.is_none()
         && confessions.is_some_and(|it| it.has_raised(mark, task.instance, task.phase))
     {
-        return Err(Fault::Plugin("the handler raised an exception, see the server's output".into()));
+        return Err(Fault::Plugin(RAISED.into()));
     }
     Ok(())
 }
