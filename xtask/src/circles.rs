@@ -3,15 +3,10 @@
 //! A file uses another when it names an item that the other defines, wherever the item is re-exported. A folder's
 //! files are held apart from the file of the folder's own name: it may use them, or they may use it.
 
-mod source;
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-use source::Source;
-
-/// The crates that still have circles.
-const NOT_YET: [&str; 2] = ["plugin-host", "plugin-proto"];
+use crate::source::Source;
 
 /// Uses that may close a circle, as what the files describe is recursive: the crate, a file, and the file it uses.
 const RECURSIVE: [(&str, &str, &str); 1] = [
@@ -30,13 +25,7 @@ pub fn check(root: &Path) -> Result<(), String> {
                 "crate has no circles, take it from RECURSIVE in xtask/src/circles.rs: {name}"
             ));
         }
-        let is_listed = NOT_YET.contains(&name.as_str());
-        if is_listed && circles.is_empty() {
-            return Err(format!(
-                "crate has no circles, take it from NOT_YET in xtask/src/circles.rs: {name}"
-            ));
-        }
-        if !is_listed && !circles.is_empty() {
+        if !circles.is_empty() {
             return Err(format!(
                 "files of {name} use each other in a circle, move what they share to a file of its own:\n{}",
                 circles.join("\n")

@@ -42,14 +42,23 @@ pub fn check(root: &Path) -> Result<(), String> {
 }
 
 /// What each follows from, paths below `root` and texts.
-fn files(root: &Path) -> Result<[(&'static str, &'static str, String); 6], String> {
+fn files(root: &Path) -> Result<[(&'static str, &'static str, String); 7], String> {
     let functions = description::read(root)?;
     let groups = properties::read(root)?;
     let (pdk, conf) = (description::FILE, properties::FILE);
     Ok([
         (pdk, "crates/chain/src/pdk/function.rs", formatted(root, &function::text(&functions))?),
         (pdk, "crates/chain/src/pdk/shell.rs", formatted(root, &shell::text(&functions))?),
-        (pdk, "crates/plugin-host/src/wire_table.rs", formatted(root, &wire_table::text(&functions))?),
+        (
+            pdk,
+            "crates/plugin-host/src/wire/msgpack/step_method.rs",
+            formatted(root, &wire_table::step_methods(&functions))?,
+        ),
+        (
+            pdk,
+            "crates/plugin-host/src/wire/protobuf/shapes.rs",
+            formatted(root, &wire_table::shapes(&functions))?,
+        ),
         (pdk, "docs/pdk.md", reference::text(&functions)),
         (
             conf,

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! cargo run -q -p xtask -- generate    writes what follows from protocol/pdk.toml and crates/config/properties.toml
-//! cargo run -q -p xtask -- check       fails if one of those files, or a dependency between crates, is wrong, and
-//!                                      if files of one crate use each other in a circle
+//! cargo run -q -p xtask -- check       fails if one of those files, or a dependency between crates, is wrong, if files
+//!                                      of one crate use each other in a circle, and if a plugin server's protocol
+//!                                      is known outside of its folder
 //! ```
 
 mod circles;
@@ -11,6 +12,8 @@ mod dependencies;
 mod description;
 mod generate;
 mod properties;
+mod source;
+mod wires;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,7 +37,8 @@ fn main() -> ExitCode {
 fn check(root: &Path) -> Result<(), String> {
     generate::check(root)?;
     dependencies::check(root)?;
-    circles::check(root)
+    circles::check(root)?;
+    wires::check(root)
 }
 
 /// The folder of the workspace.

@@ -44,9 +44,8 @@ fn plugin_server(server: &PluginServerSettings, legacy: Option<&[String]>) -> Se
         step_timeout: server.step_timeout,
         on_error: server.on_error,
         body: match server.body {
-            RawBody::Bytes => BodyMode::Bytes,
+            RawBody::Auto | RawBody::Bytes => BodyMode::Bytes,
             RawBody::Text => BodyMode::Text,
-            RawBody::Auto => BodyMode::Auto,
         },
         max_concurrency: server.max_concurrency,
         max_queue: server.max_queue,

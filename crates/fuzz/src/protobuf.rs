@@ -1,22 +1,25 @@
 //! `ProtoBuf:1`: frames, what they mean by where they stand, and the messages inside.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
-use polygate_chain::pdk::Function;
-use polygate_plugin_host::shape::{self, Argument, Returned};
-use polygate_plugin_host::wire_table;
+use polygate_chain::pdk::{Function, Reply};
+use polygate_plugin_host::wire::protobuf::answer;
+use polygate_plugin_host::wire::protobuf::argument::arguments;
+use polygate_plugin_host::wire::protobuf::shape::{Argument, Returned};
+use polygate_plugin_host::wire::protobuf::shapes::shapes;
 use polygate_plugin_proto::protobuf::message::{
-    AuthenticateArgs, ByteString, ConsumerSpec, ExitArgs, Kv, ListValue, MemoryStats, RawBodyResult, Route,
-    RpcCall, RpcReturn, Service, Struct, Target, Text, UriCapturesResult, Value,
+    AuthenticateArgs, ByteString, ConsumerSpec, Dynamic, ExitArgs, Kv, ListValue, MemoryStats, RawBodyResult,
+    Route, RpcCall, RpcReturn, Service, Struct, Target, Text, UriCapturesResult,
 };
 use polygate_plugin_proto::protobuf::{self as proto, Decoder, Message, Name, TooLarge};
 
 /// The messages that carry arguments and results, each once.
 static SHAPES: LazyLock<(Vec<Argument>, Vec<Returned>)> = LazyLock::new(|| {
     let (mut arguments, mut results) = (Vec::new(), Vec::new());
-    for (argument, returned) in Function::ALL.into_iter().filter_map(wire_table::shapes) {
+    for (argument, returned) in Function::ALL.into_iter().filter_map(shapes) {
         if !arguments.contains(&argument) {
             arguments.push(argument);
         }
@@ -63,7 +66,7 @@ fn frame(frame: Bytes) {
     classified(&frame);
     messages(&frame);
     for &shape in &SHAPES.0 {
-        arguments(shape, &frame);
+        answered(shape, &frame);
     }
 }
 
@@ -86,7 +89,7 @@ fn messages(frame: &Bytes) {
     message::<Text>(frame);
     message::<ByteString>(frame);
     message::<Kv>(frame);
-    message::<Value>(frame);
+    message::<Dynamic>(frame);
     message::<Struct>(frame);
     message::<ListValue>(frame);
     message::<ExitArgs>(frame);
@@ -110,18 +113,22 @@ fn message<M: Message + Default + Debug>(frame: &Bytes) {
 }
 
 /// Whatever a plugin passes, every kind of answer can be made of it.
-fn arguments(shape: Argument, frame: &Bytes) {
-    let Ok(values) = shape::arguments(shape, frame.clone()) else { return };
+fn answered(shape: Argument, frame: &Bytes) {
+    let Ok(values) = arguments(shape, frame.clone()) else { return };
     for value in values {
         for &returned in &SHAPES.1 {
-            answer(returned, &shape::answer(returned, value.clone()));
+            let mut out = BytesMut::new();
+            answer::write(&mut out, returned, Reply::Value(Cow::Borrowed(&value)));
+            let frame = Decoder::default().decode(&mut out).expect("what was written is a frame");
+            assert!(out.is_empty(), "{} bytes are left behind the answer", out.len());
+            is_readable(returned, &frame.expect("what was written is complete"));
         }
     }
 }
 
-fn answer(shape: Returned, bytes: &[u8]) {
+fn is_readable(shape: Returned, bytes: &[u8]) {
     let decoded = match shape {
-        Returned::Value => Value::decode(bytes).err(),
+        Returned::Value => Dynamic::decode(bytes).err(),
         Returned::Struct => Struct::decode(bytes).err(),
         Returned::String => Text::decode(bytes).err(),
         Returned::UriCaptures => UriCapturesResult::decode(bytes).err(),

@@ -13,8 +13,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use polygate_chain::{BodyError, BodySource};
 use polygate_http1::{Decoder, Framing, Limits, Progress, Refused, RequestHead, RequestParser, write};
+use polygate_net::clock::Clock;
 
-use crate::clock::Clock;
 use crate::stream::{HungUp, Stream};
 use crate::wire::Wire;
 

@@ -6,7 +6,6 @@
 mod access_log;
 mod buffers;
 mod client;
-mod clock;
 mod date;
 mod downstream;
 mod end;

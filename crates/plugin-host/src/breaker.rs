@@ -12,8 +12,8 @@ use polygate_telemetry::log;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::failure::{EventError, Reason};
 use crate::lock::locked;
+use crate::reason::{EventError, Reason};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);

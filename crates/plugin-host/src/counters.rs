@@ -9,8 +9,8 @@ use polygate_chain::Phase;
 use polygate_model::OnError;
 use polygate_telemetry::metrics::{Histogram, IntCounter, Labels, Scrape, counter, histogram};
 
-use crate::failure::Reason;
 use crate::lock::locked;
+use crate::reason::Reason;
 
 /// Seconds.
 const LATENCIES: [f64; 16] =

@@ -1,34 +1,29 @@
 //! One run of one phase of one plugin configuration: from the first byte to the end of the handler.
 //!
 //! An event is offered to a second process only when the first one provably never read it: whatever
-//! ends one process must not end another. All failures end up in [`crate::failure::conclude`].
+//! ends one process must not end another. All failures end up in [`crate::failure::conclude`]; how the
+//! server is spoken to is in [`crate::wire`].
 
-mod call;
 mod instance;
-mod msgpack;
-mod protobuf;
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::Duration;
 
 use polygate_chain::{Exchange, Phase};
-use polygate_plugin_proto::Protocol;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use crate::connection::{CallError, Lease};
-use crate::failure::{EventError, Reason};
+use crate::channel::CallError;
 use crate::generation::{Generation, NoPlace};
 use crate::instance::Instance;
+use crate::pool::Lease;
+use crate::reason::{EventError, Reason};
 use crate::replica::Replica;
 use crate::server::Server;
 use crate::settings::ServerSettings;
+use crate::wire::{Fault, Task};
 
 pub(crate) use instance::start_instance;
-
-/// How much of a body a server is expected to take in per second, at the least.
-const BYTES_PER_SECOND: u64 = 2 << 20;
 
 /// How an event went.
 #[derive(Debug)]
@@ -52,15 +47,6 @@ enum Retry {
     SameProcess,
     /// The server has read nothing: as soon as one is there, within the time for connecting.
     WhenReady,
-}
-
-/// The time an event has left. What the gateway itself takes does not count.
-struct TimeLeft {
-    deadline: Instant,
-    /// For the server's next message.
-    step: Duration,
-    /// On top, for a body that it has to take in first.
-    allowance: Duration,
 }
 
 /// Runs the handler of `phase`; `instances` has one for each replica.
@@ -116,21 +102,28 @@ impl Try<'_> {
     }
 
     async fn run(&self, context: &mut Exchange) -> Result<(), Failed> {
-        let outcome = match self.replica.protocol {
-            Protocol::MsgPack => msgpack::run(self, context).await,
-            Protocol::ProtoBuf => protobuf::run(self, context).await,
-        };
-        if outcome.is_ok() {
-            self.generation.served();
+        let (epoch, id, mut lease) = self.prepare().await?;
+        let mut task = Task::new(self.generation, self.settings(), self.phase, id, self.pdk_calls);
+        let outcome = lease.event(&mut task, context).await;
+        match outcome {
+            Ok(()) => {
+                self.generation.served();
+                Ok(())
+            }
+            Err(Fault::Unread(error)) => Err(self.unread(&error)),
+            Err(Fault::Forgotten(fault)) => {
+                self.generation.forget_instances(epoch);
+                Err(Failed { error: self.error(*fault, &lease), retry: Retry::SameProcess })
+            }
+            Err(fault) => Err(Failed::never(self.error(fault, &lease))),
         }
-        outcome
     }
 
     /// Everything that is needed before the event can be sent: the instance's epoch and id, and a
     /// connection that has one of the process's places.
-    async fn prepare(&self, time: &mut TimeLeft) -> Result<(u32, u32, Lease), Failed> {
-        let permit = time.stopped(self.place()).await?;
-        let deadline = time.deadline;
+    async fn prepare(&self) -> Result<(u32, u32, Lease), Failed> {
+        let permit = self.place().await?;
+        let deadline = Instant::now() + self.settings().patience();
         let (epoch, id) = start_instance(self.replica, self.generation, self.instance, deadline)
             .await
             .map_err(Failed::before_sending)?;
@@ -163,14 +156,23 @@ impl Try<'_> {
         &self.replica.settings
     }
 
-    fn count_call(&self) {
-        self.pdk_calls.set(self.pdk_calls.get().saturating_add(1));
+    /// What the fault of an event that the server had read means.
+    fn error(&self, fault: Fault, lease: &Lease) -> EventError {
+        match fault {
+            Fault::Plugin(text) => Reason::Plugin.error(text),
+            Fault::Protocol(text) => Reason::Protocol.error(text),
+            Fault::Wedged => self.crashed("it did not answer any more"),
+            // It was ended over that.
+            Fault::Broken(_) if self.generation.is_condemned() => self.error(Fault::Wedged, lease),
+            Fault::Broken(error) | Fault::Unread(error) => self.crashed(&error.to_string()),
+            Fault::Forgotten(fault) => self.error(*fault, lease),
+            Fault::Late => self.late(lease),
+        }
     }
 
-    /// The connection broke after the server had read the event.
-    fn crashed(&self, error: &CallError) -> EventError {
+    fn crashed(&self, why: &str) -> EventError {
         let (name, number) = (&self.replica.name, self.generation.number);
-        Reason::Crashed.error(format!("plugin server \"{name}\", generation {number}: {error}"))
+        Reason::Crashed.error(format!("plugin server \"{name}\", generation {number}: {why}"))
     }
 
     /// The server has not read the event and closed the connection, which may have lain idle.
@@ -182,19 +184,23 @@ impl Try<'_> {
         Failed { error: self.replica.unavailable(&error.to_string()), retry: Retry::WhenReady }
     }
 
-    fn deadline_error(&self, lease: &Lease) -> EventError {
-        let cut_off = match lease.incomplete() {
+    fn late(&self, lease: &Lease) -> EventError {
+        let cut_off = match lease.input.len() {
             0 => String::new(),
             n => format!(
                 "; an answer broke off after {n} bytes (a Python server in gevent mode sends no more than about \
                  219 kB at a time)"
             ),
         };
-        Reason::Deadline.error(format!(
-            "plugin server \"{}\" did not end the event within {} ms{cut_off}",
-            self.replica.name,
-            self.settings().event_timeout.as_millis()
-        ))
+        let step = format!("sent nothing for {} ms", self.settings().step_timeout.as_millis());
+        let limit = match self.settings().event_timeout {
+            Some(event) if event <= self.settings().step_timeout => {
+                format!("did not end the event within {} ms", event.as_millis())
+            }
+            Some(event) => format!("{step}, or did not end the event within {} ms", event.as_millis()),
+            None => step,
+        };
+        Reason::Deadline.error(format!("plugin server \"{}\" {limit}{cut_off}", self.replica.name))
     }
 }
 
@@ -203,40 +209,9 @@ impl Failed {
         Self { error, retry: Retry::Never }
     }
 
-    fn same_process(error: EventError) -> Self {
-        Self { error, retry: Retry::SameProcess }
-    }
-
     /// No event was sent: if the server is away, it can be waited for.
     fn before_sending(error: EventError) -> Self {
         let retry = if error.reason == Reason::Unavailable { Retry::WhenReady } else { Retry::Never };
         Self { error, retry }
-    }
-}
-
-impl TimeLeft {
-    fn new(settings: &ServerSettings) -> Self {
-        let deadline = Instant::now() + settings.event_timeout;
-        Self { deadline, step: settings.step_timeout, allowance: Duration::ZERO }
-    }
-
-    /// Waits for the server; `None` when the time is up.
-    async fn wait<T>(&mut self, answer: impl Future<Output = T>) -> Option<T> {
-        let step = self.step + std::mem::take(&mut self.allowance);
-        timeout_at(self.deadline.min(Instant::now() + step), answer).await.ok()
-    }
-
-    /// Runs a part that is the gateway's own.
-    async fn stopped<T>(&mut self, own: impl Future<Output = T>) -> T {
-        let start = Instant::now();
-        let output = own.await;
-        self.deadline += start.elapsed();
-        output
-    }
-
-    /// Gives the server time for a body that it has to take in.
-    fn allow_for(&mut self, bytes: u64) {
-        self.allowance = Duration::from_millis(bytes.saturating_mul(1000) / BYTES_PER_SECOND);
-        self.deadline += self.allowance;
     }
 }

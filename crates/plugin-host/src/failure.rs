@@ -1,6 +1,4 @@
-//! Why an event failed, and the one place that decides what that does to the request.
-
-use std::fmt;
+//! The one place that decides what a failed event does to the request.
 
 use polygate_chain::{Exchange, Failure, Phase};
 use polygate_telemetry::log;
@@ -9,82 +7,8 @@ use tokio::time::Instant;
 
 use crate::counters::PluginCounters;
 use crate::event::Ran;
+use crate::reason::Reason;
 use crate::settings::OnError;
-
-/// A failed event: what to count, what to tell the client, what to log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EventError {
-    pub reason: Reason,
-    pub message: String,
-}
-
-/// The kinds of failure; stable names for the reason header and for metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Reason {
-    /// The plugin answered an error, or misused the PDK.
-    Plugin,
-    /// The connection broke while the handler ran.
-    Crashed,
-    /// The server sent what the protocol does not allow.
-    Protocol,
-    /// The server refused the plugin's configuration.
-    Instance,
-    /// No server is up.
-    Unavailable,
-    /// All places for events stayed taken.
-    Busy,
-    /// The event took too long.
-    Deadline,
-    /// The plugin failed so often in a row that it is left alone for a while.
-    CircuitOpen,
-}
-
-impl Reason {
-    pub const ALL: [Reason; 8] = [
-        Reason::Plugin,
-        Reason::Crashed,
-        Reason::Protocol,
-        Reason::Instance,
-        Reason::Unavailable,
-        Reason::Busy,
-        Reason::Deadline,
-        Reason::CircuitOpen,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Reason::Plugin => "plugin_error",
-            Reason::Crashed => "plugin_crashed",
-            Reason::Protocol => "plugin_protocol_error",
-            Reason::Instance => "plugin_instance_refused",
-            Reason::Unavailable => "plugin_server_unavailable",
-            Reason::Busy => "plugin_server_busy",
-            Reason::Deadline => "plugin_deadline",
-            Reason::CircuitOpen => "plugin_circuit_open",
-        }
-    }
-
-    /// What the client gets.
-    pub fn status(self) -> u16 {
-        match self {
-            Reason::Plugin | Reason::Crashed | Reason::Protocol | Reason::Instance => 500,
-            Reason::Unavailable | Reason::Busy | Reason::CircuitOpen => 503,
-            Reason::Deadline => 504,
-        }
-    }
-
-    /// Makes an error of this kind.
-    pub(crate) fn error(self, message: impl Into<String>) -> EventError {
-        EventError { reason: self, message: message.into() }
-    }
-}
-
-impl fmt::Display for EventError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
 
 /// Counts the event and lets its failure reach the request, or not: closed by default, open if the
 /// user wrote so.

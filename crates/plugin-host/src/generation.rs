@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
 use crate::address::Address;
+use crate::notice::{Notice, Suspicion};
 use crate::output::Output;
 use crate::settings::ServerSettings;
 use crate::usage::{self, Usage};
@@ -35,6 +36,15 @@ pub(crate) struct Generation {
     has_served: AtomicBool,
     /// Changes whenever the server turns out to have forgotten its instances.
     epoch: AtomicU32,
+    /// Its supervisor was told of silence and has not looked yet.
+    is_suspected: AtomicBool,
+    /// It was found not to answer any more.
+    condemned: watch::Sender<bool>,
+    notices: mpsc::UnboundedSender<Notice>,
+    /// Events that somebody waits for.
+    awaited: AtomicUsize,
+    /// How many tracebacks were found to be of an event.
+    explained: AtomicU64,
 }
 
 /// A process that listens, before anything is known of it.
@@ -58,11 +68,12 @@ pub(crate) struct Managed {
     /// The process group, which is the process and all that it started.
     pub group: u32,
     pub stdout: Arc<Output>,
+    pub stderr: Arc<Output>,
 }
 
 /// Whose server it is; matters for packing over MessagePack and for how much it takes at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flavor {
+pub enum Flavor {
     Unknown,
     Go,
     JavaScript,
@@ -81,7 +92,13 @@ pub(crate) enum NoPlace {
 }
 
 impl Generation {
-    pub(crate) fn new(reached: Reached, flavor: Flavor, settings: &ServerSettings) -> Self {
+    /// `notices` goes to its supervisor.
+    pub(crate) fn new(
+        reached: Reached,
+        flavor: Flavor,
+        settings: &ServerSettings,
+        notices: mpsc::UnboundedSender<Notice>,
+    ) -> Self {
         let Reached { number, pid, address, managed } = reached;
         let places = settings.max_concurrency.unwrap_or(flavor.places()).clamp(1, Semaphore::MAX_PERMITS);
         Self {
@@ -97,6 +114,11 @@ impl Generation {
             events: AtomicU64::new(0),
             has_served: AtomicBool::new(false),
             epoch: AtomicU32::new(NEXT_EPOCH.fetch_add(1, Ordering::Relaxed)),
+            is_suspected: AtomicBool::new(false),
+            condemned: watch::Sender::new(false),
+            notices,
+            awaited: AtomicUsize::new(0),
+            explained: AtomicU64::new(0),
         }
     }
 
@@ -118,6 +140,62 @@ impl Generation {
     /// The process is gone: nobody waits for it any longer.
     pub(crate) fn close(&self) {
         self.slots.close();
+    }
+
+    /// Has the supervisor look whether it is wedged. One look answers all events that are silent.
+    pub(crate) fn suspect(&self, suspicion: Suspicion) {
+        let is_told = suspicion == Suspicion::Silent && self.is_suspected.swap(true, Ordering::Relaxed);
+        if !is_told {
+            // A supervisor that is gone has stopped its server.
+            let _ = self.notices.send(Notice::Suspect { generation: self.number, suspicion });
+        }
+    }
+
+    /// An event is waited for; answers how many Python handlers have raised before.
+    pub(crate) fn begin(&self) -> u64 {
+        self.awaited.fetch_add(1, Ordering::Relaxed);
+        self.tracebacks()
+    }
+
+    /// It is not any more, and has not answered since `mark`, if there is one.
+    pub(crate) fn end(&self, unanswered: Option<u64>) {
+        self.awaited.fetch_sub(1, Ordering::Relaxed);
+        if unanswered.is_some_and(|mark| self.unexplained(mark)) {
+            self.explained.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a silent event is the one whose handler has raised: no other can be.
+    pub(crate) fn has_raised(&self, mark: u64) -> bool {
+        self.unexplained(mark) && self.awaited.load(Ordering::Relaxed) == 1
+    }
+
+    fn unexplained(&self, mark: u64) -> bool {
+        self.tracebacks() > mark.max(self.explained.load(Ordering::Relaxed))
+    }
+
+    fn tracebacks(&self) -> u64 {
+        self.managed.as_ref().map_or(0, |managed| managed.stderr.tracebacks())
+    }
+
+    /// Silence from now on is worth another look.
+    pub(crate) fn looked_at(&self) {
+        self.is_suspected.store(false, Ordering::Relaxed);
+    }
+
+    /// It is wedged: its events end at once.
+    pub(crate) fn condemn(&self) {
+        self.condemned.send_replace(true);
+    }
+
+    pub(crate) fn is_condemned(&self) -> bool {
+        *self.condemned.borrow()
+    }
+
+    /// Waits until it is found to be wedged.
+    pub(crate) async fn condemned(&self) {
+        // The sender is a member, so waiting cannot fail.
+        let _ = self.condemned.subscribe().wait_for(|condemned| *condemned).await;
     }
 
     /// Events in the process.
@@ -216,7 +294,7 @@ mod tests {
         let settings = ServerSettings { max_concurrency: Some(max_concurrency), max_queue, ..settings() };
         let address = Arc::new(Address::plain("/none".into()));
         let reached = Reached { number: next_number(), pid: None, address, managed: None };
-        Generation::new(reached, Flavor::Go, &settings)
+        Generation::new(reached, Flavor::Go, &settings, mpsc::unbounded_channel().0)
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use polygate_model::{Id, Plugin};
 use tokio::sync::{Mutex, MutexGuard, mpsc};
 
 use crate::configuration;
-use crate::replica::Notice;
+use crate::notice::Notice;
 
 /// The last sequence number given out. A go-pdk server takes it for the instance's id, and a second
 /// instance under the same number replaces the first, so numbers are never used twice.

@@ -7,8 +7,9 @@
 //! supervisor      one task per replica: process, readiness, back-off, replacement
 //! Generation      one life of one process; instances and connections belong to it and end with it
 //! Instance        one plugin configuration, started in each generation before that is published
-//! connection      a pool per worker thread; at most one call at a time
-//! event           one run of one phase, driven to its end with a deadline
+//! channel, pool   connections, and those that a worker thread keeps; at most one call at a time
+//! event           one run of one phase, driven to its end: tries, places, failures
+//! wire            what goes over a connection: a folder for each protocol
 //! ```
 //!
 //! Supervisors live on the runtime that [`PluginServers::start`] was called on, which must live as
@@ -19,23 +20,24 @@ pub mod counters;
 pub mod discovery;
 pub mod leftovers;
 pub mod settings;
-pub mod shape;
 pub mod status;
-pub mod wire_table;
+pub mod wire;
 
 mod address;
 mod breaker;
+mod channel;
 mod configuration;
-mod connection;
-mod convert;
 mod event;
 mod failure;
 mod generation;
 mod instance;
 mod lock;
+mod notice;
 mod output;
 mod plugin;
+mod pool;
 mod process;
+mod reason;
 mod replica;
 mod server;
 mod servers;
@@ -46,9 +48,10 @@ mod usage;
 
 pub use breaker::BreakerState;
 pub use discovery::Discovery;
-pub use failure::Reason;
+pub use generation::Flavor;
 pub use plugin::RemotePlugin;
 pub use process::withhold;
+pub use reason::Reason;
 pub use servers::{InstanceProblem, PluginServers};
 pub use settings::{BodyMode, OnError, Query, ServerSettings};
 pub use status::ServerStatus;

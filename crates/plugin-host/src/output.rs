@@ -4,6 +4,9 @@
 //! handler has ended. But it prints a line first, and Node writes to pipes synchronously: when the end
 //! of an event arrives, the line is in the pipe. So whoever got the end reads the pipe empty before
 //! believing it, on whichever thread that is.
+//!
+//! The Python SDK lets the exception end the handler's thread or greenlet, of which nothing is left but a
+//! traceback: [`Output::traceback`].
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,6 +18,7 @@ use bytes::BytesMut;
 use polygate_chain::Phase;
 use polygate_plugin_proto::dump::strip_ansi;
 use tokio::net::unix::pipe::Receiver;
+use tokio::sync::Notify;
 
 use crate::lock::locked;
 
@@ -22,6 +26,9 @@ use crate::lock::locked;
 const LONGEST_LINE: usize = 16 * 1024;
 /// Exceptions that are remembered; more at the same time are a plugin that raises always.
 const MOST_RAISED: usize = 1024;
+
+/// In the traceback of a handler that raised, and of no exception that a plugin has caught.
+const PYTHON_HANDLER: &str = "in _handler_event_func";
 
 /// The last lines that a server printed, over all its processes.
 #[derive(Debug, Default)]
@@ -40,6 +47,8 @@ pub(crate) struct Output {
     /// How many handlers raised so far, and the latest of them.
     count: AtomicU64,
     raised: Mutex<VecDeque<Raised>>,
+    traceback: Notify,
+    tracebacks: AtomicU64,
 }
 
 /// A handler that raised.
@@ -60,8 +69,9 @@ impl Output {
         log: fn(&str, &str),
     ) -> io::Result<Arc<Self>> {
         let pipe = Receiver::from_owned_fd(pipe)?;
-        let (begun, raised) = (Mutex::default(), Mutex::default());
-        Ok(Arc::new(Self { pipe, begun, tail, tag, log, count: 0.into(), raised }))
+        let (begun, raised, traceback) = (Mutex::default(), Mutex::default(), Notify::new());
+        let (count, tracebacks) = (0.into(), 0.into());
+        Ok(Arc::new(Self { pipe, begun, tail, tag, log, count, raised, traceback, tracebacks }))
     }
 
     /// Reads until the pipe is closed.
@@ -83,6 +93,16 @@ impl Output {
             && locked(&self.raised)
                 .iter()
                 .any(|it| it.number >= mark && it.instance == i64::from(instance) && it.phase == phase)
+    }
+
+    /// Waits until a Python handler has raised, unless one did that nobody has waited for.
+    pub(crate) async fn traceback(&self) {
+        self.traceback.notified().await;
+    }
+
+    /// How many Python handlers have raised so far.
+    pub(crate) fn tracebacks(&self) -> u64 {
+        self.tracebacks.load(Ordering::Acquire)
     }
 
     /// Takes in everything that was printed so far; whether there may be more.
@@ -123,6 +143,10 @@ impl Output {
             let number = self.mark();
             raised.push_back(Raised { number, instance, phase });
             self.count.store(number + 1, Ordering::Release);
+        }
+        if text.contains(PYTHON_HANDLER) {
+            self.tracebacks.fetch_add(1, Ordering::Release);
+            self.traceback.notify_one();
         }
         self.tail.push(text);
         (self.log)(&self.tag, text);

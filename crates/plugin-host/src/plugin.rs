@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use crate::breaker::{Breaker, BreakerState};
 use crate::counters::PluginCounters;
 use crate::event::{self, Ran};
-use crate::failure::{Reason, conclude};
+use crate::failure::conclude;
 use crate::instance::Instance;
+use crate::reason::Reason;
 use crate::server::Server;
 use crate::settings::OnError;
 
@@ -124,7 +125,7 @@ impl RemoteHandler {
     async fn event(&self, phase: Phase, context: &mut Exchange) -> Ran {
         let settings = &self.server.settings;
         let newest = || self.server.newest_generation();
-        if let Err(error) = self.breaker.admit(&self.name, settings.event_timeout, newest) {
+        if let Err(error) = self.breaker.admit(&self.name, settings.patience(), newest) {
             return Ran { outcome: Err(error), generation: 0, pdk_calls: 0 };
         }
         let ran = event::run(&self.server, &self.instances, phase, context).await;

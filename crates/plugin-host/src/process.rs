@@ -33,6 +33,7 @@ pub(crate) struct Process {
     child: Child,
     pid: u32,
     stdout: Arc<Output>,
+    stderr: Arc<Output>,
     readers: [JoinHandle<()>; 2],
     /// Tells the next gateway, should this one be killed.
     _entry: Entry,
@@ -90,8 +91,8 @@ impl Process {
         let tag = format!("{tag} generation {generation}:");
         let stderr = Output::new(stderr, tail.clone(), tag, |tag, line| log!(Notice, "{tag} {line}"))?;
         let follow = |output: Arc<Output>| tokio::spawn(async move { output.follow().await });
-        let readers = [follow(stdout.clone()), follow(stderr)];
-        Ok(Self { child, pid, stdout, readers, _entry: entry })
+        let readers = [follow(stdout.clone()), follow(stderr.clone())];
+        Ok(Self { child, pid, stdout, stderr, readers, _entry: entry })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -100,6 +101,10 @@ impl Process {
 
     pub(crate) fn stdout(&self) -> &Arc<Output> {
         &self.stdout
+    }
+
+    pub(crate) fn stderr(&self) -> &Arc<Output> {
+        &self.stderr
     }
 
     /// Waits for the end of the process; what is left of its group is killed.

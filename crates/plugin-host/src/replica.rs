@@ -7,17 +7,18 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use polygate_model::Plugin;
-use polygate_plugin_proto::Protocol;
 use polygate_telemetry::log;
 use tokio::sync::{mpsc, watch};
 
 use crate::configuration;
-use crate::failure::{EventError, Reason};
 use crate::generation::Generation;
 use crate::instance::{Instance, InstanceKey};
 use crate::lock::locked;
+use crate::notice::Notice;
 use crate::output::OutputTail;
+use crate::reason::{EventError, Reason};
 use crate::settings::ServerSettings;
+use crate::wire::Wire;
 
 static NEXT_REPLICA: AtomicU64 = AtomicU64::new(1);
 
@@ -36,7 +37,7 @@ pub(crate) struct Replica {
     pub settings: Arc<ServerSettings>,
     /// Where the process is told to listen.
     pub socket: PathBuf,
-    pub protocol: Protocol,
+    pub wire: Wire,
     /// One of its plugins, to ask it about; empty if it has none.
     pub sample: String,
     pub output: Arc<OutputTail>,
@@ -46,7 +47,7 @@ pub(crate) struct Replica {
     /// Tells whoever waits for any replica of the server.
     changes: watch::Sender<()>,
     stop: watch::Sender<bool>,
-    notices: mpsc::UnboundedSender<Notice>,
+    pub notices: mpsc::UnboundedSender<Notice>,
     instances: Mutex<HashMap<InstanceKey, Weak<Instance>>>,
     /// Keeps the instances of the latest configuration until its handlers hold them.
     prepared: Mutex<Vec<Arc<Instance>>>,
@@ -83,25 +84,12 @@ pub(crate) struct History {
     pub last_end: Option<String>,
 }
 
-/// What workers tell the supervisor.
-#[derive(Debug)]
-pub(crate) enum Notice {
-    /// The generation's process is gone, or another one.
-    Lost { generation: u64 },
-    /// A handler did not begin within its time: the process may be wedged.
-    Suspect { generation: u64 },
-    /// The process has served as many events as it may.
-    Spent { generation: u64 },
-    /// No configuration uses the instance any more.
-    Unused { epoch: u32, id: u32 },
-}
-
 impl Replica {
     /// The receiver is for the replica's supervisor.
     pub(crate) fn new(
         number: usize,
         settings: Arc<ServerSettings>,
-        protocol: Protocol,
+        wire: Wire,
         sample: String,
         starting: StartLock,
         changes: watch::Sender<()>,
@@ -116,7 +104,7 @@ impl Replica {
             number,
             name,
             socket: settings.socket_of(number),
-            protocol,
+            wire,
             sample,
             output: Arc::default(),
             history: Mutex::default(),

@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use polygate_model::Plugin;
-use polygate_plugin_proto::Protocol;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::failure::EventError;
 use crate::generation::Generation;
 use crate::instance::Instance;
-use crate::replica::{Notice, Replica, StartLock, State};
+use crate::notice::Notice;
+use crate::reason::EventError;
+use crate::replica::{Replica, StartLock, State};
 use crate::settings::ServerSettings;
+use crate::wire::Wire;
 
 static NEXT_SERVER: AtomicU64 = AtomicU64::new(1);
 
@@ -37,7 +38,7 @@ impl Server {
     /// The receivers are for the replicas' supervisors, in their order.
     pub(crate) fn new(
         settings: ServerSettings,
-        protocol: Protocol,
+        wire: Wire,
         sample: &str,
         starting: &StartLock,
     ) -> (Arc<Self>, Vec<Notices>) {
@@ -45,7 +46,7 @@ impl Server {
         let changes = watch::Sender::new(());
         let replica = |number| {
             let (sample, changes) = (sample.to_owned(), changes.clone());
-            Replica::new(number, settings.clone(), protocol, sample, starting.clone(), changes)
+            Replica::new(number, settings.clone(), wire, sample, starting.clone(), changes)
         };
         let (replicas, notices) = (1..=settings.replicas).map(replica).unzip();
         let serial = NEXT_SERVER.fetch_add(1, Ordering::Relaxed);

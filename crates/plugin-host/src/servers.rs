@@ -18,9 +18,9 @@ use crate::breaker::Breaker;
 use crate::counters::{Counters, PluginCounters};
 use crate::discovery::{Discovery, discover};
 use crate::event::start_instance;
-use crate::failure::EventError;
 use crate::instance::Instance;
 use crate::plugin::RemotePlugin;
+use crate::reason::EventError;
 use crate::replica::{Replica, StartLock};
 use crate::server::Server;
 use crate::settings::{Query, ServerSettings};
@@ -247,7 +247,7 @@ impl Running {
             log!(Notice, "[pluginserver] loading protocol {} for plugin {}", dump.protocol, info.name);
         }
         let sample = dump.plugins.first().map(|it| it.name.as_str()).unwrap_or_default();
-        let (server, notices) = Server::new(settings, dump.protocol, sample, starting);
+        let (server, notices) = Server::new(settings, dump.protocol.into(), sample, starting);
         let mut supervisors = JoinSet::new();
         for (replica, notices) in server.replicas.iter().zip(notices) {
             supervisors.spawn(supervisor::run(replica.clone(), notices));

@@ -23,8 +23,8 @@ pub struct ServerSettings {
     pub start_timeout: Duration,
     /// How long an event waits for a server that is not up, or has no free place.
     pub connect_timeout: Duration,
-    /// How long one event may keep the server busy. The gateway's own share does not count.
-    pub event_timeout: Duration,
+    /// How long one event may keep the server busy, if there is a limit. The gateway's own share does not count.
+    pub event_timeout: Option<Duration>,
     /// How long the server may take for its next message within an event.
     pub step_timeout: Duration,
     /// Unless the plugin's configuration says otherwise.
@@ -59,15 +59,19 @@ pub enum Query {
 /// The MessagePack type of raw bodies that plugins read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BodyMode {
-    Bytes,
-    /// Text when the body is UTF-8, else bytes.
-    Text,
-    /// Text for JavaScript, whose plugins expect strings; bytes for the others.
+    /// As the reference since 3.0.
     #[default]
-    Auto,
+    Bytes,
+    /// Text when the body is UTF-8, else bytes: for plugins written for the reference's 2.x.
+    Text,
 }
 
 impl ServerSettings {
+    /// How long an event is waited for by those who are not to wait for ever.
+    pub(crate) fn patience(&self) -> Duration {
+        self.event_timeout.unwrap_or(self.step_timeout)
+    }
+
     /// The socket of a replica, counted from 1.
     pub(crate) fn socket_of(&self, replica: usize) -> PathBuf {
         if self.start_cmd.is_some() || self.replicas == 1 {
@@ -94,10 +98,10 @@ pub(crate) mod tests {
             replicas: 1,
             start_timeout: second,
             connect_timeout: second,
-            event_timeout: second,
+            event_timeout: Some(second),
             step_timeout: second,
             on_error: OnError::Closed,
-            body: BodyMode::Auto,
+            body: BodyMode::Bytes,
             max_concurrency: None,
             max_queue: 8,
             breaker_failures: 0,

@@ -67,7 +67,7 @@ impl ServerStatus {
             replica: replica.number,
             socket: replica.socket.display().to_string(),
             state: state.as_str(),
-            protocol: Some(replica.protocol.as_str()),
+            protocol: Some(replica.wire.as_str()),
             pid: generation.and_then(|it| it.pid),
             usage: generation.map_or_else(Usage::default, |it| it.usage()),
             in_flight: generation.map_or(0, |it| it.in_flight()),

@@ -8,11 +8,10 @@
 //! when its last event has ended.
 
 mod backoff;
+mod end;
 mod generation;
-mod report;
 
 use std::io;
-use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,35 +21,15 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::address::{Address, check_listener, is_new, remove_stale};
-use crate::connection::Connection;
+use crate::channel::Channel;
 use crate::generation::{Generation, Managed, Reached, next_number};
 use crate::lock::locked;
 use crate::process::Process;
 use crate::replica::{Replica, State};
 use crate::server::Notices;
 use crate::supervisor::backoff::Backoff;
+use crate::supervisor::end::{End, Retiring};
 use crate::supervisor::generation::{Outcome, reach};
-
-/// How one process ended.
-enum End {
-    Exited(ExitStatus),
-    /// It stopped answering and was killed.
-    Wedged,
-    /// It did not listen in time and was killed.
-    Silent,
-    Failed(io::Error),
-    /// Its socket could not be given a name of its own.
-    NoAddress(io::Error),
-    /// It has served enough and goes on until the next one is there.
-    Spent(Box<Retiring>),
-    StopRequested,
-}
-
-/// A process whose successor is being started.
-struct Retiring {
-    process: Process,
-    generation: Arc<Generation>,
-}
 
 /// Runs the replica until a stop is requested, and stops it then.
 pub(crate) async fn run(replica: Arc<Replica>, notices: Notices) {
@@ -112,7 +91,7 @@ impl Supervisor<'_> {
                     self.latest = None;
                     continue;
                 }
-                end => report::end(self.replica, command, &end),
+                end => end::report(self.replica, command, &end),
             }
             let has_served = self.latest.take().is_some_and(|generation| generation.has_served());
             let pause = backoff.ended(started.elapsed(), has_served);
@@ -171,10 +150,10 @@ impl Supervisor<'_> {
                     ending.spawn(retire(replica.clone(), *retiring));
                 }
             };
-            let stdout = process.stdout().clone();
+            let (stdout, stderr) = (process.stdout().clone(), process.stderr().clone());
             let serve = async {
                 let (address, watch) = door.open().await?;
-                let managed = Some(Managed { group, stdout });
+                let managed = Some(Managed { group, stdout, stderr });
                 let reached = Reached { number, pid: watch.pid(), address, managed };
                 Ok(generation::serve(replica, notices, reached, watch, published).await)
             };
@@ -227,9 +206,9 @@ struct Door<'a> {
 
 impl Door<'_> {
     /// Waits until the process listens, and gives its socket a name that lasts.
-    async fn open(&mut self) -> Result<(Arc<Address>, Connection), End> {
+    async fn open(&mut self) -> Result<(Arc<Address>, Channel), End> {
         if let Some(address) = &self.address
-            && let Ok(watch) = Connection::open(address.path()).await
+            && let Ok(watch) = Channel::open(address.path()).await
         {
             return Ok((address.clone(), watch));
         }
@@ -240,7 +219,7 @@ impl Door<'_> {
         let reached = timeout(self.replica.settings.start_timeout, reach(self.replica, is_new)).await;
         reached.map_err(|_| End::Silent)?;
         let address = Arc::new(Address::adopt(&self.replica.socket).map_err(End::NoAddress)?);
-        let watch = Connection::open(address.path()).await.map_err(End::NoAddress)?;
+        let watch = Channel::open(address.path()).await.map_err(End::NoAddress)?;
         check_listener(watch.user(), watch.pid()).map_err(End::NoAddress)?;
         self.turn = None;
         self.address = Some(address.clone());
@@ -265,7 +244,7 @@ fn remove_stale_socket(replica: &Replica) {
 /// Stops a process whose successor was published, once its events have ended; an event that exceeds
 /// its time is not waited for.
 async fn retire(replica: Arc<Replica>, Retiring { process, generation }: Retiring) {
-    let deadline = Instant::now() + replica.settings.event_timeout;
+    let deadline = Instant::now() + replica.settings.patience();
     // Every event holds its generation.
     while Arc::strong_count(&generation) > 1 && Instant::now() < deadline {
         tokio::select! {

@@ -11,6 +11,7 @@ mod tests;
 use std::borrow::Cow;
 
 use bytes::BytesMut;
+use polygate_value::Value;
 use serde_json::Value as Json;
 
 use crate::{Protocol, msgpack};
@@ -55,8 +56,9 @@ pub fn parse_dump(stdout: &[u8]) -> Result<Dump, DumpError> {
 pub fn parse_single_dump(stdout: &[u8]) -> Result<Dump, DumpError> {
     let not_found = || DumpError::NotFound(end_of(&String::from_utf8_lossy(stdout)));
     let decoded = msgpack::Decoder::default().decode_value(&mut BytesMut::from(stdout));
+    let decoded = decoded.map(|bytes| bytes.map(|bytes| msgpack::Reader::new(&bytes).value()));
     match decoded {
-        Ok(Some(value @ msgpack::Value::Map(_))) => {
+        Ok(Some(value @ Value::Map(_))) => {
             let dump = read(Protocol::MsgPack, &[value.to_json()]);
             let blank = dump.plugins.is_empty() && dump.refused.is_empty();
             if blank { Err(DumpError::NoSuchPlugin) } else { Ok(dump) }

@@ -3,7 +3,8 @@
 use super::{header, variants};
 use crate::description::{self, Function};
 
-pub fn text(functions: &[Function]) -> String {
+/// The methods of `MsgPack:1`.
+pub fn step_methods(functions: &[Function]) -> String {
     let mut steps: Vec<&str> = vec![];
     for step in functions.iter().filter_map(|function| function.step.as_deref()) {
         if !steps.contains(&step) {
@@ -12,30 +13,45 @@ pub fn text(functions: &[Function]) -> String {
     }
     let answered_by = |step: &str| variants(functions, |f| f.step.as_deref() == Some(step));
     let steps: String = steps.iter().map(|step| format!("{} => {step:?},\n", answered_by(step))).collect();
-    let shapes: String = functions.iter().filter_map(shapes).collect();
-    let without = variants(functions, |f| f.protobuf.is_none());
     format!(
-        "//! What the two protocols have for each PDK function.
+        "//! What answers a call of each PDK function over `MsgPack:1`.
 //!
 {}use polygate_chain::pdk::Function;
 
-use crate::shape::{{Argument, Returned}};
-
-/// The `MsgPack:1` method that answers a call of `function`. Go expects the type that belongs to it.
+/// The method that answers a call of `function`. Go expects the type that belongs to it.
 pub fn step_method(function: Function) -> &'static str {{
     match function {{ {steps} _ => \"plugin.Step\", }}
 }}
+",
+        inner_header()
+    )
+}
 
-/// The `ProtoBuf:1` messages of `function`; `None` if it cannot be called there.
+/// The messages of `ProtoBuf:1`.
+pub fn shapes(functions: &[Function]) -> String {
+    let shapes: String = functions.iter().filter_map(shapes_of).collect();
+    let without = variants(functions, |f| f.protobuf.is_none());
+    format!(
+        "//! The messages of each PDK function over `ProtoBuf:1`.
+//!
+{}use polygate_chain::pdk::Function;
+
+use crate::wire::protobuf::shape::{{Argument, Returned}};
+
+/// Those of `function`; `None` if it cannot be called there.
 pub fn shapes(function: Function) -> Option<(Argument, Returned)> {{
     Some(match function {{ {shapes} {without} => return None, }})
 }}
 ",
-        header(description::FILE).replacen("// ", "//! ", 1)
+        inner_header()
     )
 }
 
-fn shapes(function: &Function) -> Option<String> {
+fn inner_header() -> String {
+    header(description::FILE).replacen("// ", "//! ", 1)
+}
+
+fn shapes_of(function: &Function) -> Option<String> {
     let messages = function.protobuf.as_ref()?;
     let (argument, returned) = (&messages.argument, &messages.returns);
     Some(format!("Function::{} => (Argument::{argument}, Returned::{returned}),\n", function.variant()))

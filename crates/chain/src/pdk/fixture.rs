@@ -121,8 +121,7 @@ pub fn dispatched<'a>(exchange: impl Into<Context<'a>>, name: &str, args: &[Valu
 fn value(reply: Reply<'_>) -> Value {
     match reply {
         Reply::Bytes(bytes) => Value::str(bytes),
-        Reply::Borrowed(value) => value.clone(),
-        Reply::Value(value) => value,
+        Reply::Value(value) => value.into_owned(),
         Reply::File(file) => Value::str(format!("a file of {} bytes", file.len())),
     }
 }

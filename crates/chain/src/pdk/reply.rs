@@ -15,10 +15,14 @@ use crate::{HeldBody, SpooledFile, Value};
 #[derive(Debug)]
 pub enum Reply<'a> {
     Bytes(&'a [u8]),
-    Borrowed(&'a Value),
-    Value(Value),
+    Value(Cow<'a, Value>),
     /// The request's body, which is too large for memory.
     File(&'a Arc<SpooledFile>),
+}
+
+/// A value that is made for the answer.
+fn owned(value: impl Into<Value>) -> Reply<'static> {
+    Reply::Value(Cow::Owned(value.into()))
 }
 
 /// Text or bytes in any form.
@@ -55,7 +59,7 @@ impl<'a> Text<'a> for Cow<'a, str> {
 
 impl Text<'_> for String {
     fn reply(self) -> Reply<'static> {
-        Reply::Value(self.into())
+        owned(self)
     }
 }
 
@@ -66,18 +70,18 @@ pub trait AnyValue<'a> {
 
 impl AnyValue<'_> for Value {
     fn reply(self) -> Reply<'static> {
-        Reply::Value(self)
+        owned(self)
     }
 }
 
 impl<'a> AnyValue<'a> for &'a Value {
     fn reply(self) -> Reply<'a> {
-        Reply::Borrowed(self)
+        Reply::Value(Cow::Borrowed(self))
     }
 }
 
 pub fn optional<'a, T>(answer: Option<T>, reply: impl FnOnce(T) -> Reply<'a>) -> Reply<'a> {
-    answer.map_or(Reply::Value(Value::Nil), reply)
+    answer.map_or(owned(Value::Nil), reply)
 }
 
 pub fn string<'a>(text: impl Text<'a>) -> Reply<'a> {
@@ -85,25 +89,25 @@ pub fn string<'a>(text: impl Text<'a>) -> Reply<'a> {
 }
 
 pub fn int(number: impl Into<i64>) -> Reply<'static> {
-    Reply::Value(Value::Int(number.into()))
+    owned(number.into())
 }
 
 pub fn number(number: f64) -> Reply<'static> {
-    Reply::Value(Value::number(number))
+    owned(Value::number(number))
 }
 
 pub fn bool(flag: bool) -> Reply<'static> {
-    Reply::Value(Value::Bool(flag))
+    owned(Value::Bool(flag))
 }
 
 /// The answer of functions that have none.
 pub fn nil() -> Reply<'static> {
-    Reply::Value(Value::Nil)
+    owned(Value::Nil)
 }
 
 /// The answer of functions that say that all went well.
 pub fn yes() -> Reply<'static> {
-    Reply::Value(Value::Bool(true))
+    owned(Value::Bool(true))
 }
 
 pub fn any<'a>(value: impl AnyValue<'a>) -> Reply<'a> {
@@ -111,7 +115,7 @@ pub fn any<'a>(value: impl AnyValue<'a>) -> Reply<'a> {
 }
 
 pub fn entity<T: Serialize>(entity: &Arc<T>) -> Reply<'static> {
-    Reply::Value(to_value(entity))
+    owned(to_value(entity))
 }
 
 pub fn body(body: &HeldBody) -> Reply<'_> {

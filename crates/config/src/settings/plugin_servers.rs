@@ -30,9 +30,9 @@ pub struct PluginServerSettings {
     pub start_timeout: Duration,
     /// For a server that is not up, or has no free place.
     pub connect_timeout: Duration,
-    /// Deadline of one event, from the first byte sent to the verdict.
-    pub event_timeout: Duration,
-    /// For each answer within an event; as long as the event unless it is set.
+    /// Deadline of one event, from the first byte sent to the verdict; `None` is as long as it takes.
+    pub event_timeout: Option<Duration>,
+    /// For the server's next message within an event.
     pub step_timeout: Duration,
     pub on_error: OnError,
     pub body: RawBody,
@@ -178,7 +178,6 @@ fn with_limits(reader: &mut Reader<'_>, name: &str, program: Program) -> PluginS
     let Program { socket, start_cmd, query_cmd } = program;
     let key = key_of(name);
     let property = |member: &str| format!("pluginserver_{key}_{member}");
-    let event_timeout = deadline(reader, &property("event_timeout")).unwrap_or_default();
     let on_error = [("closed", OnError::Closed), ("open", OnError::Open)];
     let body = [("auto", RawBody::Auto), ("bytes", RawBody::Bytes), ("text", RawBody::Text)];
     PluginServerSettings {
@@ -188,8 +187,8 @@ fn with_limits(reader: &mut Reader<'_>, name: &str, program: Program) -> PluginS
         query_cmd,
         start_timeout: deadline(reader, &property("start_timeout")).unwrap_or_default(),
         connect_timeout: deadline(reader, &property("connect_timeout")).unwrap_or_default(),
-        event_timeout,
-        step_timeout: deadline(reader, &property("step_timeout")).unwrap_or(event_timeout),
+        event_timeout: deadline(reader, &property("event_timeout")),
+        step_timeout: deadline(reader, &property("step_timeout")).unwrap_or_default(),
         on_error: reader.choice(&property("on_error"), &on_error),
         body: reader.choice(&property("body"), &body),
         max_concurrency: reader.integer(&property("max_concurrency"), 1, 1 << 20).map(|count| count as usize),

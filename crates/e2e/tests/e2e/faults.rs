@@ -16,8 +16,8 @@ use polygate_testkit::{EchoUpstream, Gateway, Request, Response, eventually};
 
 use self::table::{Outcome, Phase};
 
-/// Of an event, in these tests.
-const EVENT_TIMEOUT: &str = "1500ms";
+/// Of an event, in these tests: longer than it takes to find out that a handler which raised has wedged its server.
+const EVENT_TIMEOUT: &str = "2s";
 /// Until a server that was wedged is back: a deadline, a probe, a start.
 const RECOVERY: Duration = Duration::from_secs(40);
 /// Until the log phase, which is detached, has been counted.

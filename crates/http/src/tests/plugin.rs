@@ -61,8 +61,7 @@ pub async fn pdk(exchange: &mut Exchange, name: &str, args: &[Value]) -> Value {
     let function = Function::from_name(name).unwrap();
     match dispatch(exchange, function, args).await {
         Ok(Reply::Bytes(bytes)) => Value::str(bytes),
-        Ok(Reply::Borrowed(value)) => value.clone(),
-        Ok(Reply::Value(value)) => value,
+        Ok(Reply::Value(value)) => value.into_owned(),
         other => panic!("{name}: {other:?}"),
     }
 }

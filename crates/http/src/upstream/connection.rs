@@ -6,10 +6,10 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use polygate_http1::{Decoder, Limits, ResponseHead, ResponseParser};
+use polygate_net::clock::Clock;
 use tokio::time::timeout;
 
 use crate::client::Client;
-use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::upstream::connect::connect;
 use crate::upstream::upload::{Upload, UploadError};

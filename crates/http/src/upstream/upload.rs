@@ -9,8 +9,8 @@ use bytes::Bytes;
 use polygate_chain::body::SpooledFile;
 use polygate_chain::{BodyError, BodySource, HeldBody, RequestBody};
 use polygate_http1::write;
+use polygate_net::clock::Clock;
 
-use crate::clock::Clock;
 use crate::wire::Wire;
 
 /// Bytes up to which a body goes out together with the head.

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use polygate_plugin_proto::Protocol;
-use polygate_plugin_proto::msgpack::Value;
-use polygate_plugin_proto::protobuf::message::{Call, StartInstance};
 use tokio::time::{Instant, timeout_at};
 
-use crate::connection::{CallError, Lease};
-use crate::failure::{EventError, Reason};
+use crate::channel::CallError;
 use crate::generation::Generation;
 use crate::instance::Instance;
+use crate::pool::Lease;
+use crate::reason::{EventError, Reason};
 use crate::replica::Replica;
 
 /// The instance's epoch and id in this generation; starts it if nobody has yet.
@@ -56,36 +53,15 @@ async fn start(
     deadline: Instant,
 ) -> Result<u32, EventError> {
     let mut lease = Lease::take(replica, generation, false, deadline, None).await?;
-    let mut outcome = call(replica.protocol, &mut lease, instance).await;
+    let mut outcome = lease.start(&instance.plugin, instance.json()).await;
     if matches!(&outcome, Err(CallError::Reset)) {
         // The server may have closed a connection that lay idle.
         lease = Lease::take(replica, generation, true, deadline, None).await?;
-        outcome = call(replica.protocol, &mut lease, instance).await;
+        outcome = lease.start(&instance.plugin, instance.json()).await;
     }
     let refused = |why: String| Reason::Instance.error(format!("starting instance: {why}"));
     match outcome {
         Ok(id) => u32::try_from(id).map_err(|_| refused(format!("the server gave it the id {id}"))),
-        Err(error) if error.is_disconnect() && replica.protocol == Protocol::ProtoBuf => {
-            Err(refused(format!("{error}; it may have refused the configuration, its own log tells")))
-        }
         Err(error) => Err(refused(error.to_string())),
-    }
-}
-
-async fn call(protocol: Protocol, lease: &mut Lease, instance: &Instance) -> Result<i64, CallError> {
-    match protocol {
-        Protocol::MsgPack => {
-            let members = [("Name", Value::str(&instance.plugin)), ("Config", Value::str(&instance.json()))];
-            let status = lease.request("plugin.StartInstance", Value::map(members)).await?;
-            let id = status.get("Id").and_then(Value::as_int);
-            id.ok_or_else(|| {
-                CallError::Protocol(format!("the server's answer has no Id: {}", status.preview()))
-            })
-        }
-        Protocol::ProtoBuf => {
-            let config = Bytes::from(instance.json());
-            let call = StartInstance { name: instance.plugin.clone(), config };
-            Ok(lease.start_instance(Call::StartInstance(call)).await?.instance_id.into())
-        }
     }
 }

@@ -5,18 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polygate_plugin_proto::Protocol;
-use polygate_plugin_proto::msgpack::Value;
-use polygate_plugin_proto::protobuf::message::Call;
 use polygate_telemetry::log;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
-use crate::connection::{Connection, UNKNOWN_INSTANCE};
+use crate::channel::Channel;
 use crate::event;
 use crate::generation::{Flavor, Generation, Reached};
-use crate::replica::{Notice, Replica, State};
+use crate::notice::{Notice, Suspicion};
+use crate::replica::{Replica, State};
 use crate::usage;
+use crate::wire::Connection;
 
 /// For the first answer of a new process, and for starting one instance.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -24,6 +23,14 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const SLOW_START: Duration = Duration::from_secs(10);
 /// How often a process with limits is looked at.
 const CHECK: Duration = Duration::from_secs(1);
+/// How long a server whose handler has raised may take for an answer.
+const RAISED: Duration = Duration::from_secs(1);
+/// How long one with a thread for every request may.
+const PROMPT: Duration = Duration::from_secs(2);
+/// How long the others may: a handler that computes keeps a JavaScript or gevent process, and sometimes one with
+/// Python threads, from answering anything. Three seconds of that are ordinary, and nothing tells an endless loop
+/// from a long one; but every other event of the process has to wait with it.
+const COMPUTING: Duration = Duration::from_secs(10);
 /// How long the end of a process may take to be seen.
 const END_PATIENCE: Duration = Duration::from_millis(100);
 
@@ -38,17 +45,17 @@ pub(super) enum Outcome {
 }
 
 /// A connection to the socket, as soon as the server listens on it and the file is `wanted`.
-pub(super) async fn reach(replica: &Replica, wanted: impl Fn(&Path) -> bool) -> Connection {
+pub(super) async fn reach(replica: &Replica, wanted: impl Fn(&Path) -> bool) -> Channel {
     let started = Instant::now();
     let mut pause = Duration::from_millis(5);
     let mut told = false;
     loop {
         let opened = match wanted(&replica.socket) {
-            true => Connection::open(&replica.socket).await,
+            true => Channel::open(&replica.socket).await,
             false => Err(io::ErrorKind::NotFound.into()),
         };
         let error = match opened {
-            Ok(connection) => return connection,
+            Ok(channel) => return channel,
             Err(error) => error,
         };
         if !told && started.elapsed() > SLOW_START {
@@ -72,16 +79,17 @@ pub(super) async fn serve(
     replica: &Arc<Replica>,
     notices: &mut UnboundedReceiver<Notice>,
     reached: Reached,
-    mut watch: Connection,
+    watch: Channel,
     published: impl FnOnce(&Arc<Generation>),
 ) -> Outcome {
     let started = Instant::now();
+    let mut watch = replica.wire.over(watch);
     let flavor = match timeout(START_LIMIT, greet(replica, &mut watch)).await {
         Ok(Some(flavor)) => flavor,
         Ok(None) => return Outcome::Lost,
         Err(_) => return Outcome::Wedged,
     };
-    let generation = Arc::new(Generation::new(reached, flavor, &replica.settings));
+    let generation = Arc::new(Generation::new(reached, flavor, &replica.settings, replica.notices.clone()));
     if !start_instances(replica, &generation, &mut watch).await {
         return Outcome::Lost;
     }
@@ -93,6 +101,10 @@ pub(super) async fn serve(
         let outcome = tokio::select! {
             () = watch.closed() => Some(Outcome::Lost),
             notice = notices.recv() => heed(replica, &generation, notice).await,
+            () = traceback(&generation) => {
+                generation.suspect(Suspicion::Raised);
+                None
+            }
             _ = check.tick(), if generation.managed.is_some() => outgrown(replica, &generation, started.elapsed())
                 .map(|why| Outcome::Spent { generation: generation.clone(), why }),
         };
@@ -129,8 +141,12 @@ async fn heed(replica: &Replica, generation: &Arc<Generation>, notice: Option<No
     match notice {
         None => Some(Outcome::Lost),
         Some(Notice::Lost { generation }) if generation == current => Some(Outcome::Lost),
-        Some(Notice::Suspect { generation: number }) if number == current => {
-            (!answers(replica, generation).await).then_some(Outcome::Wedged)
+        Some(Notice::Suspect { generation: number, suspicion }) if number == current => {
+            let is_wedged = !answers(replica, generation, suspicion).await;
+            is_wedged.then(|| {
+                generation.condemn();
+                Outcome::Wedged
+            })
         }
         Some(Notice::Spent { generation: number }) if number == current && generation.managed.is_some() => {
             let why = format!("it has served {} events", replica.settings.max_events?);
@@ -163,53 +179,47 @@ fn outgrown(replica: &Replica, generation: &Generation, age: Duration) -> Option
 
 /// `None` when the server went away.
 async fn greet(replica: &Replica, connection: &mut Connection) -> Option<Flavor> {
-    match replica.protocol {
-        Protocol::ProtoBuf => Some(Flavor::Go),
-        Protocol::MsgPack => match connection.greet(&replica.sample).await {
-            Ok(flavor) => Some(flavor),
-            Err(error) => {
-                log!(Error, "[pluginserver] pluginserver '{}' gave no answer: {error}", replica.name);
-                // The process may be alive and closing every connection: do not spin.
-                sleep(Duration::from_millis(200)).await;
-                None
-            }
-        },
-    }
-}
-
-/// Whether the server still takes events. Python holds a lock from the start of a handler to its
-/// first PDK call; a handler that raised in between never gives it back, and only an event, if only
-/// one for an instance that does not exist, runs into it.
-async fn answers(replica: &Replica, generation: &Generation) -> bool {
-    let probe = async {
-        let Ok(mut connection) = Connection::open(generation.address.path()).await else { return };
-        // Any answer will do, an error most of all.
-        match replica.protocol {
-            Protocol::MsgPack => {
-                let members =
-                    [("InstanceId", Value::Int(UNKNOWN_INSTANCE)), ("EventName", Value::str("log"))];
-                let _ = connection.request("plugin.HandleEvent", Value::map(members)).await;
-            }
-            Protocol::ProtoBuf => {
-                let sequence = connection.send_call(Call::GetPluginNames(Default::default()));
-                let _ = connection.read_return(sequence).await;
-            }
+    match connection.greet(&replica.sample).await {
+        Ok(flavor) => Some(flavor),
+        Err(error) => {
+            log!(Error, "[pluginserver] pluginserver '{}' gave no answer: {error}", replica.name);
+            // The process may be alive and closing every connection: do not spin.
+            sleep(Duration::from_millis(200)).await;
+            None
         }
-    };
-    timeout(replica.settings.event_timeout, probe).await.is_ok()
+    }
 }
 
-/// Lets a MessagePack server forget an instance. ProtoBuf servers are not told: they would forget
-/// every other instance older than a minute with it.
+/// Waits until a handler has raised in a way that the server may not survive.
+async fn traceback(generation: &Generation) {
+    match &generation.managed {
+        Some(managed) => managed.stderr.traceback().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether the server is of use still. Who is merely silent has to answer anything. After a traceback, or an
+/// event that exceeded its time, it has to take events.
+async fn answers(replica: &Replica, generation: &Generation, suspicion: Suspicion) -> bool {
+    generation.looked_at();
+    let Some(connection) = connect(replica, generation).await else { return true };
+    let probe = connection.probe(&replica.sample, suspicion != Suspicion::Silent);
+    let limit = match (suspicion, generation.flavor) {
+        (Suspicion::Raised, _) => RAISED,
+        (_, Flavor::Go) => PROMPT,
+        _ => COMPUTING,
+    };
+    timeout(limit.min(replica.settings.patience()), probe).await.is_ok()
+}
+
+/// Lets the server forget an instance.
 async fn close_instance(replica: &Replica, generation: &Generation, id: u32) {
-    if replica.protocol != Protocol::MsgPack {
-        return;
+    if let Some(connection) = connect(replica, generation).await {
+        tokio::spawn(connection.close(id));
     }
-    if let Ok(mut connection) = Connection::open(generation.address.path()).await {
-        // However long the answer takes: a JavaScript server ends when nobody is there to take it. What
-        // cannot be closed costs the server some memory, and nobody else anything.
-        tokio::spawn(
-            async move { drop(connection.request("plugin.CloseInstance", Value::Int(id.into())).await) },
-        );
-    }
+}
+
+/// A new connection, beside those that serve; `None` when the process is gone, which others find out.
+async fn connect(replica: &Replica, generation: &Generation) -> Option<Connection> {
+    Channel::open(generation.address.path()).await.ok().map(|channel| replica.wire.over(channel))
 }

@@ -25,24 +25,29 @@ pub struct Host {
     pub directory: TempDir,
 }
 
-/// Settings of a server in `directory` that somebody else runs, with short limits.
-pub fn settings(directory: &Path, protocol: &str) -> ServerSettings {
+/// A command that announces the plugin.
+pub fn dump(protocol: &str) -> Query {
     let dump = json!({
         "Protocol": protocol,
         "Plugins": [{"Name": PLUGIN, "Phases": ["access", "response", "log"], "Version": "1.0", "Priority": 1}],
     });
+    Query::All(format!("echo '{dump}'"))
+}
+
+/// Settings of a server in `directory` that somebody else runs, with short limits.
+pub fn settings(directory: &Path, protocol: &str) -> ServerSettings {
     ServerSettings {
         name: "test".into(),
         socket: directory.join("test.socket"),
         start_cmd: None,
-        query: Query::All(format!("echo '{dump}'")),
+        query: dump(protocol),
         replicas: 1,
         start_timeout: Duration::from_secs(60),
         connect_timeout: Duration::from_secs(5),
-        event_timeout: Duration::from_secs(5),
+        event_timeout: Some(Duration::from_secs(5)),
         step_timeout: Duration::from_secs(5),
         on_error: OnError::Closed,
-        body: BodyMode::Auto,
+        body: BodyMode::Bytes,
         max_concurrency: None,
         max_queue: 1024,
         breaker_failures: 0,

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use polygate_chain::Plugin as _;
+use polygate_chain::{Plugin as _, Value};
 use polygate_plugin_host::{PluginServers, Query};
-use polygate_plugin_proto::msgpack::Value;
 use polygate_testkit::fake_server::{Ending, FakeServer, Sdk};
 use serde_json::{Value as Json, json};
 
@@ -125,7 +124,7 @@ async fn a_reload_keeps_servers_that_did_not_change() {
     assert_eq!(configs(&server).len(), 1);
 
     let mut changed = same;
-    changed.event_timeout = Duration::from_secs(9);
+    changed.event_timeout = Some(Duration::from_secs(9));
     let next = host.servers.reload(vec![changed]).await;
     let new = next.plugins()[0].configure(&Arc::new(configuration(1, json!({}))));
     assert_eq!(next.prepare(&[Arc::new(configuration(1, json!({})))]).await, []);
@@ -184,7 +183,7 @@ async fn only_servers_that_changed_or_did_not_answer_are_asked() {
     assert_eq!((queries("good"), queries("bad")), (1, 2));
     assert_eq!(second.plugins().len(), 1, "what it announced is known");
     let mut changed = all;
-    changed[0].event_timeout = Duration::from_secs(9);
+    changed[0].event_timeout = Some(Duration::from_secs(9));
     let third = second.reload(changed).await;
     assert_eq!((queries("good"), third.plugins().len()), (2, 1));
     second.retire(&third).await;

@@ -1,15 +1,16 @@
 //! Processes: start, output, crash, replacement, stop.
 
 use std::fs;
-use std::time::Duration;
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
 
+use polygate_chain::Value;
 use polygate_plugin_host::ServerSettings;
-use polygate_plugin_proto::msgpack::Value;
 use polygate_testkit::fake_server::{Ending, FakeServer, Sdk};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::json;
 
-use crate::harness::{Host, failure, pass};
+use crate::harness::{Host, access, dump, failure, pass, request};
 
 /// A server whose process runs a shell command; `$D` is its directory. Who listens is a scripted server.
 async fn host(command: &str) -> Host {
@@ -113,7 +114,7 @@ async fn a_command_that_keeps_ending_is_a_crash_loop() {
 #[tokio::test]
 async fn a_wedged_server_is_replaced() {
     let host = host_with("echo $$ >$D/leader; exec sleep 1000", |settings| {
-        settings.event_timeout = Duration::from_millis(200);
+        settings.event_timeout = Some(Duration::from_millis(200));
     })
     .await;
     let leader = pid(&host, "leader").await;
@@ -128,7 +129,7 @@ async fn a_wedged_server_is_replaced() {
 #[tokio::test]
 async fn a_slow_handler_does_not_cost_the_server_its_life() {
     let host = host_with("echo $$ >$D/leader; exec sleep 1000", |settings| {
-        settings.event_timeout = Duration::from_millis(100);
+        settings.event_timeout = Some(Duration::from_millis(100));
     })
     .await;
     pid(&host, "leader").await;
@@ -141,6 +142,165 @@ async fn a_slow_handler_does_not_cost_the_server_its_life() {
     assert_eq!(failure(&handler).await, (504, "plugin_deadline"));
     let status = host.status();
     assert_eq!((status.starts, status.state), (1, "ready"));
+}
+
+/// As by default: no limit to an event, and a minute for each message.
+fn default_times(settings: &mut ServerSettings) {
+    settings.event_timeout = None;
+    settings.step_timeout = Duration::from_secs(60);
+}
+
+/// What a handler asks of the script's test: to be let go on.
+fn gate() -> (mpsc::Sender<()>, impl Fn() + Send + Sync) {
+    let (go_on, wait) = mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let wait = move || {
+        let _ = wait.lock().expect("no script panics").recv();
+    };
+    (go_on, wait)
+}
+
+#[tokio::test]
+async fn a_silent_handler_is_left_alone_while_its_server_answers() {
+    let host = host_with("echo $$ >$D/leader; exec sleep 1000", default_times).await;
+    pid(&host, "leader").await;
+    let (go_on, wait) = gate();
+    let server = FakeServer::msgpack(host.socket(), Sdk::Python, move |_| {
+        wait();
+        Ending::Return
+    });
+    let handler = host.handler(json!({})).await;
+    let asked = || server.params("plugin.GetPluginInfo").len();
+    let before = asked();
+    let probed_twice = async {
+        host.until("two probes", |_| asked() >= before + 2).await;
+        go_on.send(()).expect("the handler waits");
+    };
+    tokio::join!(pass(&handler), probed_twice);
+    assert_eq!(
+        server.params("plugin.HandleEvent").len(),
+        1,
+        "a Python server prints a line for an odd event"
+    );
+    let status = host.status();
+    assert_eq!((status.starts, status.state), (1, "ready"));
+}
+
+#[tokio::test]
+async fn a_server_that_answers_nothing_is_replaced_and_its_events_end() {
+    for protocol in ["MsgPack:1", "ProtoBuf:1"] {
+        let host = host_with("echo $$ >$D/leader; exec sleep 1000", |settings| {
+            default_times(settings);
+            settings.query = dump(protocol);
+        })
+        .await;
+        let leader = pid(&host, "leader").await;
+        let server = match protocol {
+            "MsgPack:1" => FakeServer::msgpack(host.socket(), Sdk::Go, |_| Ending::Freeze),
+            _ => FakeServer::protobuf(host.socket(), |_| Ending::Freeze),
+        };
+        let handler = host.handler(json!({})).await;
+        let start = Instant::now();
+        assert_eq!(failure(&handler).await, (500, "plugin_crashed"), "{protocol}");
+        assert!(start.elapsed() >= Duration::from_secs(2), "silence comes first");
+        host.until("the second start", |status| status.starts == 2).await;
+        assert!(test_kill_process(leader).is_err());
+        drop(server);
+    }
+}
+
+/// Nobody closes its connections: the events are told.
+#[tokio::test]
+async fn events_of_a_server_that_somebody_else_has_to_restart_end_too() {
+    let host = Host::new("MsgPack:1", default_times).await;
+    let server = FakeServer::msgpack(host.socket(), Sdk::Go, |_| Ending::Freeze);
+    let handler = host.handler(json!({})).await;
+    let failure = access(&handler, &mut request()).await.expect_err("the event fails");
+    assert_eq!((failure.status, failure.reason), (500, "plugin_crashed"));
+    assert!(failure.message.contains("it did not answer any more"), "{failure}");
+    drop(server);
+}
+
+/// A process that prints what the Python SDK does when a handler has raised.
+const RAISES: &str = "echo $$ >$D/leader; until [ -e $D/raise ]; do sleep 0.02; done; \
+                      echo \"  File server.py, line 62, in _handler_event_func\" >&2; exec sleep 1000";
+
+#[tokio::test]
+async fn a_python_server_wedged_by_an_exception_is_replaced_at_once() {
+    let host = host_with(RAISES, default_times).await;
+    let leader = pid(&host, "leader").await;
+    let sign = host.directory.path().join("raise");
+    let server = FakeServer::msgpack(host.socket(), Sdk::Python, move |_| {
+        fs::write(&sign, "").expect("writes");
+        Ending::Wedge
+    });
+    let handler = host.handler(json!({})).await;
+    let start = Instant::now();
+    assert_eq!(failure(&handler).await, (500, "plugin_crashed"));
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    host.until("the second start", |status| status.starts == 2).await;
+    assert!(test_kill_process(leader).is_err());
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_python_server_that_survived_an_exception_is_kept() {
+    let host = host_with(RAISES, default_times).await;
+    pid(&host, "leader").await;
+    let server = FakeServer::msgpack(host.socket(), Sdk::Python, |_| Ending::Return);
+    let handler = host.handler(json!({})).await;
+    fs::write(host.directory.path().join("raise"), "").expect("writes");
+    let probed = |_: &_| server.params("plugin.HandleEvent").iter().any(|it| it["InstanceId"] == -1);
+    host.until("the probe", probed).await;
+    pass(&handler).await;
+    let status = host.status();
+    assert_eq!((status.starts, status.state), (1, "ready"));
+}
+
+/// Python says nothing of it, and its server goes on.
+#[tokio::test]
+async fn an_exception_after_a_call_ends_its_event_if_it_is_the_only_one() {
+    let host = host_with(RAISES, default_times).await;
+    pid(&host, "leader").await;
+    let sign = host.directory.path().join("raise");
+    let _server = FakeServer::msgpack(host.socket(), Sdk::Python, move |event| {
+        event.call("kong.ctx.shared.get", [Value::str("x")]);
+        if event.config["raises"] == true {
+            fs::write(&sign, "").expect("writes");
+            return Ending::Hang;
+        }
+        Ending::Return
+    });
+    let raises = host.handler(json!({"raises": true})).await;
+    let returns = host.handler(json!({"raises": false})).await;
+    let start = Instant::now();
+    assert_eq!(failure(&raises).await, (500, "plugin_error"));
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    pass(&returns).await;
+    let status = host.status();
+    assert_eq!((status.starts, status.state), (1, "ready"));
+}
+
+#[tokio::test]
+async fn each_message_has_its_time() {
+    let host = Host::new("MsgPack:1", |settings| {
+        settings.event_timeout = None;
+        settings.step_timeout = Duration::from_millis(300);
+    })
+    .await;
+    let _server = FakeServer::msgpack(host.socket(), Sdk::JavaScript, |event| {
+        // Longer than one message may take, all in all.
+        for _ in 0..5 {
+            std::thread::sleep(Duration::from_millis(100));
+            event.call("kong.ctx.shared.get", [Value::str("x")]);
+        }
+        if event.config["hangs"] == true { Ending::Hang } else { Ending::Return }
+    });
+    pass(&host.handler(json!({})).await).await;
+    let handler = host.handler(json!({"hangs": true})).await;
+    let failure = access(&handler, &mut request()).await.expect_err("the event fails");
+    assert_eq!((failure.status, failure.reason), (504, "plugin_deadline"));
+    assert!(failure.message.contains("sent nothing for 300 ms"), "{failure}");
 }
 
 #[tokio::test]

@@ -5,10 +5,10 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use polygate_chain::Source;
+use polygate_chain::{Source, Value};
 use polygate_plugin_proto::protobuf::Message;
 use polygate_plugin_proto::protobuf::message::{
-    ByteString, Empty, ExitArgs, Kind, Kv, ListValue, RawBody, RawBodyResult, Text, Value,
+    ByteString, Dynamic, Empty, ExitArgs, Kv, ListValue, RawBody, RawBodyResult, Text,
 };
 use polygate_testkit::fake_server::{Ending, FakeServer, ProtoBufEvent};
 use serde_json::json;
@@ -22,7 +22,7 @@ async fn host() -> Host {
 }
 
 fn kv(value: &str) -> Kv {
-    Kv { k: "key".into(), v: Some(Value::from(Kind::Text(value.into()))) }
+    Kv { k: "key".into(), v: Some(Dynamic(Value::str(value))) }
 }
 
 fn set(event: &mut ProtoBufEvent<'_>, value: &str) {
@@ -214,7 +214,8 @@ async fn an_argument_that_does_not_decode_fails_the_plugin() {
 
 #[tokio::test]
 async fn a_deadline_closes_the_connection() {
-    let host = Host::new(PROTOCOL, |settings| settings.event_timeout = Duration::from_millis(150)).await;
+    let host =
+        Host::new(PROTOCOL, |settings| settings.event_timeout = Some(Duration::from_millis(150))).await;
     let _server = FakeServer::protobuf(host.socket(), |event| {
         set(event, "in time");
         event.send("kong.log.info", &ListValue::default());

@@ -91,22 +91,15 @@ fn versions_and_priorities_are_checked() {
 
 #[test]
 fn a_single_plugin_comes_as_messagepack() {
-    use crate::msgpack::Value;
-    let mut out = BytesMut::new();
-    let entry = |name| {
-        Value::map([
-            ("Name", Value::str(name)),
-            ("Phases", Value::Array(vec![Value::str("access")])),
-            ("Priority", Value::Int(3)),
-            ("Version", Value::str("0.1")),
-        ])
+    let entry = |name: &str| {
+        let entry = json!({"Name": name, "Phases": ["access"], "Priority": 3, "Version": "0.1"});
+        let mut out = BytesMut::new();
+        msgpack::write::value(&mut out, &Value::from(&entry));
+        out
     };
-    entry("legacy").write(&mut out);
-    let dump = parse_single_dump(&out).expect("is a dump");
+    let dump = parse_single_dump(&entry("legacy")).expect("is a dump");
     assert_eq!((dump.plugins[0].name.as_str(), dump.plugins[0].priority), ("legacy", 3));
-    out.clear();
-    entry("").write(&mut out);
-    assert_eq!(parse_single_dump(&out), Err(DumpError::NoSuchPlugin));
+    assert_eq!(parse_single_dump(&entry("")), Err(DumpError::NoSuchPlugin));
     assert!(matches!(parse_single_dump(b"Usage: ..."), Err(DumpError::NotFound(_))));
 }
 

@@ -1,34 +1,40 @@
 //! Finds the end of a MessagePack value without building it, and can stop and go on anywhere.
 
-use rmp::Marker;
+use crate::msgpack::error::DecodeError;
+use crate::msgpack::head::{Head, head};
 
-use crate::msgpack::{DecodeError, Limits};
+/// What a peer may send in one frame.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of a whole frame.
+    pub bytes: usize,
+    /// Nested arrays and maps.
+    pub depth: usize,
+    /// Values in all; a value in memory is much larger than the byte a nil takes on the wire.
+    pub values: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: 256 << 20, depth: 128, values: 1 << 20 }
+    }
+}
 
 /// Where the scan of one value stands.
 #[derive(Debug, Default)]
 pub(super) struct Scanner {
     /// Bytes already accounted for; may point behind the end of the buffer.
     at: usize,
-    /// How many values are still missing at each level of nesting.
+    /// How many values are still missing at each level of nesting; empty before the first byte.
     missing: Vec<u64>,
     values: usize,
-    started: bool,
-}
-
-/// What a marker announces.
-struct Head {
-    /// Bytes of marker, length and payload.
-    bytes: u64,
-    /// Values that follow inside.
-    children: u64,
 }
 
 impl Scanner {
-    /// The length of the value at the start of `buffer` once it is all there. `buffer` must be the
-    /// same bytes each time, with more at the end.
+    /// The length of the value at the start of `buffer` once it is all there, after which the next scan
+    /// begins anew. Until then `buffer` must be the same bytes each time, with more at the end.
     pub(super) fn scan(&mut self, buffer: &[u8], limits: &Limits) -> Result<Option<usize>, DecodeError> {
-        if !self.started {
-            self.started = true;
+        if self.values == 0 && self.missing.is_empty() {
             self.missing.push(1);
         }
         while let Some(level) = self.missing.last_mut() {
@@ -40,17 +46,21 @@ impl Scanner {
             *level -= 1;
             self.values += 1;
             self.check(&head, limits)?;
-            self.at += head.bytes as usize;
+            self.at += head.bytes + head.payload as usize;
             if head.children > 0 {
                 self.missing.push(head.children);
             }
         }
-        Ok((buffer.len() >= self.at).then_some(self.at))
+        if buffer.len() < self.at {
+            return Ok(None);
+        }
+        self.values = 0;
+        Ok(Some(std::mem::take(&mut self.at)))
     }
 
     /// Refuses as soon as a length is announced, not when its bytes have arrived.
     fn check(&self, head: &Head, limits: &Limits) -> Result<(), DecodeError> {
-        if self.at as u64 + head.bytes + head.children > limits.bytes as u64 {
+        if (self.at + head.bytes) as u64 + head.payload + head.children > limits.bytes as u64 {
             return Err(DecodeError::TooLarge { limit: limits.bytes });
         }
         if self.values as u64 + head.children > limits.values as u64 {
@@ -61,48 +71,4 @@ impl Scanner {
         }
         Ok(())
     }
-}
-
-/// Reads marker and length; `None` when they are not all there.
-fn head(input: &[u8]) -> Result<Option<Head>, DecodeError> {
-    let Some((&marker, rest)) = input.split_first() else { return Ok(None) };
-    let flat = |payload: u64| Ok(Some(Head { bytes: 1 + payload, children: 0 }));
-    let nest = |children: u64| Ok(Some(Head { bytes: 1, children }));
-    // A length field of `width` bytes, then `extra` bytes (the type of an extension) and the payload.
-    let long = |width: usize, extra: u64| {
-        Ok(big_endian(rest, width).map(|n| Head { bytes: 1 + width as u64 + extra + n, children: 0 }))
-    };
-    let long_nest = |width: usize, per_item: u64| {
-        Ok(big_endian(rest, width).map(|n| Head { bytes: 1 + width as u64, children: n * per_item }))
-    };
-    match Marker::from_u8(marker) {
-        Marker::Null | Marker::True | Marker::False | Marker::FixPos(_) | Marker::FixNeg(_) => flat(0),
-        Marker::U8 | Marker::I8 => flat(1),
-        Marker::U16 | Marker::I16 => flat(2),
-        Marker::U32 | Marker::I32 | Marker::F32 => flat(4),
-        Marker::U64 | Marker::I64 | Marker::F64 => flat(8),
-        Marker::FixStr(n) => flat(n.into()),
-        Marker::FixExt1 => flat(2),
-        Marker::FixExt2 => flat(3),
-        Marker::FixExt4 => flat(5),
-        Marker::FixExt8 => flat(9),
-        Marker::FixExt16 => flat(17),
-        Marker::Str8 | Marker::Bin8 => long(1, 0),
-        Marker::Str16 | Marker::Bin16 => long(2, 0),
-        Marker::Str32 | Marker::Bin32 => long(4, 0),
-        Marker::Ext8 => long(1, 1),
-        Marker::Ext16 => long(2, 1),
-        Marker::Ext32 => long(4, 1),
-        Marker::FixArray(n) => nest(n.into()),
-        Marker::FixMap(n) => nest(2 * u64::from(n)),
-        Marker::Array16 => long_nest(2, 1),
-        Marker::Array32 => long_nest(4, 1),
-        Marker::Map16 => long_nest(2, 2),
-        Marker::Map32 => long_nest(4, 2),
-        Marker::Reserved => Err(DecodeError::Reserved),
-    }
-}
-
-fn big_endian(input: &[u8], width: usize) -> Option<u64> {
-    Some(input.get(..width)?.iter().fold(0, |n, &byte| n << 8 | u64::from(byte)))
 }

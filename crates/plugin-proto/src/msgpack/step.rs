@@ -1,78 +1,82 @@
 //! The answer to `HandleEvent` and every `Step`: a call into the host, or the end of the event.
 
 use bytes::Bytes;
+use polygate_value::Value;
+use smallvec::SmallVec;
 
-use crate::msgpack::{DecodeError, Value};
+use crate::msgpack::error::{DecodeError, preview};
+use crate::msgpack::reader::Reader;
+
+/// Arguments of a PDK function; few have more than two.
+pub type Args = SmallVec<[Value; 2]>;
 
 /// `{EventId, Data}`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct StepData {
+pub struct Step<'f> {
     /// Counts from 0 in each server process.
-    pub event_id: i64,
-    pub step: Step,
+    pub event: i64,
+    /// The PDK function that the handler calls; `None` when it has finished.
+    pub call: Option<Call<'f>>,
 }
 
+/// `{Method, Args}`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Step {
-    /// The handler has finished.
-    Return,
-    /// The handler calls a PDK function.
-    Call { method: String, args: Vec<Value> },
+pub struct Call<'f> {
+    pub method: &'f str,
+    /// Without the nils at the end: Go sends nil for no arguments, and JavaScript one for each that is
+    /// `undefined`.
+    pub args: Args,
 }
 
-impl StepData {
-    pub fn from_value(mut value: Value) -> Result<Self, DecodeError> {
-        Self::take(&mut value).ok_or_else(|| DecodeError::NotAStep(value.preview()))
+impl<'f> Step<'f> {
+    /// Reads the result of a response.
+    pub fn read(result: &'f Bytes) -> Result<Self, DecodeError> {
+        step(result).ok_or_else(|| DecodeError::NotAStep(preview(&Reader::new(result).value())))
     }
+}
 
-    fn take(value: &mut Value) -> Option<Self> {
-        let event_id = value.get("EventId")?.as_int()?;
-        let mut data = value.take("Data")?;
-        let step = match data.as_bytes() {
-            Some(text) => (text == "ret").then_some(Step::Return)?,
-            None => Step::Call {
-                method: data.get("Method")?.as_str()?.to_owned(),
-                args: arguments(data.take("Args"))?,
-            },
-        };
-        Some(Self { event_id, step })
-    }
-
-    /// Whether nothing may be sent for the event any more: the handler has finished, or it made one of
-    /// the two calls that decide the request, for which the SDKs wait for no answer.
-    pub fn is_last(&self) -> bool {
-        match &self.step {
-            Step::Return => true,
-            Step::Call { method, .. } => {
-                matches!(method.as_str(), "kong.response.exit" | "kong.response.error")
-            }
+fn step(result: &Bytes) -> Option<Step<'_>> {
+    let mut reader = Reader::new(result);
+    let (mut event, mut data) = (None, None);
+    for _ in 0..reader.map()? {
+        match reader.bytes() {
+            Some(b"EventId") => event = Some(reader.int()?),
+            Some(b"Data") => data = Some(call(&mut reader)?),
+            _ => reader.skip(),
         }
     }
-
-    /// The form on the wire, for scripted servers.
-    pub fn to_value(&self) -> Value {
-        let data = match &self.step {
-            Step::Return => Value::Str(Bytes::from_static(b"ret")),
-            Step::Call { method, args } => {
-                Value::map([("Method", Value::str(method)), ("Args", Value::Array(args.clone()))])
-            }
-        };
-        Value::map([("EventId", Value::Int(self.event_id)), ("Data", data)])
-    }
+    Some(Step { event: event?, call: data? })
 }
 
-/// Go sends nil for no arguments; JavaScript an explicit nil for each `undefined` one. Trailing nils
-/// are the same as absent arguments.
-fn arguments(args: Option<Value>) -> Option<Vec<Value>> {
-    let mut args = match args {
-        None => Vec::new(),
-        Some(Value::Array(args)) => args,
-        // A Python or Lua encoder may write an empty list as an empty map.
-        Some(Value::Map(members)) if members.is_empty() => Vec::new(),
-        Some(_) => return None,
+/// The inner `None` is the text `ret`.
+fn call<'f>(reader: &mut Reader<'f>) -> Option<Option<Call<'f>>> {
+    let Some(members) = reader.clone().map() else {
+        return (reader.bytes()? == b"ret").then_some(None);
     };
-    while args.last() == Some(&Value::Nil) {
-        args.pop();
+    reader.map();
+    let (mut method, mut args) = (None, Args::new());
+    for _ in 0..members {
+        match reader.bytes() {
+            Some(b"Method") => method = Some(std::str::from_utf8(reader.bytes()?).ok()?),
+            Some(b"Args") => args = arguments(reader)?,
+            _ => reader.skip(),
+        }
     }
+    Some(Some(Call { method: method?, args }))
+}
+
+fn arguments(reader: &mut Reader<'_>) -> Option<Args> {
+    if reader.is_nil() {
+        reader.skip();
+        return Some(Args::new());
+    }
+    // An encoder may write an empty list as an empty map.
+    if reader.clone().map() == Some(0) {
+        reader.skip();
+        return Some(Args::new());
+    }
+    let mut args: Args = (0..reader.array()?).map(|_| reader.value()).collect();
+    let count = args.iter().rposition(|arg| !arg.is_nil()).map_or(0, |last| last + 1);
+    args.truncate(count);
     Some(args)
 }

@@ -45,8 +45,16 @@ pub fn write_frame(out: &mut BytesMut, frame: &[u8]) {
 }
 
 pub fn write_message(out: &mut BytesMut, message: &impl Message) {
-    out.put_u32_le(frame_length(message.encoded_len()));
-    message.encode(out).expect("the buffer grows");
+    write_frame_of(out, |out| message.encode(out).expect("the buffer grows"));
+}
+
+/// Appends a frame of what `write` appends.
+pub fn write_frame_of(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
+    let start = out.len();
+    out.put_u32_le(0);
+    write(out);
+    let length = frame_length(out.len() - start - 4);
+    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
 }
 
 /// Appends a frame up to the content of its only field, which has to follow.

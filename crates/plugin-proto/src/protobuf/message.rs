@@ -1,10 +1,12 @@
 //! The messages, package `kong_plugin_protocol` (proto3). Names and numbers are those of
-//! `pluginsocket.proto`; the three `google.protobuf` types for JSON-like values are at the end.
+//! `pluginsocket.proto`.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use prost::{Enumeration, Message, Oneof};
+use prost::{Message, Oneof};
+
+pub use crate::protobuf::dynamic::{Dynamic, ListValue, Struct};
 
 #[derive(Clone, PartialEq, Message)]
 pub struct RpcCall {
@@ -108,7 +110,7 @@ pub struct InstanceStatus {
     #[prost(int32, tag = "2")]
     pub instance_id: i32,
     #[prost(message, optional, tag = "3")]
-    pub config: Option<Value>,
+    pub config: Option<Dynamic>,
     /// Seconds since the Unix epoch.
     #[prost(int64, tag = "4")]
     pub started_at: i64,
@@ -149,7 +151,7 @@ pub struct Kv {
     #[prost(string, tag = "1")]
     pub k: String,
     #[prost(message, optional, tag = "2")]
-    pub v: Option<Value>,
+    pub v: Option<Dynamic>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -354,52 +356,3 @@ pub struct WorkerStats {
 
 #[derive(Clone, Copy, PartialEq, Message)]
 pub struct Empty {}
-
-/// `google.protobuf.Value`.
-#[derive(Clone, PartialEq, Message)]
-pub struct Value {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6")]
-    pub kind: Option<Kind>,
-}
-
-#[derive(Clone, PartialEq, Oneof)]
-pub enum Kind {
-    #[prost(enumeration = "NullValue", tag = "1")]
-    Null(i32),
-    #[prost(double, tag = "2")]
-    Number(f64),
-    #[prost(string, tag = "3")]
-    Text(String),
-    #[prost(bool, tag = "4")]
-    Bool(bool),
-    #[prost(message, tag = "5")]
-    Struct(Struct),
-    #[prost(message, tag = "6")]
-    List(ListValue),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
-#[repr(i32)]
-pub enum NullValue {
-    NullValue = 0,
-}
-
-/// `google.protobuf.Struct`.
-#[derive(Clone, PartialEq, Message)]
-pub struct Struct {
-    #[prost(btree_map = "string, message", tag = "1")]
-    pub fields: BTreeMap<String, Value>,
-}
-
-/// `google.protobuf.ListValue`.
-#[derive(Clone, PartialEq, Message)]
-pub struct ListValue {
-    #[prost(message, repeated, tag = "1")]
-    pub values: Vec<Value>,
-}
-
-impl From<Kind> for Value {
-    fn from(kind: Kind) -> Self {
-        Self { kind: Some(kind) }
-    }
-}

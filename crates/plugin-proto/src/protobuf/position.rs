@@ -13,7 +13,7 @@ use crate::protobuf::message::RpcReturn;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Name {
     /// `kong.request.get_path` and the like; an argument frame follows.
-    Function(String),
+    Function(Bytes),
     /// The handler has finished; an `RpcReturn` follows.
     End,
     /// The `RpcReturn` itself: the frame taken for the last argument was the end. The connection is
@@ -26,7 +26,7 @@ pub enum Name {
 pub enum Argument {
     Message(Bytes),
     /// The call before lost its argument and never happened; this is the name of the next one.
-    NextFunction(String),
+    NextFunction(Bytes),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +63,6 @@ pub fn argument(frame: Bytes) -> Argument {
     }
 }
 
-fn function(frame: &Bytes) -> Option<String> {
-    frame.starts_with(b"kong.").then(|| String::from_utf8_lossy(frame).into_owned())
+fn function(frame: &Bytes) -> Option<Bytes> {
+    frame.starts_with(b"kong.").then(|| frame.clone())
 }

@@ -1,4 +1,5 @@
 use bytes::{Bytes, BytesMut};
+use polygate_value::{Key, Value};
 use prost::Message;
 
 use super::message::*;
@@ -49,12 +50,12 @@ fn frames_wait_for_their_last_byte_and_have_a_limit() {
 #[test]
 fn a_lost_argument_frame_is_noticed() {
     let frame = Bytes::from_static;
-    let next = Argument::NextFunction("kong.log.err".into());
+    let next = Argument::NextFunction(frame(b"kong.log.err"));
     assert_eq!(argument(frame(b"kong.log.err")), next);
     assert_eq!(argument(frame(b"\x0a\x01x")), Argument::Message(frame(b"\x0a\x01x")));
     assert_eq!(argument(Bytes::new()), Argument::Message(Bytes::new()));
 
-    assert_eq!(name(&frame(b"kong.log.err"), 7), Ok(Name::Function("kong.log.err".into())));
+    assert_eq!(name(&frame(b"kong.log.err"), 7), Ok(Name::Function(frame(b"kong.log.err"))));
     assert_eq!(name(&frame(b"\x08\x07"), 7), Ok(Name::EndSlipped));
     let error = name(&frame(b"\x08\x08"), 7).expect_err("is another event's");
     assert_eq!(error.to_string(), r"expected the name of a PDK function, got a frame of 2 bytes: \x08\x08");
@@ -70,11 +71,10 @@ fn messages_have_their_bytes() {
         workers_lua_vms: vec![],
     };
     assert_eq!(empty.encode_to_vec(), b"\x0a\x04\x0a\x00\x12\x00");
-    let null = Value::from(Kind::Null(0));
-    assert_eq!(null.encode_to_vec(), b"\x08\x00");
+    assert_eq!(Dynamic(Value::Nil).encode_to_vec(), b"\x08\x00");
     let content = RawBodyResult { kind: Some(RawBody::Content(Bytes::new())) };
     assert_eq!(content.encode_to_vec(), b"\x0a\x00");
-    let headers = Struct { fields: [("a".to_owned(), Value::from(Kind::List(ListValue::default())))].into() };
+    let headers = Struct(vec![("a".into(), Value::List(vec![]))]);
     assert_eq!(headers.encode_to_vec(), b"\x0a\x07\x0a\x01a\x12\x02\x32\x00");
     let service = Route { service: Some(EntityKey { id: "s".into() }), ..Route::default() };
     assert_eq!(service.encode_to_vec(), b"\x92\x01\x03\x0a\x01s");
@@ -92,4 +92,44 @@ fn text_that_is_not_utf8_is_an_error_not_a_panic() {
         ByteString::decode(&b"\x0a\x02\xff\xfe"[..]).expect("bytes may be anything").v,
         &b"\xff\xfe"[..]
     );
+}
+
+#[test]
+fn values_of_any_kind_survive() {
+    let map = |members: Vec<(&str, Value)>| {
+        Value::Map(members.into_iter().map(|(name, value)| (Key::from(name), value)).collect())
+    };
+    let nested = map(vec![
+        ("list", Value::List(vec![Value::Nil, Value::Int(-1), map(vec![])])),
+        ("text", "x".repeat(300).into()),
+        ("half", Value::Float(0.5)),
+        ("no", false.into()),
+    ]);
+    let message = Dynamic(nested);
+    let bytes = message.encode_to_vec();
+    assert_eq!(bytes.len(), message.encoded_len());
+    assert_eq!(Dynamic::decode(&bytes[..]), Ok(message));
+}
+
+#[test]
+fn values_become_what_was_meant() {
+    for (sent, read) in [
+        (Value::Float(5.0), Value::Int(5)),
+        (Value::str(b"\xff"), Value::str("\u{fffd}")),
+        (Value::Map(vec![("gone".into(), Value::Nil)]), Value::Map(vec![])),
+        (Value::List(vec![Value::Int(1), Value::Nil]), Value::List(vec![Value::Int(1)])),
+        (Value::Map(vec![(Key::Int(1), true.into())]), Value::Map(vec![("1".into(), true.into())])),
+    ] {
+        let bytes = Dynamic(sent).encode_to_vec();
+        assert_eq!(Dynamic::decode(&bytes[..]), Ok(Dynamic(read)));
+    }
+    // What no sane plugin sends: lists in lists until the stack would end.
+    let mut deep = vec![0x08, 0x00];
+    for _ in 0..1000 {
+        let mut list = Vec::new();
+        write_bytes(&mut list, 1, &deep);
+        deep.clear();
+        write_bytes(&mut deep, 6, &list);
+    }
+    assert!(Dynamic::decode(&deep[..]).is_err());
 }

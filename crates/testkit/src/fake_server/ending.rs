@@ -19,6 +19,8 @@ pub enum Ending {
     /// As `Hang`, and no later event of any connection is answered either: what a Python handler does
     /// that raises before its first PDK call.
     Wedge,
+    /// As `Hang`, and nothing that is asked later is answered: what a loop does that never ends.
+    Freeze,
     /// These bytes in place of an answer; then the connection is closed.
     Bytes(Vec<u8>),
     /// Nothing more is sent and the connection is free: after `kong.response.exit`.

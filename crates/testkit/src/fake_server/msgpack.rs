@@ -4,9 +4,8 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 
 use bytes::{Bytes, BytesMut};
-use polygate_plugin_proto::msgpack::{
-    Decoder, Frame, Step, StepData, Value, write_notification, write_response,
-};
+use polygate_plugin_proto::msgpack::{Decoder, Frame, Reader, write};
+use polygate_value::{Key, Value};
 use serde_json::Value as Json;
 
 use crate::fake_server::ending::{Ending, hang};
@@ -27,6 +26,8 @@ pub struct Answer {
     pub step: String,
     /// `None` when the key is absent.
     pub data: Option<Value>,
+    /// Whether that came as a binary, rather than as a text.
+    pub is_binary: bool,
 }
 
 /// A handler at work.
@@ -50,6 +51,8 @@ struct Request {
     id: u32,
     method: String,
     param: Value,
+    /// Still encoded.
+    params: Bytes,
 }
 
 impl MsgPackEvent<'_> {
@@ -58,17 +61,26 @@ impl MsgPackEvent<'_> {
         self.send(method, args);
         let request = self.peer.request().expect("the host answers a PDK call");
         assert!(request.method.starts_with("plugin.Step"), "a step, got {}", request.method);
-        let event = request.param.get("EventId").and_then(Value::as_int);
-        assert_eq!(event, Some(self.id), "the answer is for this event");
+        assert_eq!(request.param.get("EventId").as_int(), Some(self.id), "the answer is for this event");
         self.message = request.id;
-        let Value::Map(members) = request.param else { panic!("a map") };
-        let data = members.into_iter().find(|(key, _)| key.as_str() == Some("Data")).map(|(_, data)| data);
-        Answer { step: request.method, data }
+        let mut answer = Answer { step: request.method, data: None, is_binary: false };
+        let mut reader = Reader::new(&request.params);
+        assert_eq!(reader.array(), Some(1));
+        for _ in 0..reader.map().expect("a map") {
+            if reader.bytes() == Some(b"Data") {
+                assert!(!reader.is_nil(), "nil is told by leaving Data out");
+                answer.is_binary = reader.is_binary();
+                answer.data = Some(reader.value());
+            } else {
+                reader.skip();
+            }
+        }
+        answer
     }
 
     /// Makes a PDK call with JSON arguments: the result, or the text of the error.
     pub fn call_json(&mut self, method: &str, args: &[Json]) -> Result<Json, String> {
-        let Answer { step, data } = self.call(method, args.iter().map(from_json));
+        let Answer { step, data, .. } = self.call(method, args.iter().map(Value::from));
         let data = data.map_or(Json::Null, |data| data.to_json());
         match step.as_str() {
             "plugin.StepError" => Err(data.as_str().unwrap_or_default().to_owned()),
@@ -78,15 +90,15 @@ impl MsgPackEvent<'_> {
 
     /// [`MsgPackEvent::send`] with JSON arguments.
     pub fn send_json(&mut self, method: &str, args: &[Json]) {
-        self.send(method, args.iter().map(from_json));
+        self.send(method, args.iter().map(Value::from));
     }
 
     /// Makes a PDK call without waiting, as the SDKs do for `kong.response.exit`. End with
     /// [`Ending::Silence`] then.
     pub fn send(&mut self, method: &str, args: impl IntoIterator<Item = Value>) {
-        let step = Step::Call { method: method.to_owned(), args: args.into_iter().collect() };
-        let value = StepData { event_id: self.id, step }.to_value();
-        self.peer.respond(self.message, Ok(&value)).expect("the host reads");
+        let args = Value::List(args.into_iter().collect());
+        let call = map([("Method", method.into()), ("Args", args)]);
+        self.peer.respond(self.message, Ok(&step(self.id, call))).expect("the host reads");
     }
 }
 
@@ -99,17 +111,20 @@ pub(super) fn serve(
     let mut peer = Peer { stream, input: BytesMut::new(), decoder: Decoder::default() };
     if sdk == Sdk::Go {
         let mut out = BytesMut::new();
-        write_notification(&mut out, "serverPid", &Value::Int(std::process::id().into()));
+        write::notification(&mut out, "serverPid", &Value::Int(std::process::id().into()));
         peer.stream.write_all(&out)?;
     }
     loop {
         let request = peer.request()?;
         shared.record(&request.method, request.param.to_json());
+        if shared.state().frozen {
+            return hang(&mut peer.stream);
+        }
         match request.method.as_str() {
             "plugin.HandleEvent" => handle_event(&mut peer, shared, sdk, request, script)?,
             method => match answer(shared, sdk, method, &request.param) {
                 Ok(value) => peer.respond(request.id, Ok(&value))?,
-                Err(text) => peer.respond(request.id, Err(&Value::str(&text)))?,
+                Err(text) => peer.respond(request.id, Err(&Value::str(text)))?,
             },
         }
     }
@@ -118,13 +133,13 @@ pub(super) fn serve(
 fn answer(shared: &Shared, sdk: Sdk, method: &str, param: &Value) -> Result<Value, String> {
     match method {
         "plugin.StartInstance" => {
-            let text = param.get("Config").and_then(Value::as_str).ok_or("no Config")?;
+            let text = param.get("Config").as_str().ok_or("no Config")?;
             let config: Json = serde_json::from_str(text).map_err(|error| error.to_string())?;
             if let Some(refusal) = config.get("refuse").and_then(Json::as_str) {
                 return Err(refusal.to_owned());
             }
             let id = shared.state().start_instance(None, config);
-            Ok(Value::map([("Name", Value::str("fake")), ("Id", Value::Int(id))]))
+            Ok(map([("Name", "fake".into()), ("Id", Value::Int(id))]))
         }
         "plugin.CloseInstance" => {
             let id = param.as_int().ok_or("no id")?;
@@ -132,10 +147,10 @@ fn answer(shared: &Shared, sdk: Sdk, method: &str, param: &Value) -> Result<Valu
         }
         // The order of the members is what the SDKs can be told apart by.
         "plugin.GetPluginInfo" if sdk == Sdk::JavaScript => {
-            Ok(Value::map([("Name", param.clone()), ("Version", Value::Nil), ("Phases", Value::Nil)]))
+            Ok(map([("Name", param.clone()), ("Version", Value::Nil), ("Phases", Value::Nil)]))
         }
         "plugin.GetPluginInfo" if sdk == Sdk::Python => {
-            Ok(Value::map([("Name", param.clone()), ("Phases", Value::Nil), ("Version", Value::Nil)]))
+            Ok(map([("Name", param.clone()), ("Phases", Value::Nil), ("Version", Value::Nil)]))
         }
         method => Err(match sdk {
             Sdk::Go => format!("rpc: can't find method {method}"),
@@ -162,29 +177,33 @@ fn handle_event(
     if shared.state().wedged {
         return hang(&mut peer.stream);
     }
-    let instance = request.param.get("InstanceId").and_then(Value::as_int).unwrap_or(-1);
+    let instance = request.param.get("InstanceId").as_int().unwrap_or(-1);
     let Some(config) = shared.state().instances.get(&instance).cloned() else {
-        return peer.respond(request.id, Err(&Value::str(&no_instance(sdk, instance))));
+        return peer.respond(request.id, Err(&Value::str(no_instance(sdk, instance))));
     };
-    let phase = request.param.get("EventName").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let phase = request.param.get("EventName").as_str().unwrap_or_default().to_owned();
     let id = shared.state().start_event();
     let mut event = MsgPackEvent { phase, config, id, peer, message: request.id };
     let ending = script(&mut event);
     let message = event.message;
     match ending {
         Ending::Return | Ending::ReturnTwice => {
-            let value = StepData { event_id: id, step: Step::Return }.to_value();
+            let value = step(id, "ret".into());
             for _ in 0..if ending == Ending::ReturnTwice { 2 } else { 1 } {
                 peer.respond(message, Ok(&value))?;
             }
             Ok(())
         }
-        Ending::Error(text) => peer.respond(message, Err(&Value::str(&text))),
+        Ending::Error(text) => peer.respond(message, Err(&Value::str(text))),
         Ending::Silence => Ok(()),
         Ending::Close => Err(ErrorKind::ConnectionAborted.into()),
         Ending::Hang => hang(&mut peer.stream),
         Ending::Wedge => {
             shared.state().wedged = true;
+            hang(&mut peer.stream)
+        }
+        Ending::Freeze => {
+            shared.state().frozen = true;
             hang(&mut peer.stream)
         }
         Ending::Bytes(bytes) => {
@@ -200,8 +219,8 @@ impl Peer {
             match self.decoder.decode(&mut self.input).map_err(io::Error::other)? {
                 Some(Frame::Request { id, method, params }) => {
                     assert!(self.input.is_empty(), "the host never sends two requests at once");
-                    let param = params.into_iter().next().unwrap_or_default();
-                    return Ok(Request { id, method: text(method), param });
+                    let param = first(&params);
+                    return Ok(Request { id, method: text(&method), param, params });
                 }
                 Some(other) => return Err(io::Error::other(format!("not a request: {other:?}"))),
                 None => {
@@ -218,26 +237,26 @@ impl Peer {
 
     fn respond(&mut self, id: u32, outcome: Result<&Value, &Value>) -> io::Result<()> {
         let mut out = BytesMut::new();
-        write_response(&mut out, id, outcome);
+        write::response(&mut out, id, outcome);
         self.stream.write_all(&out)
     }
 }
 
-fn from_json(json: &Json) -> Value {
-    match json {
-        Json::Null => Value::Nil,
-        Json::Bool(flag) => Value::Bool(*flag),
-        Json::Number(number) => {
-            number.as_i64().map_or_else(|| Value::Float(number.as_f64().unwrap_or_default()), Value::Int)
-        }
-        Json::String(text) => Value::str(text),
-        Json::Array(items) => Value::Array(items.iter().map(from_json).collect()),
-        Json::Object(members) => {
-            Value::Map(members.iter().map(|(name, value)| (Value::str(name), from_json(value))).collect())
-        }
-    }
+/// What answers `HandleEvent` and every step.
+fn step(event: i64, data: Value) -> Value {
+    map([("EventId", Value::Int(event)), ("Data", data)])
 }
 
-fn text(bytes: Bytes) -> String {
-    String::from_utf8_lossy(&bytes).into_owned()
+fn map<const N: usize>(members: [(&str, Value); N]) -> Value {
+    Value::Map(members.into_iter().map(|(name, value)| (Key::from(name), value)).collect())
+}
+
+fn first(params: &Bytes) -> Value {
+    let mut reader = Reader::new(params);
+    reader.array();
+    reader.value()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -56,6 +56,9 @@ pub(super) fn serve(
     loop {
         let call = RpcCall::decode(read_frame(&mut stream)?).map_err(io::Error::other)?;
         let sequence = call.sequence;
+        if shared.state().frozen {
+            return hang(&mut stream);
+        }
         match call.call {
             Some(Call::StartInstance(start)) => {
                 let config: Json = serde_json::from_slice(&start.config).map_err(io::Error::other)?;
@@ -104,6 +107,10 @@ fn handle_event(
         Ending::Error(text) => Err(io::Error::other(text)),
         Ending::Close => Err(ErrorKind::ConnectionAborted.into()),
         Ending::Hang | Ending::Wedge => hang(stream),
+        Ending::Freeze => {
+            shared.state().frozen = true;
+            hang(stream)
+        }
         Ending::Bytes(bytes) => {
             stream.write_all(&bytes)?;
             Err(ErrorKind::ConnectionAborted.into())

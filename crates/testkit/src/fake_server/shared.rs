@@ -29,6 +29,7 @@ pub(super) struct State {
     next_instance: i64,
     next_event: i64,
     pub wedged: bool,
+    pub frozen: bool,
     /// Open connections, to be cut when the server stops.
     pub connections: Vec<UnixStream>,
 }

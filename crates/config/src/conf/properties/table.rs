@@ -137,13 +137,13 @@ pub(in crate::conf) static PROPERTIES: &[Property] = &[
         default: "2s",
         ..Property::EMPTY
     },
+    Property { name: "pluginserver_<NAME>_event_timeout", kind: Kind::Time, ..Property::EMPTY },
     Property {
-        name: "pluginserver_<NAME>_event_timeout",
+        name: "pluginserver_<NAME>_step_timeout",
         kind: Kind::Time,
-        default: "5s",
+        default: "60s",
         ..Property::EMPTY
     },
-    Property { name: "pluginserver_<NAME>_step_timeout", kind: Kind::Time, ..Property::EMPTY },
     Property { name: "pluginserver_<NAME>_max_concurrency", kind: Kind::Number, ..Property::EMPTY },
     Property {
         name: "pluginserver_<NAME>_max_queue",

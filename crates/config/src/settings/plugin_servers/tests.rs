@@ -60,8 +60,8 @@ fn executables_in_the_usual_place_are_found() {
     assert_eq!(server.query_cmd, Some(format!("{exe} -dump")));
     assert_eq!(server.socket, Path::new("/p/go-hello.socket"));
     assert_eq!(
-        (server.connect_timeout, server.event_timeout),
-        (Duration::from_secs(2), Duration::from_secs(5))
+        (server.connect_timeout, server.step_timeout, server.event_timeout),
+        (Duration::from_secs(2), Duration::from_secs(60), None)
     );
 }
 
@@ -96,7 +96,8 @@ fn commands_and_socket_are_taken_verbatim() {
     assert_eq!(servers[0].start_cmd.as_deref(), Some("gopher -p $KONG_PREFIX"));
     assert_eq!(servers[0].socket, Path::new("/tmp/gopher.sock"));
     let python = &servers[1];
-    assert_eq!(python.event_timeout, Duration::from_millis(250));
+    assert_eq!(python.event_timeout, Some(Duration::from_millis(250)));
+    assert_eq!(python.step_timeout, Duration::from_secs(60));
     assert_eq!((python.on_error, python.body), (OnError::Open, RawBody::Text));
     assert_eq!((python.max_concurrency, python.replicas), (Some(4), 2));
     assert_eq!((python.max_events, python.max_memory), (None, Some(200 << 20)));

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use polygate_plugin_proto::msgpack::Value;
 use polygate_plugin_proto::protobuf::message::{self, RpcReturn};
 use polygate_testkit::fake_server::{self, Ending, MsgPackEvent, ProtoBufEvent};
 use polygate_testkit::{EchoUpstream, FakeServer, Gateway};
+use polygate_value::Value;
 use prost::Message as _;
 use serde_json::json;
 use tempfile::TempDir;
@@ -158,7 +158,7 @@ fn over_msgpack(event: &mut MsgPackEvent<'_>, armed: &Armed) -> Ending {
 /// Shows that the handler came to its end.
 fn mark_msgpack(event: &mut MsgPackEvent<'_>) {
     if event.phase != "log" {
-        let name = Value::str(&format!("X-Faults-{}", event.phase));
+        let name = Value::from(format!("X-Faults-{}", event.phase));
         event.call("kong.response.set_header", [name, Value::str("ran")]);
     }
 }
@@ -205,8 +205,8 @@ fn over_protobuf(event: &mut ProtoBufEvent<'_>, armed: &Armed) -> Ending {
 fn mark_protobuf(event: &mut ProtoBufEvent<'_>) {
     if event.phase != "log" {
         let name = format!("X-Faults-{}", event.phase);
-        let value = message::Value { kind: Some(message::Kind::Text("ran".into())) };
-        event.call("kong.response.set_header", &message::Kv { k: name, v: Some(value) });
+        let value = Some(message::Dynamic("ran".into()));
+        event.call("kong.response.set_header", &message::Kv { k: name, v: value });
     }
 }
 

@@ -128,6 +128,8 @@ pub fn expected(fault: &str, sdk: Sdk, phase: Phase) -> Option<Outcome> {
         "die_before" | "die_after" | "eof_before" | "eof_after" | "truncated" | "oom" => CRASHED,
         "raise_before" | "raise_after" if is_go => CRASHED,
         "raise_before" | "raise_after" if sdk == JavaScript => ERROR,
+        // The traceback tells; what a process of the pool raises is not printed.
+        "raise_before" if sdk != PythonProcesses => CRASHED,
         "raise_before" | "raise_after" | "hang_before" | "hang_after" => DEADLINE,
         "nonsense" | "oversized" | "wrong_id" => PROTOCOL,
         "unknown_method" if sdk == Go => ERROR,
@@ -175,9 +177,12 @@ pub fn page() -> String {
     }
     page.push_str(
         "\nA process that ended is started again at once if it was of use, and the next event waits for it. A Python server\n\
-         whose handler raised or hangs before its first PDK call takes no event any more: the deadline of one event is\n\
-         followed by a probe, and the process is replaced. In `-m` mode a worker that dies before its first call\n\
-         takes its event with it without a word, so the deadline tells.\n",
+         whose handler raised or hangs before its first PDK call takes no event any more. What raised leaves a\n\
+         traceback, which is followed by a probe at once: the process is replaced within two seconds, and its events\n\
+         fail then. What hangs may be at work, so it has the time that an event has; then the process is probed, and\n\
+         replaced. In `-m` mode nothing is printed, and a worker that dies before its first call takes its event with\n\
+         it without a word, so the deadline tells. The deadlines here are those of `event_timeout`; without that, the\n\
+         default, they are `step_timeout` after the server's last message.\n",
     );
     page
 }

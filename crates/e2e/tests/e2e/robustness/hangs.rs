@@ -1,5 +1,7 @@
 //! Handlers that never end: the request gets its answer in time, and a process that is wedged is replaced.
 
+use std::time::{Duration, Instant};
+
 use polygate_testkit::Request;
 use serde_json::json;
 
@@ -12,13 +14,16 @@ use crate::servers;
 const LIMIT: &str = "2s";
 
 #[test]
-fn r03_python_raising_first_is_replaced() {
+fn r03_python_raising_first_is_replaced_at_once() {
     let routes =
         [faulty("faults-py", "raise_before"), faulty("faults-py", "none"), route("gate", &[gate("gate-go")])];
-    let site = Site::start(&[python("").event_timeout(LIMIT), go("gate-go")], &routes);
-    site.expect_failure("/faults-py.raise_before", 504, "plugin_deadline");
+    let site = Site::start(&[python(""), go("gate-go")], &routes);
+    let start = Instant::now();
+    site.expect_failure("/faults-py.raise_before", 500, "plugin_crashed");
     site.send(&with_key("/gate")).expect(200);
     site.expect_recovery("/faults-py.none");
+    // Long before any deadline.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     assert_eq!(site.starts("py"), 2);
     assert_eq!(site.starts("gate-go"), 1);
 }
@@ -29,6 +34,18 @@ fn r04_python_raising_later_costs_its_own_request_only() {
     let site = Site::start(&[python("").event_timeout(LIMIT)], &routes);
     for _ in 0..2 {
         site.expect_failure("/faults-py.raise_after", 504, "plugin_deadline");
+        site.expect_ran("/faults-py.none");
+    }
+    assert_eq!(site.starts("py"), 1);
+}
+
+/// Nothing but a traceback tells, and nothing else can be meant.
+#[test]
+fn r04_python_raising_later_alone_is_known_by_its_traceback() {
+    let routes = [faulty("faults-py", "raise_after"), faulty("faults-py", "none")];
+    let site = Site::start(&[python("")], &routes);
+    for _ in 0..2 {
+        site.expect_failure("/faults-py.raise_after", 500, "plugin_error");
         site.expect_ran("/faults-py.none");
     }
     assert_eq!(site.starts("py"), 1);

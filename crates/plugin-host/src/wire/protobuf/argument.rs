@@ -3,60 +3,49 @@
 use bytes::Bytes;
 use polygate_chain::{Key, Value};
 use polygate_plugin_proto::protobuf::message::{
-    AuthenticateArgs, AuthenticatedCredential, Bool, ByteString, Consumer, ConsumerSpec, ExitArgs, Int, Kind,
-    Kv, ListValue, Struct, Target, Text, Value as Wire,
+    AuthenticateArgs, AuthenticatedCredential, Bool, ByteString, Consumer, ConsumerSpec, ExitArgs, Int, Kv,
+    ListValue, Struct, Target, Text,
 };
 use prost::{DecodeError, Message};
+use smallvec::{SmallVec, smallvec};
 
-use crate::shape::Argument;
+use crate::wire::protobuf::shape::Argument;
 
 /// The arguments in the order in which the PDK function takes them.
-pub fn arguments(shape: Argument, message: Bytes) -> Result<Vec<Value>, DecodeError> {
+pub fn arguments(shape: Argument, message: Bytes) -> Result<SmallVec<[Value; 3]>, DecodeError> {
     Ok(match shape {
-        Argument::Empty => vec![],
-        Argument::String => vec![Text::decode(message)?.v.into()],
-        Argument::Int => vec![i64::from(Int::decode(message)?.v).into()],
-        Argument::Bool => vec![Bool::decode(message)?.v.into()],
-        Argument::ByteString => vec![ByteString::decode(message)?.v.into()],
-        Argument::Struct => vec![map(Struct::decode(message)?)],
-        Argument::ListValue => ListValue::decode(message)?.values.into_iter().map(value).collect(),
+        Argument::Empty => smallvec![],
+        Argument::String => smallvec![Text::decode(message)?.v.into()],
+        Argument::Int => smallvec![i64::from(Int::decode(message)?.v).into()],
+        Argument::Bool => smallvec![Bool::decode(message)?.v.into()],
+        Argument::ByteString => smallvec![ByteString::decode(message)?.v.into()],
+        Argument::Struct => smallvec![Value::table(Struct::decode(message)?.0)],
+        Argument::ListValue => ListValue::decode(message)?.0.into(),
         Argument::KV => {
             let Kv { k, v } = Kv::decode(message)?;
-            vec![k.into(), v.map_or(Value::Nil, value)]
+            smallvec![k.into(), v.map_or(Value::Nil, |value| value.0)]
         }
         Argument::ConsumerSpec => {
             let ConsumerSpec { id, by_username } = ConsumerSpec::decode(message)?;
-            vec![id.into(), by_username.into()]
+            smallvec![id.into(), by_username.into()]
         }
         Argument::AuthenticateArgs => {
             let AuthenticateArgs { consumer: who, credential: with } = AuthenticateArgs::decode(message)?;
-            vec![who.map_or(Value::Nil, consumer), with.map_or(Value::Nil, credential)]
+            smallvec![who.map_or(Value::Nil, consumer), with.map_or(Value::Nil, credential)]
         }
         Argument::Target => {
             let Target { host, port } = Target::decode(message)?;
-            vec![host.into(), i64::from(port).into()]
+            smallvec![host.into(), i64::from(port).into()]
         }
         Argument::ExitArgs => {
             let ExitArgs { status, body, headers } = ExitArgs::decode(message)?;
-            vec![i64::from(status).into(), body.into(), headers.map_or(Value::Nil, map)]
+            smallvec![
+                i64::from(status).into(),
+                body.into(),
+                headers.map_or(Value::Nil, |headers| Value::table(headers.0))
+            ]
         }
     })
-}
-
-/// Numbers are always doubles on the wire; those without a fraction become integers again.
-fn value(wire: Wire) -> Value {
-    match wire.kind {
-        None | Some(Kind::Null(_)) => Value::Nil,
-        Some(Kind::Number(number)) => Value::number(number),
-        Some(Kind::Text(text)) => text.into(),
-        Some(Kind::Bool(b)) => Value::Bool(b),
-        Some(Kind::Struct(members)) => map(members),
-        Some(Kind::List(list)) => Value::list(list.values.into_iter().map(value)),
-    }
-}
-
-fn map(members: Struct) -> Value {
-    Value::table(members.fields.into_iter().map(|(name, it)| (Key::Str(name.into()), value(it))))
 }
 
 fn consumer(consumer: Consumer) -> Value {

@@ -1,12 +1,6 @@
-//! A connection to a plugin server, and the pool of them that each worker thread keeps.
+//! A connection to a plugin server: bytes both ways, whatever they mean.
 //!
-//! Two rules keep the servers alive: one outstanding request at a time, and never close a connection
-//! whose answer is still to come. So reading and writing can be stopped and gone on with at any
-//! await, and a [`Lease`] that is dropped in the middle hands its connection to a task that finishes.
-
-mod msgpack;
-mod pool;
-mod protobuf;
+//! Writing and reading can be stopped and gone on with at any await.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,31 +8,23 @@ use std::{fs, io};
 
 use bytes::BytesMut;
 use polygate_chain::SpooledFile;
-use polygate_plugin_proto::{msgpack as messages, protobuf as frames};
 use rustix::process::{DumpableBehavior, dumpable_behavior, geteuid};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-pub(crate) use msgpack::UNKNOWN_INSTANCE;
-pub(crate) use pool::Lease;
-
-/// An open connection. At most one call is under way.
+/// An open connection.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub(crate) struct Channel {
     socket: UnixStream,
-    input: BytesMut,
-    output: BytesMut,
+    /// What was received and not taken yet.
+    pub input: BytesMut,
+    /// What is to be sent.
+    pub output: BytesMut,
+    /// How much of it was.
+    sent: usize,
     /// A file whose content goes out after that.
     tail: Option<Tail>,
-    messages: messages::Decoder,
-    frames: frames::Decoder,
-    next_id: u32,
-    /// A request was (or is being) written and its answer is not here yet.
-    busy: bool,
-    /// Nothing more can be read from it.
-    broken: bool,
-    /// It said so in the notification that Go servers send.
-    is_go: bool,
+    is_broken: bool,
     /// The process that listens on the socket, as the kernel knows it.
     pid: Option<u32>,
     /// Whose process that is.
@@ -52,8 +38,11 @@ struct Tail {
     offset: u64,
 }
 
-/// Bytes of a file that are in memory at a time.
+/// Bytes of a file that are in memory at a time, and of a buffer that is kept for the next call.
 const PIECE: usize = 64 * 1024;
+
+/// Room for what comes next; most messages are much smaller.
+const READ: usize = 4096;
 
 /// The largest content that a frame has room for: lengths have 32 bits, and the frame's own parts need a few bytes.
 pub(crate) const LARGEST_CONTENT: u64 = u32::MAX as u64 - 1024;
@@ -82,7 +71,7 @@ impl CallError {
     }
 }
 
-impl Connection {
+impl Channel {
     pub(crate) async fn open(path: &Path) -> io::Result<Self> {
         let socket = UnixStream::connect(path).await?;
         let peer = socket.peer_cred()?;
@@ -91,13 +80,9 @@ impl Connection {
             socket,
             input: BytesMut::new(),
             output: BytesMut::new(),
+            sent: 0,
             tail: None,
-            messages: messages::Decoder::default(),
-            frames: frames::Decoder::default(),
-            next_id: 0,
-            busy: false,
-            broken: false,
-            is_go: false,
+            is_broken: false,
             pid: pid.filter(|pid| *pid != 0),
             user: peer.uid(),
         })
@@ -111,9 +96,14 @@ impl Connection {
         self.user
     }
 
-    /// Bytes of an answer that is not complete.
-    pub(crate) fn incomplete(&self) -> usize {
-        self.input.len()
+    /// Nothing more can be read from it.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// It is of no further use, for a reason that is no failure.
+    pub(crate) fn give_up(&mut self) {
+        self.is_broken = true;
     }
 
     /// Waits until the server closes the connection, which must be idle.
@@ -126,7 +116,7 @@ impl Connection {
 
     /// Whether an idle connection can carry another call: it was not closed, and the server said no
     /// more than it was asked. Costs no system call while nothing happened.
-    fn is_alive(&mut self) -> bool {
+    pub(crate) fn is_alive(&mut self) -> bool {
         let mut byte = [0];
         self.input.is_empty()
             && matches!(self.socket.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
@@ -145,13 +135,17 @@ impl Connection {
                 .is_some_and(|it| namespace("self") == Some(it))
     }
 
-    async fn flush(&mut self) -> Result<(), CallError> {
+    /// Sends the output.
+    pub(crate) async fn flush(&mut self) -> Result<(), CallError> {
         loop {
-            while !self.output.is_empty() {
-                if let Err(error) = self.socket.write_buf(&mut self.output).await {
-                    return Err(self.fail(error));
+            while self.sent < self.output.len() {
+                match self.socket.write(&self.output[self.sent..]).await {
+                    Ok(count) => self.sent += count,
+                    Err(error) => return Err(self.fail(error)),
                 }
             }
+            self.sent = 0;
+            empty(&mut self.output);
             match self.load() {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
@@ -162,7 +156,7 @@ impl Connection {
     }
 
     /// Has the content of a file follow what was written.
-    fn send_file(&mut self, file: Arc<SpooledFile>) {
+    pub(crate) fn send_file(&mut self, file: Arc<SpooledFile>) {
         self.tail = Some(Tail { file, offset: 0 });
     }
 
@@ -182,11 +176,15 @@ impl Connection {
     }
 
     /// Reads more input.
-    async fn fill(&mut self) -> Result<(), CallError> {
-        self.input.reserve(4096);
+    pub(crate) async fn fill(&mut self) -> Result<(), CallError> {
+        if self.input.is_empty() {
+            empty(&mut self.input);
+        }
+        // Once nobody holds the messages before, their place is used again.
+        self.input.reserve(READ);
         match self.socket.read_buf(&mut self.input).await {
             Ok(0) => {
-                self.broken = true;
+                self.is_broken = true;
                 Err(CallError::Closed)
             }
             Ok(_) => Ok(()),
@@ -197,15 +195,25 @@ impl Connection {
     /// A write to a server that went away fails; a read does when the server left something unread
     /// (unix(7): the close of a socket with unread data resets the connection).
     fn fail(&mut self, error: io::Error) -> CallError {
-        self.broken = true;
+        self.is_broken = true;
         match error.kind() {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => CallError::Reset,
             _ => CallError::Io(error),
         }
     }
 
-    fn refuse(&mut self, why: impl ToString) -> CallError {
-        self.broken = true;
+    /// What the server sent means nothing, and neither does what follows.
+    pub(crate) fn refuse(&mut self, why: impl ToString) -> CallError {
+        self.is_broken = true;
         CallError::Protocol(why.to_string())
+    }
+}
+
+/// A large message must not leave a large buffer with an idle connection.
+fn empty(buffer: &mut BytesMut) {
+    if buffer.capacity() > PIECE {
+        *buffer = BytesMut::new();
+    } else {
+        buffer.clear();
     }
 }

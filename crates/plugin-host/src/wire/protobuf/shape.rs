@@ -1,16 +1,4 @@
-//! `ProtoBuf:1` messages of PDK arguments and results, and their values.
-//!
-//! Each PDK function names one [`Argument`] and one [`Returned`] shape (generated into `wire_table`);
-//! the conversions here are all that is specific to the protocol. proto3 text must be UTF-8, so bytes
-//! that are not are replaced by U+FFFD on the way out. Nil is a message of no bytes.
-
-mod answer;
-mod argument;
-#[cfg(test)]
-mod tests;
-
-pub use answer::{answer, raw_body_error, raw_body_path};
-pub use argument::arguments;
+//! The kinds of messages that carry arguments and results.
 
 /// The message that carries a function's arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

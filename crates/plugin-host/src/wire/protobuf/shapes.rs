@@ -1,28 +1,12 @@
-//! What the two protocols have for each PDK function.
+//! The messages of each PDK function over `ProtoBuf:1`.
 //!
 //! Written from protocol/pdk.toml by `cargo run -q -p xtask -- generate`; do not edit.
 
 use polygate_chain::pdk::Function;
 
-use crate::shape::{Argument, Returned};
+use crate::wire::protobuf::shape::{Argument, Returned};
 
-/// The `MsgPack:1` method that answers a call of `function`. Go expects the type that belongs to it.
-pub fn step_method(function: Function) -> &'static str {
-    match function {
-        Function::ClientGetCredential | Function::ClientAuthenticate => "plugin.StepCredential",
-        Function::ClientLoadConsumer | Function::ClientGetConsumer => "plugin.StepConsumer",
-        Function::NodeGetMemoryStats => "plugin.StepMemoryStats",
-        Function::RequestGetQuery
-        | Function::RequestGetHeaders
-        | Function::ResponseGetHeaders
-        | Function::ServiceResponseGetHeaders => "plugin.StepMultiMap",
-        Function::RouterGetRoute => "plugin.StepRoute",
-        Function::RouterGetService => "plugin.StepService",
-        _ => "plugin.Step",
-    }
-}
-
-/// The `ProtoBuf:1` messages of `function`; `None` if it cannot be called there.
+/// Those of `function`; `None` if it cannot be called there.
 pub fn shapes(function: Function) -> Option<(Argument, Returned)> {
     Some(match function {
         Function::ClientGetIp => (Argument::Empty, Returned::String),

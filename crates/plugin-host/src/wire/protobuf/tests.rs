@@ -1,55 +1,78 @@
-use polygate_chain::Key;
+use std::borrow::Cow;
+
+use bytes::{Buf as _, BytesMut};
+use polygate_chain::pdk::Reply;
+use polygate_chain::{Key, Value};
 use polygate_plugin_proto::protobuf::message::*;
 use prost::Message;
 
-use super::*;
+use super::answer;
+use super::argument::arguments;
+use super::shape::{Argument, Returned};
 
-fn args(shape: Argument, message: impl Message) -> Vec<polygate_chain::Value> {
-    arguments(shape, message.encode_to_vec().into()).expect("decodes")
+fn args(shape: Argument, message: impl Message) -> Vec<Value> {
+    decoded(shape, &message.encode_to_vec()).expect("decodes")
 }
 
-fn map<const N: usize>(members: [(&str, polygate_chain::Value); N]) -> polygate_chain::Value {
-    polygate_chain::Value::Map(members.into_iter().map(|(key, value)| (Key::from(key), value)).collect())
+fn decoded(shape: Argument, message: &[u8]) -> Result<Vec<Value>, prost::DecodeError> {
+    arguments(shape, message.to_vec().into()).map(|args| args.into_vec())
 }
 
-fn returned<M: Message + Default>(shape: Returned, value: polygate_chain::Value) -> M {
+fn map<const N: usize>(members: [(&str, Value); N]) -> Value {
+    Value::Map(members.into_iter().map(|(key, value)| (Key::from(key), value)).collect())
+}
+
+/// What is in the frame that `write` appends.
+fn frame(write: impl FnOnce(&mut BytesMut)) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    write(&mut out);
+    assert_eq!(out.get_u32_le() as usize, out.len());
+    out.into()
+}
+
+fn answer(shape: Returned, value: Value) -> Vec<u8> {
+    frame(|out| answer::write(out, shape, Reply::Value(Cow::Owned(value))))
+}
+
+fn returned<M: Message + Default>(shape: Returned, value: Value) -> M {
     M::decode(&answer(shape, value)[..]).expect("decodes")
 }
 
 mod arguments {
-    use polygate_chain::Value;
-
     use super::*;
 
     #[test]
     fn null_values_and_doubles_become_what_plugins_meant() {
-        let kv = |kind| Kv { k: "k".into(), v: Some(super::Value::from(kind)) };
-        assert_eq!(args(Argument::KV, kv(Kind::Null(0))), ["k".into(), Value::Nil]);
-        assert_eq!(args(Argument::KV, kv(Kind::Bool(false))), ["k".into(), Value::Bool(false)]);
-        assert_eq!(args(Argument::KV, kv(Kind::Number(5.0))), ["k".into(), Value::Int(5)]);
-        assert_eq!(args(Argument::KV, kv(Kind::Number(0.5))), ["k".into(), Value::Float(0.5)]);
+        for (sent, value) in [
+            (Value::Nil, Value::Nil),
+            (Value::Bool(false), Value::Bool(false)),
+            (Value::Float(5.0), Value::Int(5)),
+            (Value::Float(0.5), Value::Float(0.5)),
+        ] {
+            let kv = Kv { k: "k".into(), v: Some(Dynamic(sent)) };
+            assert_eq!(args(Argument::KV, kv), ["k".into(), value]);
+        }
     }
 
     #[test]
     fn zero_is_a_message_of_no_bytes() {
         assert_eq!(args(Argument::Int, Int { v: 0 }), [Value::Int(0)]);
-        assert_eq!(super::super::arguments(Argument::Int, Default::default()), Ok(vec![Value::Int(0)]));
-        assert_eq!(super::super::arguments(Argument::Empty, Default::default()), Ok(vec![]));
+        assert_eq!(decoded(Argument::Int, b""), Ok(vec![Value::Int(0)]));
+        assert_eq!(decoded(Argument::Empty, b""), Ok(vec![]));
     }
 
     #[test]
     fn binary_text_is_fine_where_bytes_are_expected() {
-        let body = arguments(Argument::ByteString, b"\x0a\x02\xff\xfe".as_slice().into());
+        let body = decoded(Argument::ByteString, b"\x0a\x02\xff\xfe");
         assert_eq!(body, Ok(vec![Value::str(b"\xff\xfe")]));
-        assert!(arguments(Argument::String, b"\x0a\x02\xff\xfe".as_slice().into()).is_err());
+        assert!(decoded(Argument::String, b"\x0a\x02\xff\xfe").is_err());
     }
 
     #[test]
     fn exit_has_three_arguments() {
         let exit = ExitArgs { status: 204, ..ExitArgs::default() };
         assert_eq!(args(Argument::ExitArgs, exit), [Value::Int(204), Value::str(""), Value::Nil]);
-        let list = Kind::List(ListValue { values: vec![Kind::Text("b".into()).into()] });
-        let headers = Struct { fields: [("a".to_owned(), list.into())].into() };
+        let headers = Struct(vec![("a".into(), Value::List(vec!["b".into()]))]);
         let exit = ExitArgs { status: 403, body: b"no"[..].into(), headers: Some(headers) };
         let expected = map([("a", Value::List(vec!["b".into()]))]);
         assert_eq!(args(Argument::ExitArgs, exit), [Value::Int(403), Value::str("no"), expected]);
@@ -65,8 +88,6 @@ mod arguments {
 }
 
 mod answers {
-    use polygate_chain::Value;
-
     use super::*;
 
     #[test]
@@ -103,20 +124,19 @@ mod answers {
             ("many", Value::List(vec!["x".into(), true.into()])),
         ]);
         let message: Struct = returned(Returned::Struct, query);
-        let texts = |key: &str| match &message.fields[key].kind {
-            Some(Kind::Text(text)) => vec![text.clone()],
-            Some(Kind::List(list)) => list.values.iter().map(|it| format!("{:?}", it.kind)).collect(),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(texts("flag"), Vec::<String>::new());
-        assert_eq!(texts("one"), ["1"]);
-        assert_eq!(texts("many"), [r#"Some(Text("x"))"#, r#"Some(Text(""))"#]);
+        let expected = map([
+            ("flag", Value::List(vec![])),
+            ("one", "1".into()),
+            ("many", Value::List(vec!["x".into(), "".into()])),
+        ]);
+        assert_eq!(Value::Map(message.0), expected);
     }
 
     #[test]
     fn an_empty_body_is_present() {
         assert_eq!(answer(Returned::RawBody, "".into()), b"\x0a\x00");
-        assert_eq!(raw_body_error("no".into()), b"\x1a\x02no");
+        assert_eq!(frame(|out| answer::write_body_error(out, "no".into())), b"\x1a\x02no");
+        assert_eq!(frame(|out| answer::write_body_path(out, "/f".as_ref())), b"\x12\x02/f");
     }
 
     #[test]
@@ -157,9 +177,18 @@ mod answers {
 
     #[test]
     fn values_of_the_shared_context_keep_their_type() {
-        let message: super::Value = returned(Returned::Value, map([("n", 1.into()), ("b", false.into())]));
-        let Some(Kind::Struct(fields)) = message.kind else { panic!("{message:?}") };
-        assert_eq!(fields.fields["n"].kind, Some(Kind::Number(1.0)));
-        assert_eq!(fields.fields["b"].kind, Some(Kind::Bool(false)));
+        let value = map([("n", 1.into()), ("b", false.into())]);
+        let message: Dynamic = returned(Returned::Value, value.clone());
+        assert_eq!(message.0, value);
+    }
+
+    #[test]
+    fn borrowed_replies_are_packed_as_values_are() {
+        for shape in [Returned::String, Returned::ByteString, Returned::RawBody, Returned::Value] {
+            for text in [&b""[..], b"text", b"\xff"] {
+                let borrowed = frame(|out| answer::write(out, shape, Reply::Bytes(text)));
+                assert_eq!(borrowed, answer(shape, Value::str(text)), "{shape:?}");
+            }
+        }
     }
 }

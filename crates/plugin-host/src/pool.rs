@@ -1,21 +1,25 @@
 //! Idle connections of this thread, and their loan.
+//!
+//! A connection whose call is under way may not simply be closed: a [`Lease`] that is dropped in the middle hands it to
+//! a task that finishes.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::ops::{Deref, DerefMut};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polygate_plugin_proto::Protocol;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use crate::connection::Connection;
-use crate::failure::{EventError, Reason};
+use crate::channel::Channel;
 use crate::generation::Generation;
+use crate::reason::{EventError, Reason};
 use crate::replica::Replica;
+use crate::wire::Connection;
 
 /// Python keeps a thread for every open connection.
 const MOST_IDLE: usize = 32;
@@ -37,8 +41,6 @@ pub(crate) struct Lease {
     connection: Option<Connection>,
     replica: Arc<Replica>,
     pub generation: Arc<Generation>,
-    /// The event that the server waits in for an answer; it ends before the connection is free.
-    pub event: Option<i64>,
     /// The event's place among those the server may have at a time.
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -63,14 +65,8 @@ impl Lease {
             connection: Some(connection),
             replica: replica.clone(),
             generation: generation.clone(),
-            event: None,
             permit,
         })
-    }
-
-    /// Closes the connection now. Only for protocols and states in which a server survives that.
-    pub(crate) fn close(mut self) {
-        self.connection = None;
     }
 }
 
@@ -78,34 +74,34 @@ impl Deref for Lease {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        self.connection.as_ref().expect("only close and drop take the connection")
+        self.connection.as_ref().expect("only drop takes the connection")
     }
 }
 
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut Connection {
-        self.connection.as_mut().expect("only close and drop take the connection")
+        self.connection.as_mut().expect("only drop takes the connection")
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
-        if connection.broken {
+        let Some(connection) = self.connection.take() else { return };
+        if connection.is_broken() {
             return;
         }
-        if !connection.busy && self.event.is_none() {
+        if connection.is_free() {
             put_idle(self.replica.serial, self.generation.number, connection);
-            return;
-        }
-        // A ProtoBuf server takes a closed connection for the end of the event: nothing to finish.
-        if self.replica.protocol == Protocol::MsgPack
-            && let Ok(runtime) = Handle::try_current()
-        {
-            let (event, permit) = (self.event, self.permit.take());
+        } else if let Ok(runtime) = Handle::try_current() {
+            let (permit, patience) = (self.permit.take(), self.replica.settings.patience());
             runtime.spawn(async move {
-                connection.finish(event).await;
+                let mut abandoned = pin!(connection.abandon());
+                // What never ends must not keep a place for ever; its connection stays open all the same.
+                let ended = timeout(patience, &mut abandoned).await;
                 drop(permit);
+                if ended.is_err() {
+                    abandoned.await;
+                }
             });
         }
     }
@@ -118,8 +114,8 @@ async fn connect(
     deadline: Instant,
 ) -> Result<Connection, EventError> {
     loop {
-        match Connection::open(generation.address.path()).await {
-            Ok(connection) if connection.pid() == generation.pid => return Ok(connection),
+        match Channel::open(generation.address.path()).await {
+            Ok(channel) if channel.pid() == generation.pid => return Ok(replica.wire.over(channel)),
             Ok(_) => {
                 replica.lost(generation);
                 return Err(unavailable(replica, "its process was replaced"));
@@ -159,7 +155,7 @@ fn put_idle(server: u64, generation: u64, connection: Connection) {
         let Ok(mut pools) = pools.try_borrow_mut() else { return };
         if !pools.contains_key(&server) {
             // Servers come and go with configurations: a good time to let go of those that ended.
-            pools.retain(|_, idle| idle.connections.iter_mut().any(Connection::is_alive));
+            pools.retain(|_, idle| idle.connections.iter_mut().any(|it| it.is_alive()));
         }
         let idle = pools.entry(server).or_default();
         if idle.generation < generation {

@@ -1,14 +1,39 @@
-//! What the log says about the end of a process.
+//! How one process ended, and what the log says about it.
+
+use std::io;
+use std::process::ExitStatus;
+use std::sync::Arc;
 
 use polygate_telemetry::log;
 
+use crate::generation::Generation;
 use crate::lock::locked;
-use crate::process::describe;
+use crate::process::{Process, describe};
 use crate::replica::Replica;
-use crate::supervisor::End;
+
+/// How one process ended.
+pub(super) enum End {
+    Exited(ExitStatus),
+    /// It stopped answering and was killed.
+    Wedged,
+    /// It did not listen in time and was killed.
+    Silent,
+    Failed(io::Error),
+    /// Its socket could not be given a name of its own.
+    NoAddress(io::Error),
+    /// It has served enough and goes on until the next one is there.
+    Spent(Box<Retiring>),
+    StopRequested,
+}
+
+/// A process whose successor is being started.
+pub(super) struct Retiring {
+    pub process: Process,
+    pub generation: Arc<Generation>,
+}
 
 /// Logs an end that nobody asked for.
-pub(super) fn end(replica: &Replica, command: &str, end: &End) {
+pub(super) fn report(replica: &Replica, command: &str, end: &End) {
     let name = &replica.name;
     let text = match end {
         End::Exited(status) => describe(*status),

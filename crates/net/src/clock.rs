@@ -11,6 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 ///
 /// The timer behind it is only touched when the deadline comes before it: one that rings early looks at the deadline
 /// and goes on. So what happens many times for each request costs a comparison, not a timer.
+#[derive(Debug, Default)]
 pub struct Clock {
     timer: Option<Pin<Box<Sleep>>>,
     deadline: Option<Instant>,
@@ -19,7 +20,7 @@ pub struct Clock {
 impl Clock {
     /// One that is not running.
     pub fn new() -> Self {
-        Self { timer: None, deadline: None }
+        Self::default()
     }
 
     /// From now on there is this long; zero is no limit.
