@@ -59,7 +59,7 @@ fn is_taken(value: &Value) {
                 answer::write(
                     &mut out,
                     function,
-                    &Reply::Value(Cow::Borrowed(&value)),
+                    &Reply::Value(Cow::Borrowed(value)),
                     Packing { flavor, body },
                 );
                 let sent = decoded(&out.freeze());

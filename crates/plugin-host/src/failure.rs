@@ -18,11 +18,11 @@ pub(crate) fn conclude(
     phase: Phase,
     policy: OnError,
     counters: &PluginCounters,
-    context: &mut Exchange,
+    exchange: &mut Exchange,
 ) -> Result<(), Failure> {
     let of_phase = counters.of(phase);
     of_phase.ended(began.elapsed(), ran.pdk_calls);
-    let mut span = context.session.trace.as_mut().and_then(|trace| trace.handler.as_mut());
+    let mut span = exchange.session.trace.as_mut().and_then(|trace| trace.handler.as_mut());
     if let Some(span) = &mut span {
         span.set([KeyValue::new("polygate.pdk_calls", i64::from(ran.pdk_calls))]);
     }

@@ -103,10 +103,10 @@ impl Connection {
     }
 
     /// Runs a handler, from the first byte to its end.
-    pub(crate) async fn event(&mut self, task: &mut Task<'_>, context: &mut Exchange) -> Result<(), Fault> {
+    pub(crate) async fn event(&mut self, task: &mut Task<'_>, exchange: &mut Exchange) -> Result<(), Fault> {
         match self {
-            Self::MsgPack(connection) => msgpack::event(connection, task, context).await,
-            Self::ProtoBuf(connection) => protobuf::event(connection, task, context).await,
+            Self::MsgPack(connection) => msgpack::event(connection, task, exchange).await,
+            Self::ProtoBuf(connection) => protobuf::event(connection, task, exchange).await,
         }
     }
 
