@@ -340,7 +340,7 @@ fn targets_are_encoded_or_refused() {
         ("path", vec![path(&format!("/p{line}"))], format!("/p{encoded}")),
         ("query", vec![path("/q"), query(&format!("a={line}"))], format!("/q?a={encoded}")),
         ("fragment", vec![path("/f#g"), query("a=#b")], "/f%23g?a=%23b".to_owned()),
-        ("quotes", vec![path("/c\"<>"), query("a=\"<>{}|\\^`")], "/c%22%3C%3E?a=%22%3C%3E{}|\\^`".to_owned()),
+        ("quotes", vec![path("/c\"<>"), query("a=\"<>{}|\\^`")], "/c%22%3C%3E?a=\"<>{}|\\^`".to_owned()),
         (
             "arguments",
             vec![
