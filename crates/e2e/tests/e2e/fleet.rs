@@ -88,6 +88,8 @@ fn conf() -> String {
         &servers::go("pdk-go", &peer("go/bin/pdk-go")),
         &servers::go_pluginserver("go-lm"),
         &servers::javascript("js"),
+        // The SDK's examples were written for bodies that are strings.
+        "pluginserver_js_body = text",
         &servers::python("python", "plugins", ""),
     ]
     .join("\n")

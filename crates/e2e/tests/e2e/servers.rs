@@ -41,8 +41,7 @@ pub fn go_pluginserver(name: &str) -> String {
     )
 }
 
-/// kong-js-pluginserver with the plugins of fixtures/js; the SDK's examples among them were written for bodies that
-/// are strings.
+/// kong-js-pluginserver with the plugins of fixtures/js.
 pub fn javascript(name: &str) -> String {
     let (program, plugins) = (peer("js/node_modules/.bin/kong-js-pluginserver"), peer("js/plugins"));
     let (program, plugins) = (program.display(), plugins.display());
@@ -53,7 +52,6 @@ pub fn javascript(name: &str) -> String {
             ("start_cmd", format!("{program} -p {{prefix}} --plugins-directory {plugins}")),
             ("query_cmd", format!("{program} --plugins-directory {plugins} --dump-all-plugins")),
             ("event_timeout", PATIENCE.to_owned()),
-            ("body", "text".to_owned()),
         ],
     )
 }
