@@ -9,6 +9,8 @@ use polygate_entities::EntitySet;
 use polygate_http::Gateway;
 use polygate_model::{Entities, Target, Upstream};
 use polygate_router::{Router, RouterError};
+use polygate_telemetry::log;
+use polygate_tls::UpstreamTls;
 
 use crate::servers::Servers;
 use crate::translate;
@@ -24,11 +26,16 @@ pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<Gateway, Route
     environment.error_pages = servers.error_pages.clone();
     environment.vault_env_prefix = settings.values.get("vault_env_prefix").unwrap_or_default().to_owned();
 
+    let (upstream_tls, unusable) = UpstreamTls::new(&entities, servers.upstream_tls.clone());
+    for (id, why) in unusable {
+        log!(Error, "the certificate {id} cannot be used: {why}; requests of services that need it fail");
+    }
     let configurations: Vec<_> = entities.plugins.values().cloned().collect();
     Ok(Gateway {
         plan: Plan::new(&servers.plugins, &configurations),
         balancers: balancers(&entities, servers.seed),
         router: router(&entities)?,
+        upstream_tls,
         environment: Arc::new(environment),
         settings: translate::http(settings),
     })

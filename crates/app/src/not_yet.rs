@@ -141,13 +141,16 @@ static ENTRIES: &[Entry] = &[
         example: entities("upstreams: [{name: u, healthchecks: {active: {unhealthy: {interval: 5}}}}]"),
     },
     Entry {
-        what: "services over anything but `http`",
+        what: "services over anything but `http` and `https`",
         instead: "their requests are refused with 502, never sent in the clear",
         found: InEntities(|entities| {
-            let services = entities.services.values().filter(|it| it.protocol != Protocol::Http);
+            let services = entities
+                .services
+                .values()
+                .filter(|it| !matches!(it.protocol, Protocol::Http | Protocol::Https));
             listed(services.map(|it| it.name.clone().unwrap_or_else(|| it.id.to_string())))
         }),
-        example: entities("services: [{name: s, url: 'https://example.com'}]"),
+        example: entities("services: [{name: s, url: 'grpc://example.com'}]"),
     },
     Entry {
         what: "routes for anything but `http` and `https`",
@@ -175,14 +178,6 @@ static ENTRIES: &[Entry] = &[
         example: entities(
             "certificates: [{cert: '-----BEGIN CERTIFICATE-----\n\nAAAA\n\n-----END CERTIFICATE-----', \
              key: '-----BEGIN PRIVATE KEY-----\n\nAAAA\n\n-----END PRIVATE KEY-----', snis: [{name: example.com}]}]",
-        ),
-    },
-    Entry {
-        what: "CA certificates",
-        instead: "checked, used by nothing",
-        found: InEntities(|entities| counted(entities.ca_certificates.len())),
-        example: entities(
-            "ca_certificates: [{cert: '-----BEGIN CERTIFICATE-----\n\nAAAA\n\n-----END CERTIFICATE-----'}]",
         ),
     },
     Entry {

@@ -107,7 +107,7 @@ pub struct Values {
 }
 
 impl Values {
-    fn new(texts: impl IntoIterator<Item = (String, String)>) -> Values {
+    pub(crate) fn new(texts: impl IntoIterator<Item = (String, String)>) -> Values {
         Values { texts: texts.into_iter().collect() }
     }
 

@@ -15,6 +15,7 @@ use uuid::Uuid;
 pub use self::listen::{Listen, SoKeepalive};
 pub use self::plugin_servers::{LegacyGo, PluginServerSettings, RawBody};
 pub(crate) use self::reader::Reader;
+pub use self::tls::{CertificatePair, ClientCertificate, Pem, Tls, TlsVersions};
 pub use self::tracing::{Instrumentation, Tracing};
 use crate::conf::Values;
 
@@ -22,6 +23,7 @@ mod listen;
 mod plugin_servers;
 mod reader;
 mod resolve;
+mod tls;
 mod tracing;
 
 /// Everything the gateway was told, resolved and checked.
@@ -91,6 +93,7 @@ pub struct Settings {
     pub lua_max_uri_args: usize,
     pub lua_max_post_args: usize,
 
+    pub tls: Tls,
     pub dns: Dns,
     pub tracing: Tracing,
 

@@ -9,6 +9,7 @@ mod client;
 mod clock;
 mod date;
 mod downstream;
+mod encrypted;
 mod end;
 mod exchange;
 mod failure;

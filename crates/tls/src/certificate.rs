@@ -5,7 +5,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-use crate::PROVIDER;
+use crate::provider::PROVIDER;
 
 /// Why a certificate or key cannot be used; says nothing of where it came from.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 use rustls::crypto::CryptoProvider;
 use rustls::{CipherSuite, SupportedProtocolVersion, version};
 
-use crate::PROVIDER;
+use crate::provider::PROVIDER;
 
 /// Those of TLS 1.2 that there are here. In TLS 1.3 OpenSSL uses the names of the standard.
 const NAMES: [(CipherSuite, &str); 6] = [

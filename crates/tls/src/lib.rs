@@ -7,21 +7,17 @@ mod cause;
 mod certificate;
 mod cipher;
 mod names;
+mod provider;
 mod server;
 #[cfg(test)]
 mod tests;
 mod upstream;
 mod verifier;
 
-use std::sync::{Arc, LazyLock};
-
-use rustls::crypto::{CryptoProvider, ring};
-
 pub use cause::cause;
 pub use certificate::{CertificateError, GeneratedPair, certificates, generate, pair};
 pub use cipher::{CipherSuites, UnknownCipher, Versions, cipher_name};
 pub use names::Names;
+pub use rustls::sign::CertifiedKey;
 pub use server::{Handshake, Server, ServerOptions};
 pub use upstream::{Client, Unusable, UpstreamDefaults, UpstreamTls, Wanted};
-
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));

@@ -8,7 +8,7 @@ use polygate_model::{Entities, Id};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::{CertificateError, pair};
+use crate::certificate::{CertificateError, pair};
 
 /// Pairs of one certificate: one, or two of different kinds of key.
 type Pairs = Arc<[Arc<CertifiedKey>]>;

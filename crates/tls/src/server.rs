@@ -8,8 +8,9 @@ use rustls::server::{
 };
 use rustls::{CipherSuite, ServerConfig};
 
+use crate::cipher::{CipherSuites, Versions};
+use crate::names::Names;
 use crate::verifier::Asked;
-use crate::{CipherSuites, Names, Versions};
 
 /// Sessions that are kept for clients without tickets.
 const SESSIONS: usize = 32 * 1024;

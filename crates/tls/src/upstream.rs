@@ -10,8 +10,9 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use sha2::{Digest, Sha256};
 
+use crate::certificate::{CertificateError, certificates, pair};
+use crate::provider::PROVIDER;
 use crate::verifier::{Unverified, Verified};
-use crate::{CertificateError, PROVIDER, certificates, pair};
 
 /// How services are reached over TLS; part of one loaded configuration.
 pub struct UpstreamTls {
@@ -22,6 +23,7 @@ pub struct UpstreamTls {
 }
 
 /// What counts where neither the service nor a plugin says otherwise.
+#[derive(Clone)]
 pub struct UpstreamDefaults {
     pub verify: bool,
     /// Certificates that a chain may have between the service's and the authority's.

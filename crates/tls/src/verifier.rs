@@ -12,7 +12,7 @@ use rustls::{
 };
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
-use crate::PROVIDER;
+use crate::provider::PROVIDER;
 
 /// Believes servers with a chain to one of `authorities` that has no more than `depth` certificates between the two.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use super::reader::Reader;
 use super::{
     Database, Dns, DnsRecord, ErrorTemplates, ErrorType, HeaderLimits, Keepalive, LogLevel, Logs,
     NextUpstream, ResponseTokens, RouterFlavor, Settings, UpstreamKeepalive, UpstreamTokens, plugin_servers,
-    tracing,
+    tls, tracing,
 };
 use crate::conf::Values;
 use crate::units::{size, time};
@@ -70,6 +70,7 @@ impl Settings {
             lua_max_resp_headers: capped(reader, "lua_max_resp_headers"),
             lua_max_uri_args: capped(reader, "lua_max_uri_args"),
             lua_max_post_args: capped(reader, "lua_max_post_args"),
+            tls: tls::resolve(reader),
             dns: dns(reader),
             tracing: tracing::resolve(reader),
             database: reader.choice("database", &[("postgres", Database::Postgres), ("off", Database::Off)]),
@@ -255,7 +256,7 @@ fn found<'a>(reader: &Reader<'a>, name: &str) -> Option<(String, &'a str)> {
     blocks(name).into_iter().find_map(|name| reader.text(&name).map(|text| (name, text)))
 }
 
-fn directive<'a>(reader: &Reader<'a>, name: &str) -> Option<&'a str> {
+pub(super) fn directive<'a>(reader: &Reader<'a>, name: &str) -> Option<&'a str> {
     found(reader, name).map(|(_, text)| text)
 }
 

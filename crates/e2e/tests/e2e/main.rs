@@ -27,5 +27,6 @@ mod robustness;
 mod seed;
 mod servers;
 mod status;
+mod tls;
 mod tracing;
 mod validation;

@@ -8,7 +8,7 @@ use polygate_balancer::Pick;
 
 use crate::Worker;
 use crate::upstream::connection::{AnswerBody, Connection};
-use crate::upstream::pool::{PoolLimits, Target};
+use crate::upstream::pool::PoolLimits;
 
 /// How often idle connections are looked at: none outlives its time by more than this.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -16,7 +16,6 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// An answer of which the head was read and taken; the body is still to come.
 pub struct Exchanged {
     pub body: AnswerBody,
-    pub(super) target: Target,
     pub(super) limits: PoolLimits,
     /// Counts as an open connection of its target while the exchange lasts.
     pub(super) _pick: Option<Pick>,
@@ -24,20 +23,20 @@ pub struct Exchanged {
 
 impl Exchanged {
     pub fn address(&self) -> SocketAddr {
-        self.target.address
+        self.body.address()
     }
 
     /// Keeps the connection for other requests, if it can carry any.
     pub fn give_back(self, worker: &Rc<Worker>) {
         if let Some(connection) = self.body.into_idle() {
-            give_back(worker, self.target, connection, self.limits);
+            give_back(worker, connection, self.limits);
         }
     }
 }
 
 /// Keeps a connection for later requests of this worker.
-fn give_back(worker: &Rc<Worker>, target: Target, connection: Box<Connection>, limits: PoolLimits) {
-    if worker.pool.borrow_mut().put(target, connection, limits) {
+fn give_back(worker: &Rc<Worker>, connection: Box<Connection>, limits: PoolLimits) {
+    if worker.pool.borrow_mut().put(connection, limits) {
         let worker = Rc::downgrade(worker);
         tokio::task::spawn_local(async move {
             loop {

@@ -1,0 +1,71 @@
+//! The certificates of the settings, and the one that is made where there are none.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use polygate_config::Settings;
+use polygate_config::settings::{CertificatePair, ClientCertificate, Pem};
+use polygate_tls::{CertifiedKey, UpstreamDefaults, certificates, generate, pair};
+
+use crate::LoadError;
+
+/// Where the generated pair is, below the prefix; the names are the reference's.
+const GENERATED: &str = "ssl/kong-default-ecdsa.crt";
+const GENERATED_KEY: &str = "ssl/kong-default-ecdsa.key";
+
+/// What services are reached with unless they say otherwise.
+pub fn upstream(settings: &Settings) -> Result<UpstreamDefaults, LoadError> {
+    let tls = &settings.tls;
+    let trusted = "nginx_proxy_proxy_ssl_trusted_certificate";
+    let authorities = match &tls.trusted {
+        None => Vec::new(),
+        Some(pem) => certificates(&read(trusted, pem)?)
+            .map_err(|why| LoadError::Certificate { property: trusted, why })?,
+    };
+    let certificate = match &tls.client {
+        ClientCertificate::None => None,
+        ClientCertificate::Generated => Some(generated(settings)?),
+        ClientCertificate::Given(given) => Some(load("client_ssl_cert", given)?),
+    };
+    Ok(UpstreamDefaults { verify: tls.verify_upstreams, depth: tls.verify_depth, authorities, certificate })
+}
+
+fn load(property: &'static str, given: &CertificatePair) -> Result<Arc<CertifiedKey>, LoadError> {
+    let pair = pair(&read(property, &given.certificate)?, &read(property, &given.key)?);
+    pair.map(Arc::new).map_err(|why| LoadError::Certificate { property, why })
+}
+
+/// The pair of an earlier start, or a new one.
+fn generated(settings: &Settings) -> Result<Arc<CertifiedKey>, LoadError> {
+    let (certificate, key) = (settings.prefix.join(GENERATED), settings.prefix.join(GENERATED_KEY));
+    if !certificate.exists() || !key.exists() {
+        let made = generate().map_err(|why| LoadError::Certificate { property: "ssl_cert", why })?;
+        keep(&key, &made.key, 0o600)?;
+        keep(&certificate, &made.certificate, 0o644)?;
+    }
+    load("ssl_cert", &CertificatePair { certificate: Pem::File(certificate), key: Pem::File(key) })
+}
+
+fn keep(path: &Path, text: &str, mode: u32) -> Result<(), LoadError> {
+    let write = || -> io::Result<()> {
+        fs::create_dir_all(path.parent().unwrap_or(path))?;
+        // Nobody else reads it while it is written.
+        let unfinished = path.with_extension("new");
+        fs::write(&unfinished, "")?;
+        fs::set_permissions(&unfinished, Permissions::from_mode(mode))?;
+        fs::write(&unfinished, text)?;
+        fs::rename(unfinished, path)
+    };
+    write().map_err(|cause| LoadError::Unwritable { path: path.to_owned(), cause })
+}
+
+fn read(property: &'static str, pem: &Pem) -> Result<String, LoadError> {
+    let unreadable = |path: &PathBuf, cause| LoadError::Unreadable { property, path: path.clone(), cause };
+    match pem {
+        Pem::Text(text) => Ok(text.clone()),
+        Pem::File(path) => fs::read_to_string(path).map_err(|cause| unreadable(path, cause)),
+    }
+}
