@@ -16,6 +16,14 @@ use crate::LoadError;
 const GENERATED: &str = "ssl/kong-default-ecdsa.crt";
 const GENERATED_KEY: &str = "ssl/kong-default-ecdsa.key";
 
+/// What clients are shown.
+pub fn default(settings: &Settings) -> Result<Vec<Arc<CertifiedKey>>, LoadError> {
+    match settings.tls.certificates.as_slice() {
+        [] if settings.proxy_listen.iter().any(|listen| listen.ssl) => Ok(vec![generated(settings)?]),
+        given => given.iter().map(|pair| load("ssl_cert", pair)).collect(),
+    }
+}
+
 /// What services are reached with unless they say otherwise.
 pub fn upstream(settings: &Settings) -> Result<UpstreamDefaults, LoadError> {
     let tls = &settings.tls;

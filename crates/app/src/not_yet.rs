@@ -85,21 +85,21 @@ static ENTRIES: &[Entry] = &[
         example: properties(&[("stream_listen", "127.0.0.1:9000")]),
     },
     Entry {
-        what: "the flag `ssl` of `proxy_listen` and `status_listen`",
+        what: "the flag `ssl` of `status_listen`",
         instead: "nothing listens there",
-        found: InSettings(|settings| flagged(settings, |listen| listen.ssl)),
-        example: properties(&[("proxy_listen", "127.0.0.1:8000, 127.0.0.1:8443 ssl")]),
+        found: InSettings(|settings| listed(settings.status_listen.iter().filter(|it| it.ssl))),
+        example: properties(&[("status_listen", "127.0.0.1:8007, 127.0.0.1:8443 ssl")]),
     },
     Entry {
-        what: "`proxy_listen` or `status_listen` of which all entries have the flag `ssl`",
+        what: "`status_listen` of which all entries have the flag `ssl`",
         instead: "refused",
         found: Refused,
-        example: properties(&[("proxy_listen", "127.0.0.1:8443 ssl")]),
+        example: properties(&[("status_listen", "127.0.0.1:8443 ssl")]),
     },
     Entry {
-        what: "the flag `http2` of a listener without `ssl`",
+        what: "the flag `http2` of a listener",
         instead: "HTTP/1.1 is served",
-        found: InSettings(|settings| flagged(settings, |listen| listen.http2 && !listen.ssl)),
+        found: InSettings(|settings| flagged(settings, |listen| listen.http2)),
         example: properties(&[("proxy_listen", "127.0.0.1:9080 http2")]),
     },
     Entry {
@@ -163,24 +163,6 @@ static ENTRIES: &[Entry] = &[
         example: entities("routes: [{name: r, protocols: [grpc], paths: [/a]}]"),
     },
     Entry {
-        what: "certificates",
-        instead: "checked, used by nothing",
-        found: InEntities(|entities| counted(entities.certificates.len())),
-        example: entities(
-            "certificates: [{cert: '-----BEGIN CERTIFICATE-----\n\nAAAA\n\n-----END CERTIFICATE-----', \
-             key: '-----BEGIN PRIVATE KEY-----\n\nAAAA\n\n-----END PRIVATE KEY-----', snis: [{name: example.com}]}]",
-        ),
-    },
-    Entry {
-        what: "SNIs",
-        instead: "checked, used by nothing",
-        found: InEntities(|entities| listed(entities.snis.values().map(|sni| &sni.name))),
-        example: entities(
-            "certificates: [{cert: '-----BEGIN CERTIFICATE-----\n\nAAAA\n\n-----END CERTIFICATE-----', \
-             key: '-----BEGIN PRIVATE KEY-----\n\nAAAA\n\n-----END PRIVATE KEY-----', snis: [{name: example.com}]}]",
-        ),
-    },
-    Entry {
         what: "vaults",
         instead: "checked, used by nothing",
         found: InEntities(|entities| listed(entities.vaults.values().map(|vault| &vault.prefix))),
@@ -225,7 +207,7 @@ pub fn warnings(settings: &Settings, entities: &Entities) -> Vec<String> {
     ENTRIES.iter().filter_map(line).collect()
 }
 
-/// The entries that something listens on.
+/// The entries of `status_listen` that something listens on.
 pub fn served(entries: &[Listen]) -> Vec<Listen> {
     entries.iter().filter(|entry| !entry.ssl).cloned().collect()
 }
@@ -264,10 +246,6 @@ fn listed(names: impl IntoIterator<Item = impl Display>) -> Option<String> {
         (_, 0) => Some(first),
         (_, more) => Some(format!("{first} and {more} more")),
     }
-}
-
-fn counted(count: usize) -> Option<String> {
-    (count > 0).then(|| count.to_string())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Certificates and their keys, from PEM.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -46,6 +48,23 @@ pub fn pair(chain: &str, key: &str) -> Result<CertifiedKey, CertificateError> {
     })
 }
 
+/// A chain as PEM.
+pub fn chain_pem(chain: &[CertificateDer<'_>]) -> String {
+    let mut text = String::new();
+    for certificate in chain {
+        text.push_str("-----BEGIN CERTIFICATE-----\n");
+        let encoded = STANDARD.encode(certificate);
+        let mut rest = encoded.as_str();
+        while !rest.is_empty() {
+            let (line, others) = rest.split_at(rest.len().min(64));
+            text.extend([line, "\n"]);
+            rest = others;
+        }
+        text.push_str("-----END CERTIFICATE-----\n");
+    }
+    text
+}
+
 /// A self-signed pair, as PEM.
 pub struct GeneratedPair {
     pub certificate: String,
@@ -70,7 +89,9 @@ mod tests {
     #[test]
     fn what_is_generated_can_be_used() {
         let made = generate().unwrap();
-        assert_eq!(pair(&made.certificate, &made.key).unwrap().cert.len(), 1);
+        let pair = pair(&made.certificate, &made.key).unwrap();
+        assert_eq!(pair.cert.len(), 1);
+        assert_eq!(chain_pem(&pair.cert), made.certificate.replace('\r', ""));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub enum Versions {
 /// Versions and suites that are spoken; those of the provider by default.
 #[derive(Debug, Clone, Default)]
 pub struct CipherSuites {
-    pub versions: Versions,
+    versions: Versions,
     /// Of TLS 1.2, in order of preference; `None` for all.
     chosen: Option<Vec<CipherSuite>>,
 }
@@ -49,6 +49,14 @@ pub struct CipherSuites {
 pub struct UnknownCipher(pub String);
 
 impl CipherSuites {
+    pub fn new(versions: Versions) -> Self {
+        Self { versions, chosen: None }
+    }
+
+    pub(crate) fn has_13(&self) -> bool {
+        self.versions != Versions::Only12
+    }
+
     /// Suites of TLS 1.2 by the names in an OpenSSL list, separated by colons; also answers the names that are left out.
     /// A list that names none of those there are leaves all of them.
     pub fn choose(&mut self, list: &str) -> Vec<UnknownCipher> {

@@ -15,7 +15,7 @@ mod upstream;
 mod verifier;
 
 pub use cause::cause;
-pub use certificate::{CertificateError, GeneratedPair, certificates, generate, pair};
+pub use certificate::{CertificateError, GeneratedPair, certificates, chain_pem, generate, pair};
 pub use cipher::{CipherSuites, UnknownCipher, Versions, cipher_name};
 pub use names::Names;
 pub use rustls::sign::CertifiedKey;

@@ -8,7 +8,7 @@ use rustls::server::{
 };
 use rustls::{CipherSuite, ServerConfig};
 
-use crate::cipher::{CipherSuites, Versions};
+use crate::cipher::CipherSuites;
 use crate::names::Names;
 use crate::verifier::Asked;
 
@@ -77,7 +77,7 @@ impl Server {
         Self {
             usual: Pair::new(&names, options, false, &USUAL),
             asking: Pair::new(&names, options, true, &ASKING),
-            has_13: options.suites.versions != Versions::Only12,
+            has_13: options.suites.has_13(),
         }
     }
 

@@ -38,7 +38,7 @@ impl Settings {
             plugins: reader.list("plugins"),
             plugin_servers,
             legacy_go,
-            proxy_listen: listen::resolve_plain(reader, "proxy_listen"),
+            proxy_listen: listen::resolve(reader, "proxy_listen", Traffic::Http),
             admin_listen: listen::resolve(reader, "admin_listen", Traffic::Http),
             status_listen: listen::resolve_plain(reader, "status_listen"),
             stream_listen: listen::resolve(reader, "stream_listen", Traffic::Stream),

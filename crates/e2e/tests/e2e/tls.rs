@@ -1,6 +1,7 @@
 //! TLS towards services, with real certificates and a server of another make.
 
 mod certificates;
+mod clients;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};

@@ -15,7 +15,7 @@ use polygate_net::dns::{DnsSettings, Resolver};
 use polygate_net::real_ip;
 use polygate_router::Router;
 use polygate_telemetry::LogWriter;
-use polygate_tls::{UpstreamDefaults, UpstreamTls};
+use polygate_tls::{Names, Server, ServerOptions, UpstreamDefaults, UpstreamTls};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -135,6 +135,7 @@ impl Setup {
     }
 
     pub fn gateway(self) -> Gateway {
+        let (names, _) = Names::new(&self.entities, Vec::new());
         let (upstream_tls, _) = UpstreamTls::new(&self.entities, UpstreamDefaults::default());
         let node = Node { id: Id::nil(), hostname: "node.test".into(), statistics: Statistics::default() };
         let configuration = |plugin: &Arc<dyn Plugin>, route: Option<Id>| {
@@ -165,6 +166,7 @@ impl Setup {
             router: Router::build(&[(Arc::new(route), Some(Arc::new(service)))]).unwrap(),
             plan: Plan::new(&installed, &configurations),
             balancers: self.balancers,
+            server_tls: Server::new(names, &ServerOptions::default()),
             upstream_tls,
             settings: self.settings,
         }
