@@ -1,30 +1,38 @@
-//! The TLS handshake with a client.
+//! The TLS handshake with a client, with the certificate phase between the hello of the one and that of the other.
 
-use std::cell::Cell;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use polygate_chain::Tls;
+use polygate_chain::{Connection, Failure, Phase, Session, Tls};
+use polygate_http1::Headers;
+use polygate_net::accept::Stop;
+use polygate_net::real_ip::Peer;
 use polygate_telemetry::log;
 use polygate_tls::{Handshake, chain_pem, cipher_name};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
-use tokio_rustls::rustls::server::Acceptor;
+use tokio_rustls::rustls::server::{Acceptor, ClientHello};
 use tokio_rustls::rustls::{ProtocolVersion, ServerConnection};
 
 use crate::encrypted::Encrypted;
 use crate::metrics::HandshakeEnd;
+use crate::receive::client_address;
 use crate::stream::{HungUp, Stream};
-use crate::{Gateway, METRICS};
+use crate::under_way::MOST;
+use crate::{Gateway, METRICS, Worker};
 
-/// Handshakes of one worker that are under way at a time; whoever comes then is turned away.
-const MOST: usize = 1024;
 /// What every record of a handshake begins with (RFC 8446, section 5.1).
 const RECORD: u8 = 22;
+
+/// A fatal alert (RFC 8446, section 6.2), which is sent in the clear before the server's hello.
+const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
+const ALERTING: Duration = Duration::from_secs(1);
 
 /// What came of it.
 pub enum Shaken {
@@ -34,81 +42,134 @@ pub enum Shaken {
     Ended,
 }
 
-/// Handshakes under way.
-#[derive(Default)]
-pub struct UnderWay(Rc<Cell<usize>>);
+/// A connection before its handshake.
+pub struct Arrival<'a> {
+    pub peer: Peer,
+    pub serial: u64,
+    pub worker: &'a Worker,
+    pub gateway: &'a Gateway,
+    pub stop: &'a mut watch::Receiver<Stop>,
+}
 
-struct Place(Rc<Cell<usize>>);
+/// Why there is no handshake.
+enum Fault {
+    Client(io::Error),
+    Late(Duration),
+    Plugin(Failure),
+    Stopped,
+}
 
-impl UnderWay {
-    fn place(&self) -> Option<Place> {
-        let count = self.0.get();
-        (count < MOST).then(|| {
-            self.0.set(count + 1);
-            Place(self.0.clone())
+impl Arrival<'_> {
+    /// Shakes hands within `client_header_timeout`, what plugins take not counted. `unread` was read of the connection
+    /// before.
+    pub async fn shake(&mut self, stream: TcpStream, unread: Vec<u8>) -> Shaken {
+        let client = self.peer.socket();
+        let Some(_place) = self.worker.handshakes.place() else {
+            log!(Notice, "client {client}: {MOST} TLS handshakes are under way, no more are begun");
+            METRICS.count_handshake(HandshakeEnd::Refused);
+            return Shaken::Ended;
+        };
+        let end = match self.run(stream, unread).await {
+            Ok(Shaken::Encrypted(stream, tls)) => {
+                METRICS.count_handshake(HandshakeEnd::Done);
+                return Shaken::Encrypted(stream, tls);
+            }
+            Ok(other) => return other,
+            Err(Fault::Stopped) => return Shaken::Ended,
+            Err(Fault::Client(error)) => {
+                log!(Info, "client {client}: the TLS handshake failed: {error}");
+                HandshakeEnd::Failed
+            }
+            Err(Fault::Late(patience)) => {
+                log!(Info, "client {client}: no TLS handshake within {} ms", patience.as_millis());
+                HandshakeEnd::Late
+            }
+            Err(Fault::Plugin(failure)) => {
+                log!(Error, "client {client}: the TLS handshake is ended: {failure}");
+                HandshakeEnd::Plugin
+            }
+        };
+        METRICS.count_handshake(end);
+        Shaken::Ended
+    }
+
+    async fn run(&mut self, stream: TcpStream, unread: Vec<u8>) -> Result<Shaken, Fault> {
+        let mut deadline = Instant::now() + self.gateway.settings.client_header_timeout;
+        let first = match unread.first() {
+            Some(first) => *first,
+            None => {
+                let mut first = [0];
+                if self.client(deadline, stream.peek(&mut first)).await? == 0 {
+                    // Those that look whether the port is open do this.
+                    return Ok(Shaken::Ended);
+                }
+                first[0]
+            }
+        };
+        if first != RECORD {
+            return Ok(Shaken::Plain(stream, unread));
+        }
+        let stream: Box<dyn Stream> = match unread.is_empty() {
+            true => Box::new(stream),
+            false => Box::new(Rewound { unread, stream }),
+        };
+        let mut begun = self.client(deadline, LazyConfigAcceptor::new(Acceptor::default(), stream)).await?;
+        let mut wishes = Handshake::default();
+        if self.gateway.plan.wants_certificate() {
+            let began = Instant::now();
+            match self.certificate(&begun.client_hello()).await {
+                Ok(wanted) => wishes = wanted,
+                Err(failure) => {
+                    // The client learns of it, unless it has left.
+                    let _ = self.client(Instant::now() + ALERTING, begun.io.write_all(&INTERNAL_ERROR)).await;
+                    return Err(Fault::Plugin(failure));
+                }
+            }
+            deadline += began.elapsed();
+        }
+        let config = self.gateway.server_tls.config(wishes).clone();
+        let stream = self.client(deadline, begun.into_stream(config)).await?;
+        let tls = describe(stream.get_ref().1);
+        Ok(Shaken::Encrypted(Box::new(Encrypted::new(stream)), tls))
+    }
+
+    /// What plugins want of the handshake of a client that has said hello.
+    async fn certificate(&self, hello: &ClientHello<'_>) -> Result<Handshake, Failure> {
+        let tls = Tls {
+            version: self.gateway.server_tls.version(hello),
+            cipher: String::new(),
+            sni: hello.server_name().map(str::to_owned),
+            client_chain: None,
+        };
+        let connection = Connection::new(self.peer.socket(), self.peer.local(), Some(tls), self.serial);
+        let mut session = Session::new(
+            self.gateway.environment.clone(),
+            connection.into(),
+            client_address(&Headers::new(), &self.peer, self.gateway),
+            self.worker.request_id(),
+            Phase::Certificate,
+        );
+        self.gateway.plan.certificate(&mut session).await?;
+        Ok(Handshake {
+            request_client_certificate: session.handshake.request_client_certificate,
+            disable_session_reuse: session.handshake.disable_session_reuse,
         })
     }
-}
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
-}
-
-/// Shakes hands within `client_header_timeout`. `unread` was read of the connection before.
-pub async fn shake(stream: TcpStream, unread: Vec<u8>, under_way: &UnderWay, gateway: &Gateway) -> Shaken {
-    let Ok(peer) = stream.peer_addr() else { return Shaken::Ended };
-    let Some(_place) = under_way.place() else {
-        log!(Notice, "client {peer}: {MOST} TLS handshakes are under way, no more are begun");
-        METRICS.count_handshake(HandshakeEnd::Refused);
-        return Shaken::Ended;
-    };
-    let patience = gateway.settings.client_header_timeout;
-    match timeout_at(Instant::now() + patience, run(stream, unread, gateway)).await {
-        Ok(Ok(shaken)) => {
-            if let Shaken::Encrypted(..) = shaken {
-                METRICS.count_handshake(HandshakeEnd::Done);
-            }
-            shaken
-        }
-        Ok(Err(error)) => {
-            log!(Info, "client {peer}: the TLS handshake failed: {error}");
-            METRICS.count_handshake(HandshakeEnd::Failed);
-            Shaken::Ended
-        }
-        Err(_) => {
-            log!(Info, "client {peer}: no TLS handshake within {} ms", patience.as_millis());
-            METRICS.count_handshake(HandshakeEnd::Late);
-            Shaken::Ended
+    /// Waits for something of the client's.
+    async fn client<T>(
+        &mut self,
+        deadline: Instant,
+        wanted: impl Future<Output = io::Result<T>>,
+    ) -> Result<T, Fault> {
+        tokio::select! {
+            done = timeout_at(deadline, wanted) => match done {
+                Ok(done) => done.map_err(Fault::Client),
+                Err(_) => Err(Fault::Late(self.gateway.settings.client_header_timeout)),
+            },
+            _ = self.stop.wait_for(|stop| *stop != Stop::Running) => Err(Fault::Stopped),
         }
     }
-}
-
-async fn run(stream: TcpStream, unread: Vec<u8>, gateway: &Gateway) -> io::Result<Shaken> {
-    let first = match unread.first() {
-        Some(first) => *first,
-        None => {
-            let mut first = [0];
-            if stream.peek(&mut first).await? == 0 {
-                // Those that look whether the port is open do this.
-                return Ok(Shaken::Ended);
-            }
-            first[0]
-        }
-    };
-    if first != RECORD {
-        return Ok(Shaken::Plain(stream, unread));
-    }
-    let stream: Box<dyn Stream> = match unread.is_empty() {
-        true => Box::new(stream),
-        false => Box::new(Rewound { unread, stream }),
-    };
-    let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
-    let config = gateway.server_tls.config(Handshake::default()).clone();
-    let stream = begun.into_stream(config).await?;
-    let tls = describe(stream.get_ref().1);
-    Ok(Shaken::Encrypted(Box::new(Encrypted::new(stream)), tls))
 }
 
 fn describe(connection: &ServerConnection) -> Tls {

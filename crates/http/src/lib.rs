@@ -30,6 +30,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tracing;
+mod under_way;
 mod upstream;
 mod way;
 mod wire;

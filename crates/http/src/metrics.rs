@@ -16,10 +16,12 @@ pub enum HandshakeEnd {
     Late,
     /// Too many were under way.
     Refused,
+    /// A plugin failed in its certificate phase.
+    Plugin,
 }
 
 impl HandshakeEnd {
-    const ALL: [Self; 4] = [Self::Done, Self::Failed, Self::Late, Self::Refused];
+    const ALL: [Self; 5] = [Self::Done, Self::Failed, Self::Late, Self::Refused, Self::Plugin];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -27,6 +29,7 @@ impl HandshakeEnd {
             Self::Failed => "failed",
             Self::Late => "late",
             Self::Refused => "refused",
+            Self::Plugin => "plugin",
         }
     }
 }

@@ -17,9 +17,9 @@ use tokio::sync::watch;
 
 use crate::client::{Client, ClientTimeouts, Received};
 use crate::downstream::{After, Downstream};
-use crate::handshake::Shaken;
+use crate::handshake::{Arrival, Shaken};
 use crate::stream::Stream;
-use crate::{HttpSettings, Worker, exchange, handshake, refusal};
+use crate::{HttpSettings, Worker, exchange, refusal};
 
 /// How long a connection may take for its PROXY header.
 const PROXY_HEADER: Duration = Duration::from_secs(30);
@@ -93,11 +93,8 @@ async fn open(
     let (stream, unread, tls): (Box<dyn Stream>, _, _) = match flags.tls {
         false => (Box::new(stream), unread, None),
         true => {
-            let shaken = tokio::select! {
-                shaken = handshake::shake(stream, unread, &worker.handshakes, &gateway) => shaken,
-                _ = stop.wait_for(|stop| *stop != Stop::Running) => return,
-            };
-            match shaken {
+            let mut arrival = Arrival { peer, serial, worker: &worker, gateway: &gateway, stop: &mut stop };
+            match arrival.shake(stream, unread).await {
                 Shaken::Encrypted(stream, tls) => (stream, Vec::new(), Some(tls)),
                 Shaken::Plain(stream, unread) => (Box::new(stream), unread, None),
                 Shaken::Ended => return,

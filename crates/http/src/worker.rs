@@ -12,7 +12,7 @@ use polygate_telemetry::{LogBuffer, log};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::handshake::UnderWay;
+use crate::under_way::UnderWay;
 use crate::upstream::Pool;
 use crate::{Gateway, METRICS};
 

@@ -12,7 +12,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polygate_chain::{Exchange, Phase};
+use polygate_chain::Phase;
+use polygate_chain::pdk::Context;
 use polygate_plugin_proto::Protocol;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
@@ -68,7 +69,7 @@ pub(crate) async fn run(
     server: &Server,
     instances: &[Arc<Instance>],
     phase: Phase,
-    context: &mut Exchange,
+    context: &mut Context<'_>,
 ) -> Ran {
     let patience = Instant::now() + server.settings.connect_timeout;
     let pdk_calls = Cell::new(0);
@@ -103,7 +104,7 @@ struct Try<'a> {
 
 impl Try<'_> {
     /// A second time in the same process, if that may help.
-    async fn run_twice(self, context: &mut Exchange) -> Result<(), Failed> {
+    async fn run_twice(self, context: &mut Context<'_>) -> Result<(), Failed> {
         let first = match self.run(context).await {
             Err(Failed { error, retry: Retry::SameProcess }) => error,
             outcome => return outcome,
@@ -115,7 +116,7 @@ impl Try<'_> {
         })
     }
 
-    async fn run(&self, context: &mut Exchange) -> Result<(), Failed> {
+    async fn run(&self, context: &mut Context<'_>) -> Result<(), Failed> {
         let outcome = match self.replica.protocol {
             Protocol::MsgPack => msgpack::run(self, context).await,
             Protocol::ProtoBuf => protobuf::run(self, context).await,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use polygate_chain::pdk::{Function, PdkError, Reply, dispatch};
-use polygate_chain::{Exchange, SpooledFile, Value};
+use polygate_chain::pdk::{Context, Function, PdkError, Reply, dispatch};
+use polygate_chain::{SpooledFile, Value};
 use polygate_telemetry::log;
 
 use crate::connection::LARGEST_CONTENT;
@@ -22,7 +22,7 @@ pub(super) enum Called {
     Unknown,
 }
 
-pub(super) async fn call(context: &mut Exchange, method: &str, args: Vec<Value>) -> Called {
+pub(super) async fn call(context: &mut Context<'_>, method: &str, args: Vec<Value>) -> Called {
     match function(method) {
         Some(function) => invoke(context, function, args).await,
         None => {
@@ -32,8 +32,8 @@ pub(super) async fn call(context: &mut Exchange, method: &str, args: Vec<Value>)
     }
 }
 
-pub(super) async fn invoke(context: &mut Exchange, function: Function, args: Vec<Value>) -> Called {
-    match dispatch(context, function, &args).await {
+pub(super) async fn invoke(context: &mut Context<'_>, function: Function, args: Vec<Value>) -> Called {
+    match dispatch(context.reborrow(), function, &args).await {
         Ok(Reply::Bytes(bytes)) => Called::Value(function, Value::str(bytes)),
         Ok(Reply::Borrowed(value)) => Called::Value(function, value.clone()),
         Ok(Reply::Value(value)) => Called::Value(function, value),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use polygate_chain::pdk::Function;
-use polygate_chain::{Exchange, SpooledFile};
+use polygate_chain::SpooledFile;
+use polygate_chain::pdk::{Context, Function};
 use polygate_plugin_proto::msgpack::{Step, StepData, Value};
 
 use crate::connection::{CallError, Lease};
@@ -16,7 +16,7 @@ use crate::replica::{Notice, Replica};
 use crate::settings::BodyMode;
 use crate::wire_table;
 
-pub(super) async fn run(one_try: &Try<'_>, context: &mut Exchange) -> Result<(), Failed> {
+pub(super) async fn run(one_try: &Try<'_>, context: &mut Context<'_>) -> Result<(), Failed> {
     let mut time = TimeLeft::new(one_try.settings());
     let (epoch, id, mut lease) = one_try.prepare(&mut time).await?;
     let members = [("InstanceId", Value::Int(id.into())), ("EventName", Value::str(one_try.phase.as_str()))];
@@ -37,7 +37,7 @@ pub(super) async fn run(one_try: &Try<'_>, context: &mut Exchange) -> Result<(),
         lease.event = None;
     }
     outcome.map_err(Failed::never)?;
-    if context.session.answer.is_none()
+    if context.reborrow().session().answer.is_none()
         && confessions.is_some_and(|it| it.has_raised(mark, id, one_try.phase))
     {
         let text = "the handler raised an exception, see the server's output";
@@ -49,7 +49,7 @@ pub(super) async fn run(one_try: &Try<'_>, context: &mut Exchange) -> Result<(),
 /// Answers the PDK calls. On a deadline the event is still open in the server.
 async fn steps(
     one_try: &Try<'_>,
-    context: &mut Exchange,
+    context: &mut Context<'_>,
     lease: &mut Lease,
     time: &mut TimeLeft,
     first: StepData,

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use polygate_chain::pdk::Function;
-use polygate_chain::{Exchange, SpooledFile, Value};
+use polygate_chain::pdk::{Context, Function};
+use polygate_chain::{SpooledFile, Value};
 use polygate_plugin_proto::protobuf::message::{Call, HandleEvent, RawBody};
 use polygate_plugin_proto::protobuf::{self as frames, Name};
 
@@ -36,7 +36,7 @@ struct Latest {
     suspicious: bool,
 }
 
-pub(super) async fn run(one_try: &Try<'_>, context: &mut Exchange) -> Result<(), Failed> {
+pub(super) async fn run(one_try: &Try<'_>, context: &mut Context<'_>) -> Result<(), Failed> {
     let mut time = TimeLeft::new(one_try.settings());
     let (epoch, id, mut lease) = one_try.prepare(&mut time).await?;
     let event = HandleEvent { instance_id: id as i32, event_name: one_try.phase.as_str().to_owned() };
@@ -52,7 +52,7 @@ pub(super) async fn run(one_try: &Try<'_>, context: &mut Exchange) -> Result<(),
     };
     let exchange = Dialogue {
         one_try,
-        context,
+        context: context.reborrow(),
         lease: &mut lease,
         time: &mut time,
         sequence,
@@ -68,7 +68,7 @@ pub(super) async fn run(one_try: &Try<'_>, context: &mut Exchange) -> Result<(),
 
 struct Dialogue<'a, 'b> {
     one_try: &'a Try<'b>,
-    context: &'a mut Exchange,
+    context: Context<'a>,
     lease: &'a mut Lease,
     time: &'a mut TimeLeft,
     sequence: i64,
@@ -115,7 +115,7 @@ impl Dialogue<'_, '_> {
         let args = shape::arguments(expected, argument)
             .map_err(|error| Reason::Protocol.error(format!("argument of {name}: {error}")))?;
         self.one_try.count_call();
-        let called = self.time.stopped(call::invoke(self.context, function, args)).await.in_a_frame();
+        let called = self.time.stopped(call::invoke(&mut self.context, function, args)).await.in_a_frame();
         let answer = match called {
             Called::Value(_, value) => value,
             Called::File(file) => {

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use polygate_testkit::peers::{fixture, peer};
 use polygate_testkit::{EchoUpstream, Gateway, Request};
 use serde_json::{Value, json};
 
@@ -151,4 +152,112 @@ fn a_proxy_header_comes_before_the_handshake() {
     let (said, succeeded) = curl(&gateway, &Certificates::new(), "a.test", &["-k", "--haproxy-protocol"]);
     assert!(succeeded, "{said}");
     assert_eq!(upstream.last("/").header_bytes("X-Forwarded-Proto"), [b"https"]);
+}
+
+/// A gateway with a plugin in front of handshakes.
+fn with_plugin(upstream: &EchoUpstream, name: &str, server: &str) -> Gateway {
+    let mut file: Value = serde_json::from_str(&declarative(upstream, &[])).unwrap();
+    file["plugins"] = json!([{ "name": name }]);
+    let conf =
+        format!("nginx_main_worker_processes = 1\nplugins = {name}\npluginserver_names = server\n{server}");
+    start(&conf, &file.to_string())
+}
+
+/// The lines of a server called `server` with its program and plugins.
+fn server(program: &str, arguments: &str, more: &str) -> String {
+    let program = peer(program);
+    let program = program.display();
+    format!(
+        "pluginserver_server_start_cmd = {program} -p {{prefix}} {arguments}\n\
+         pluginserver_server_query_cmd = {program} {arguments} --dump-all-plugins\n{more}"
+    )
+}
+
+#[track_caller]
+fn handshakes(gateway: &Gateway, end: &str) -> u64 {
+    let metrics = Request::get("/metrics").send(gateway.status()).expect(200).text();
+    let name = format!("polygate_tls_handshakes_total{{end=\"{end}\"}} ");
+    metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).expect(&name)
+}
+
+const INTERNAL_ERROR: &str = "alert internal error";
+
+#[test]
+fn a_javascript_plugin_takes_part_in_handshakes() {
+    let upstream = EchoUpstream::start();
+    let plugins = fixture("js/certificate");
+    let arguments = format!("--plugins-directory {}", plugins.display());
+    let socket = "pluginserver_server_socket = {prefix}/js_pluginserver.sock\npluginserver_server_event_timeout = 3s\n";
+    let program = server("js/node_modules/.bin/kong-js-pluginserver", &arguments, socket);
+    let gateway = with_plugin(&upstream, "js-certificate", &program);
+    let own = Certificates::new();
+    own.sign("client.test");
+    let (certificate, key) = (own.path("client.test.crt"), own.path("client.test.key"));
+    let shown = ["-k", "-i", "--cert", certificate.to_str().unwrap(), "--key", key.to_str().unwrap()];
+    let line = own.text("client.test.crt").lines().nth(1).unwrap().to_owned();
+    let (said, _) = curl(&gateway, &own, "ask.test", &shown);
+    assert!(said.contains(&format!("x-client-certificate: {line}")), "{said}");
+    gateway.wait_for_log("js saw ask.test over TLSv1.3 from 127.0.0.1");
+    let (said, _) = curl(&gateway, &own, "other.test", &shown);
+    assert!(said.contains("x-client-certificate: none"), "it is not asked: {said}");
+    // Sessions.
+    let session = gateway.prefix().join("session");
+    let session = session.to_str().unwrap();
+    s_client(&gateway, &["-tls1_2", "-servername", "other.test", "-sess_out", session]);
+    for (name, expected) in [("other.test", "Reused, TLSv1.2"), ("fresh.test", "New, TLSv1.2")] {
+        let (said, _) = s_client(&gateway, &["-tls1_2", "-servername", name, "-sess_in", session]);
+        assert!(said.contains(expected), "{name}: {said}");
+    }
+    // One that hangs keeps nobody else waiting, and ends with its deadline.
+    let mut hanging = Command::new("openssl")
+        .args(["s_client", "-connect", &gateway.proxy().to_string(), "-servername", "hang.test"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    gateway.wait_for_log("js saw hang.test");
+    assert!(curl(&gateway, &own, "other.test", &["-k"]).1);
+    assert_eq!(hanging.try_wait().unwrap(), None, "the other was served meanwhile");
+    let mut said = String::new();
+    hanging.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(!hanging.wait().unwrap().success() && said.contains(INTERNAL_ERROR), "{said}");
+    assert_eq!(handshakes(&gateway, "plugin"), 1);
+    // What needs a request does not work without one.
+    let (said, succeeded) = s_client(&gateway, &["-servername", "misuse.test"]);
+    assert!(!succeeded && said.contains(INTERNAL_ERROR), "{said}");
+    gateway.wait_for_log("function cannot be called in certificate phase");
+}
+
+#[test]
+fn a_python_plugin_takes_part_in_handshakes() {
+    let upstream = EchoUpstream::start();
+    let plugins = fixture("python/certificate");
+    let arguments = format!("--plugins-directory {}", plugins.display());
+    let socket = "pluginserver_server_socket = {prefix}/python_pluginserver.sock\n";
+    let program = server("python/bin/kong-python-pluginserver", &arguments, socket);
+    let gateway = with_plugin(&upstream, "py-certificate", &program);
+    assert!(s_client(&gateway, &["-servername", "a.test"]).1);
+    gateway.wait_for_log("py saw a.test");
+    for name in ["fail.test", "exit.test"] {
+        let (said, succeeded) = s_client(&gateway, &["-servername", name]);
+        assert!(!succeeded && said.contains(INTERNAL_ERROR), "{name}: {said}");
+    }
+    assert_eq!((handshakes(&gateway, "plugin"), handshakes(&gateway, "done")), (2, 1));
+}
+
+#[test]
+fn a_go_plugin_takes_part_in_handshakes() {
+    let upstream = EchoUpstream::start();
+    let program = peer("go/bin/certificate-go");
+    let program = program.display();
+    let lines = format!(
+        "pluginserver_server_start_cmd = {program} -kong-prefix {{prefix}}\n\
+         pluginserver_server_socket = {{prefix}}/certificate-go.socket\npluginserver_server_query_cmd = {program} -dump\n"
+    );
+    let gateway = with_plugin(&upstream, "certificate-go", &lines);
+    assert!(s_client(&gateway, &["-servername", "a.test"]).1);
+    gateway.wait_for_log("go saw .*a.test");
+    let (said, succeeded) = s_client(&gateway, &["-servername", "fail.test"]);
+    assert!(!succeeded && said.contains(INTERNAL_ERROR), "{said}");
 }
