@@ -8,13 +8,23 @@ use std::sync::Arc;
 
 use polygate_config::Settings;
 use polygate_config::settings::{CertificatePair, ClientCertificate, Pem};
-use polygate_tls::{CertifiedKey, UpstreamDefaults, certificates, generate, pair};
+use polygate_tls::{CertificateDer, CertifiedKey, UpstreamDefaults, certificates, generate, pair};
 
 use crate::LoadError;
 
 /// Where the generated pair is, below the prefix; the names are the reference's.
 const GENERATED: &str = "ssl/kong-default-ecdsa.crt";
 const GENERATED_KEY: &str = "ssl/kong-default-ecdsa.key";
+
+/// Reads what is given, and makes nothing.
+pub fn check(settings: &Settings) -> Result<(), LoadError> {
+    let tls = &settings.tls;
+    tls.certificates.iter().try_for_each(|given| load("ssl_cert", given).map(drop))?;
+    if let ClientCertificate::Given(given) = &tls.client {
+        load("client_ssl_cert", given)?;
+    }
+    authorities(settings).map(drop)
+}
 
 /// What clients are shown.
 pub fn default(settings: &Settings) -> Result<Vec<Arc<CertifiedKey>>, LoadError> {
@@ -27,18 +37,19 @@ pub fn default(settings: &Settings) -> Result<Vec<Arc<CertifiedKey>>, LoadError>
 /// What services are reached with unless they say otherwise.
 pub fn upstream(settings: &Settings) -> Result<UpstreamDefaults, LoadError> {
     let tls = &settings.tls;
-    let trusted = "nginx_proxy_proxy_ssl_trusted_certificate";
-    let authorities = match &tls.trusted {
-        None => Vec::new(),
-        Some(pem) => certificates(&read(trusted, pem)?)
-            .map_err(|why| LoadError::Certificate { property: trusted, why })?,
-    };
+    let authorities = authorities(settings)?;
     let certificate = match &tls.client {
         ClientCertificate::None => None,
         ClientCertificate::Generated => Some(generated(settings)?),
         ClientCertificate::Given(given) => Some(load("client_ssl_cert", given)?),
     };
     Ok(UpstreamDefaults { verify: tls.verify_upstreams, depth: tls.verify_depth, authorities, certificate })
+}
+
+fn authorities(settings: &Settings) -> Result<Vec<CertificateDer<'static>>, LoadError> {
+    let property = "nginx_proxy_proxy_ssl_trusted_certificate";
+    let Some(pem) = &settings.tls.trusted else { return Ok(Vec::new()) };
+    certificates(&read(property, pem)?).map_err(|why| LoadError::Certificate { property, why })
 }
 
 fn load(property: &'static str, given: &CertificatePair) -> Result<Arc<CertifiedKey>, LoadError> {

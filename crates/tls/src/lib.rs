@@ -18,6 +18,7 @@ pub use cause::cause;
 pub use certificate::{CertificateError, GeneratedPair, certificates, chain_pem, generate, pair};
 pub use cipher::{CipherSuites, UnknownCipher, Versions, cipher_name};
 pub use names::Names;
+pub use rustls::pki_types::CertificateDer;
 pub use rustls::sign::CertifiedKey;
 pub use server::{Handshake, Server, ServerOptions};
 pub use upstream::{Client, Unusable, UpstreamDefaults, UpstreamTls, Wanted};

@@ -4,7 +4,9 @@ use std::fs;
 use std::io::Read as _;
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use polygate_testkit::peers::{fixture, peer};
 use polygate_testkit::{EchoUpstream, Gateway, Request};
@@ -89,6 +91,37 @@ fn certificates_change_while_connections_stay() {
     gateway.reload();
     assert!(curl(&gateway, &after, "a.test", &[]).1);
     assert!(!curl(&gateway, &before, "a.test", &[]).1);
+}
+
+#[test]
+fn handshakes_go_on_while_certificates_change() {
+    let upstream = EchoUpstream::start();
+    let both = [Certificates::new(), Certificates::new()];
+    both.iter().for_each(|made| _ = made.sign("a.test"));
+    let file = |made| declarative(&upstream, &[(made, "a.test", &["a.test"])]);
+    let gateway = start("", &file(&both[0]));
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let shaking = scope.spawn(|| {
+            let mut count = 0;
+            // Bounded, so that a failure beside it ends the test.
+            let until = Instant::now() + Duration::from_secs(60);
+            while !is_over.load(Relaxed) && Instant::now() < until {
+                let (said, succeeded) = curl(&gateway, &both[0], "a.test", &["-k"]);
+                assert!(succeeded, "{said}");
+                count += 1;
+            }
+            count
+        });
+        for number in 0..30 {
+            let made = &both[number % 2];
+            gateway.write_declarative(&file(made));
+            gateway.reload();
+            assert!(curl(&gateway, made, "a.test", &[]).1, "the new one is shown after reload {number}");
+        }
+        is_over.store(true, Relaxed);
+        assert!(shaking.join().unwrap() > 10);
+    });
 }
 
 #[test]
