@@ -138,3 +138,22 @@ fn properties_say_what_services_do_not() {
     assert_eq!(ask(&gateway, "/")["client"], "client.test");
     Request::get("/").header("Host", "other.test").send(gateway.proxy()).expect(502);
 }
+
+#[test]
+fn a_plugin_has_a_service_verified() {
+    let certificates = certificates();
+    let upstream = Upstream::start(&certificates, "service.test");
+    let file = declarative(&certificates, upstream.address, json!({ "ca_certificates": [CA] }));
+    let mut file: Value = serde_json::from_str(&file).unwrap();
+    file["plugins"] = json!([{ "name": "py-certificate" }]);
+    let conf = format!("plugins = py-certificate\npluginserver_names = server\n{}", clients::python_server());
+    let gateway = Gateway::builder().conf(&conf).declarative(&file.to_string()).start();
+    let status = |host: &str, is_verified: bool| {
+        let request = Request::get("/").header("Host", host);
+        let request = if is_verified { request.header("X-Verify", "yes") } else { request };
+        request.send(gateway.proxy()).status
+    };
+    assert_eq!(status("other.test", false), 200);
+    assert_eq!(status("other.test", true), 502);
+    assert_eq!(status("service.test", true), 200);
+}

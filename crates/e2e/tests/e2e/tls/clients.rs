@@ -206,6 +206,13 @@ fn server(program: &str, arguments: &str, more: &str) -> String {
     )
 }
 
+/// The one with `py-certificate`.
+pub fn python_server() -> String {
+    let arguments = format!("--plugins-directory {}", fixture("python/certificate").display());
+    let socket = "pluginserver_server_socket = {prefix}/python_pluginserver.sock\n";
+    server("python/bin/kong-python-pluginserver", &arguments, socket)
+}
+
 #[track_caller]
 fn handshakes(gateway: &Gateway, end: &str) -> u64 {
     let metrics = Request::get("/metrics").send(gateway.status()).expect(200).text();
@@ -265,11 +272,7 @@ fn a_javascript_plugin_takes_part_in_handshakes() {
 #[test]
 fn a_python_plugin_takes_part_in_handshakes() {
     let upstream = EchoUpstream::start();
-    let plugins = fixture("python/certificate");
-    let arguments = format!("--plugins-directory {}", plugins.display());
-    let socket = "pluginserver_server_socket = {prefix}/python_pluginserver.sock\n";
-    let program = server("python/bin/kong-python-pluginserver", &arguments, socket);
-    let gateway = with_plugin(&upstream, "py-certificate", &program);
+    let gateway = with_plugin(&upstream, "py-certificate", &python_server());
     assert!(s_client(&gateway, &["-servername", "a.test"]).1);
     gateway.wait_for_log("py saw a.test");
     for name in ["fail.test", "exit.test"] {
