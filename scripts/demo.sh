@@ -1,11 +1,12 @@
 #!/bin/sh
-# Starts an echo upstream and the gateway with a plugin in each language, sends a request and shows the answer. Stays
-# up until Ctrl-C; with --once it ends at once, with exit code 0 only if all plugins answered.
+# Starts an echo upstream and the gateway with a plugin in each language, sends a request, and one within TLS, and shows the answers. Stays
+# up until Ctrl-C; with --once it ends at once, with exit code 0 only if all plugins answered, within TLS too.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 peers=$root/.peers
 prefix=$root/.demo
+certificate=$prefix/ssl/kong-default-ecdsa.crt
 once=${1:-}
 upstream=
 gateway=
@@ -34,15 +35,17 @@ for port in (int(sys.argv[1]), 0):
 PYTHON
 }
 
-# Prints status line, headers and body of an answer.
+# Prints status line, headers and body of an answer. Within TLS the gateway must show the certificate that it made.
 ask() {
     if command -v curl >/dev/null; then
-        curl --silent --show-error --include --max-time 30 "$1"
+        curl --silent --show-error --include --max-time 30 --cacert "$certificate" "$1"
     else
-        python3 - "$1" <<'PYTHON'
-import sys, urllib.error, urllib.request
+        python3 - "$1" "$certificate" <<'PYTHON'
+import os, ssl, sys, urllib.error, urllib.request
+url, certificate = sys.argv[1:]
+context = ssl.create_default_context(cafile=certificate if os.path.exists(certificate) else None)
 try:
-    answer = urllib.request.urlopen(sys.argv[1], timeout=30)
+    answer = urllib.request.urlopen(url, timeout=30, context=context)
 except urllib.error.HTTPError as error:
     answer = error
 print("HTTP/1.1", answer.status, answer.reason)
@@ -67,6 +70,7 @@ wait_until_ready() {
 rm -rf "$prefix"
 mkdir -p "$prefix"
 proxy=$(free_port 8000)
+tls=$(free_port 8443)
 status=$(free_port 8007)
 
 python3 "$root/demo/upstream.py" >"$prefix/upstream.port" &
@@ -77,7 +81,7 @@ until [ -s "$prefix/upstream.port" ]; do
 done
 
 fill() {
-    sed -e "s|@PEERS@|$peers|g; s|@PREFIX@|$prefix|g; s|@PROXY@|$proxy|g; s|@STATUS@|$status|g" \
+    sed -e "s|@PEERS@|$peers|g; s|@PREFIX@|$prefix|g; s|@PROXY@|$proxy|g; s|@TLS@|$tls|g; s|@STATUS@|$status|g" \
         -e "s|@UPSTREAM@|$(cat "$prefix/upstream.port")|g" "$root/demo/$1" >"$prefix/$1"
 }
 fill kong.conf
@@ -102,9 +106,20 @@ for language in go javascript typescript python; do
     fi
 done
 
+echo
+echo "GET https://localhost:$tls/hello"
+ask "https://localhost:$tls/hello" | tr -d '\r' >"$prefix/answer"
+if grep -q '"X-Forwarded-Proto": "https"' "$prefix/answer"; then
+    head -n 1 "$prefix/answer"
+    echo "the upstream was told that it came over https"
+else
+    echo "there is no answer over https" >&2
+    missing="$missing https"
+fi
+
 if [ "$once" = --once ]; then
     [ -z "$missing" ]
     exit
 fi
-echo "The gateway is at http://127.0.0.1:$proxy, its log is $prefix/logs/error.log. Ctrl-C ends it."
+echo "The gateway is at http://127.0.0.1:$proxy and https://localhost:$tls, its log is $prefix/logs/error.log. Ctrl-C ends it."
 wait "$gateway"

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 9] = [
     &["value"],
     &["http1", "model", "plugin-proto"],
     &["net", "telemetry"],
-    &["balancer", "chain", "config", "entities", "router"],
+    &["balancer", "chain", "config", "entities", "router", "tls"],
     &["http", "plugin-host"],
     &["app"],
     &["gateway"],

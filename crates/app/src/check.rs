@@ -4,7 +4,7 @@ use polygate_config::Settings;
 use polygate_plugin_host::discovery::discover;
 
 use crate::plugins::{self, Announced, Enabled};
-use crate::{LoadError, compile, declarative, not_yet, translate, workers};
+use crate::{LoadError, certificates, compile, declarative, not_yet, translate, workers};
 
 /// What a start would warn of, or all problems of a configuration, one text each. Unlike a start this does not let
 /// a plugin server pass that cannot be asked.
@@ -37,6 +37,7 @@ async fn checked(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
         },
         Err(error) => problems.push(error.to_string()),
     }
+    problems.extend(certificates::check(settings).err().map(|error| error.to_string()));
     problems.extend(translate::error_pages(settings).err().map(|error| error.to_string()));
     if problems.is_empty() { Ok(warnings) } else { Err(problems) }
 }

@@ -9,6 +9,8 @@ use polygate_entities::EntitySet;
 use polygate_http::Gateway;
 use polygate_model::{Entities, Target, Upstream, Vaults};
 use polygate_router::{Router, RouterError};
+use polygate_telemetry::log;
+use polygate_tls::{Names, Server, UpstreamTls};
 
 use crate::servers::Servers;
 use crate::translate;
@@ -24,11 +26,24 @@ pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<Gateway, Route
     environment.error_pages = servers.error_pages.clone();
     environment.vaults = Vaults::env(&settings.vault_env_prefix).with(&entities);
 
+    let (names, unused) = Names::new(&entities, servers.certificates.clone());
+    for (id, why) in unused {
+        log!(
+            Error,
+            "the certificate {id} cannot be used: {why}; clients are shown another one for its names"
+        );
+    }
+    let (upstream_tls, unusable) = UpstreamTls::new(&entities, servers.upstream_tls.clone());
+    for (id, why) in unusable {
+        log!(Error, "the certificate {id} cannot be used: {why}; requests of services that need it fail");
+    }
     let configurations: Vec<_> = entities.plugins.values().cloned().collect();
     Ok(Gateway {
         plan: Plan::new(&servers.plugins, &configurations),
         balancers: balancers(&entities, servers.seed),
         router: router(&entities)?,
+        server_tls: Server::new(names, &translate::tls(settings)),
+        upstream_tls,
         environment: Arc::new(environment),
         settings: translate::http(settings),
     })

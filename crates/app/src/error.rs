@@ -7,6 +7,7 @@ use polygate_config::conf::ConfError;
 use polygate_net::dns::SetupError;
 use polygate_router::RouterError;
 use polygate_telemetry::trace::TracerError;
+use polygate_tls::CertificateError;
 
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,10 @@ pub enum LoadError {
     Plugins(String),
     #[error("{property}: could not read {}: {cause}; name a file that the gateway may read", path.display())]
     Unreadable { property: &'static str, path: PathBuf, cause: io::Error },
+    #[error("{property}: {why}")]
+    Certificate { property: &'static str, why: CertificateError },
+    #[error("could not write {}: {cause}; the gateway keeps the certificate there that it makes when ssl_cert names none", path.display())]
+    Unwritable { path: PathBuf, cause: io::Error },
     #[error("error parsing declarative config {origin}:\n{why}")]
     Declarative { origin: String, why: String },
     #[error(transparent)]

@@ -8,6 +8,7 @@
 //! declarative    the entities, from the declarative file
 //! compile        both -> what a worker serves requests with
 //! not_yet        what a configuration may ask for and is not built
+//! certificates   those of the settings
 //! plugins        which of the enabled plugins are installed, and where
 //! problems       plugins that do not work though the configuration is served
 //! targets        keeps the addresses of balancer targets up to date
@@ -18,6 +19,7 @@
 //! check, doctor  the same steps without serving, for people
 //! ```
 
+mod certificates;
 mod check;
 mod compile;
 mod configuration;

@@ -87,21 +87,21 @@ static ENTRIES: &[Entry] = &[
         example: properties(&[("stream_listen", "127.0.0.1:9000")]),
     },
     Entry {
-        what: "the flag `ssl` of `proxy_listen` and `status_listen`",
+        what: "the flag `ssl` of `status_listen`",
         instead: "nothing listens there",
-        found: InSettings(|settings| flagged(settings, |listen| listen.ssl)),
-        example: properties(&[("proxy_listen", "127.0.0.1:8000, 127.0.0.1:8443 ssl")]),
+        found: InSettings(|settings| listed(settings.status_listen.iter().filter(|it| it.ssl))),
+        example: properties(&[("status_listen", "127.0.0.1:8007, 127.0.0.1:8443 ssl")]),
     },
     Entry {
-        what: "`proxy_listen` or `status_listen` of which all entries have the flag `ssl`",
+        what: "`status_listen` of which all entries have the flag `ssl`",
         instead: "refused",
         found: Refused,
-        example: properties(&[("proxy_listen", "127.0.0.1:8443 ssl")]),
+        example: properties(&[("status_listen", "127.0.0.1:8443 ssl")]),
     },
     Entry {
-        what: "the flag `http2` of a listener without `ssl`",
+        what: "the flag `http2` of a listener",
         instead: "HTTP/1.1 is served",
-        found: InSettings(|settings| flagged(settings, |listen| listen.http2 && !listen.ssl)),
+        found: InSettings(|settings| flagged(settings, |listen| listen.http2)),
         example: properties(&[("proxy_listen", "127.0.0.1:9080 http2")]),
     },
     Entry {
@@ -145,13 +145,16 @@ static ENTRIES: &[Entry] = &[
         ),
     },
     Entry {
-        what: "services over anything but `http`",
+        what: "services over anything but `http` and `https`",
         instead: "their requests are refused with 502, never sent in the clear",
         found: InEntities(|entities| {
-            let services = entities.services.values().filter(|it| it.protocol != Protocol::Http);
+            let services = entities
+                .services
+                .values()
+                .filter(|it| !matches!(it.protocol, Protocol::Http | Protocol::Https));
             listed(services.map(|it| it.name.clone().unwrap_or_else(|| it.id.to_string())))
         }),
-        example: entities("services: [{name: s, url: 'https://example.com'}]"),
+        example: entities("services: [{name: s, url: 'grpc://example.com'}]"),
     },
     Entry {
         what: "routes for anything but `http` and `https`",
@@ -162,32 +165,6 @@ static ENTRIES: &[Entry] = &[
             listed(routes.map(|it| it.name.clone().unwrap_or_else(|| it.id.to_string())))
         }),
         example: entities("routes: [{name: r, protocols: [grpc], paths: [/a]}]"),
-    },
-    Entry {
-        what: "certificates",
-        instead: "checked, used by nothing",
-        found: InEntities(|entities| counted(entities.certificates.len())),
-        example: entities(
-            "certificates: [{cert: '-----BEGIN CERTIFICATE-----\n\nAAAA\n\n-----END CERTIFICATE-----', \
-             key: '-----BEGIN PRIVATE KEY-----\n\nAAAA\n\n-----END PRIVATE KEY-----', snis: [{name: example.com}]}]",
-        ),
-    },
-    Entry {
-        what: "SNIs",
-        instead: "checked, used by nothing",
-        found: InEntities(|entities| listed(entities.snis.values().map(|sni| &sni.name))),
-        example: entities(
-            "certificates: [{cert: '-----BEGIN CERTIFICATE-----\n\nAAAA\n\n-----END CERTIFICATE-----', \
-             key: '-----BEGIN PRIVATE KEY-----\n\nAAAA\n\n-----END PRIVATE KEY-----', snis: [{name: example.com}]}]",
-        ),
-    },
-    Entry {
-        what: "CA certificates",
-        instead: "checked, used by nothing",
-        found: InEntities(|entities| counted(entities.ca_certificates.len())),
-        example: entities(
-            "ca_certificates: [{cert: '-----BEGIN CERTIFICATE-----\n\nAAAA\n\n-----END CERTIFICATE-----'}]",
-        ),
     },
     Entry {
         what: "credentials of consumers (key, basic, HMAC, JWT, ACL, OAuth2)",
@@ -228,7 +205,7 @@ pub fn warnings(settings: &Settings, entities: &Entities) -> Vec<String> {
     ENTRIES.iter().filter_map(line).collect()
 }
 
-/// The entries that something listens on.
+/// The entries of `status_listen` that something listens on.
 pub fn served(entries: &[Listen]) -> Vec<Listen> {
     entries.iter().filter(|entry| !entry.ssl).cloned().collect()
 }
@@ -267,10 +244,6 @@ fn listed(names: impl IntoIterator<Item = impl Display>) -> Option<String> {
         (_, 0) => Some(first),
         (_, more) => Some(format!("{first} and {more} more")),
     }
-}
-
-fn counted(count: usize) -> Option<String> {
-    (count > 0).then(|| count.to_string())
 }
 
 #[cfg(test)]

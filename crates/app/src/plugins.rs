@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use polygate_chain::{Exchange, Failure, Handler, LocalFuture, Phase, Phases, Plugin};
+use polygate_chain::pdk::Context;
+use polygate_chain::{Failure, Handler, LocalFuture, Phase, Phases, Plugin};
 use polygate_entities::reference;
 use polygate_model::OnError;
 use polygate_model::schema::Schema;
@@ -102,7 +103,7 @@ struct Refusal {
 }
 
 impl Handler for Refusal {
-    fn run<'a>(&'a self, phase: Phase, _: &'a mut Exchange) -> LocalFuture<'a, Result<(), Failure>> {
+    fn run<'a>(&'a self, phase: Phase, _: Context<'a>) -> LocalFuture<'a, Result<(), Failure>> {
         self.counters.unavailable(phase, self.on_error);
         let outcome = match self.on_error {
             // The log has it from the load.

@@ -22,7 +22,7 @@ use crate::logs::Logs;
 use crate::signals::{self, StopSignals};
 use crate::status::Status;
 use crate::workers::{self, Shared, Workers};
-use crate::{Error, not_yet, tracing, translate};
+use crate::{Error, tracing, translate};
 
 /// For workers that are told to drop everything.
 const FAST_STOP: Duration = Duration::from_millis(500);
@@ -48,7 +48,7 @@ pub fn serve(
 async fn run(settings: Settings, logs: &Logs, on_ready: impl FnOnce(&[String])) -> Result<(), Error> {
     let mut stops = StopSignals::new()?;
     let (mut reload, mut reopen) = (signals::reload()?, signals::reopen()?);
-    let listeners = workers::listen(&not_yet::served(&settings.proxy_listen), settings.workers)?;
+    let listeners = workers::listen(&settings.proxy_listen, settings.workers)?;
     let control = Rc::new(Control::new(&settings, logs)?);
     let _status = Status::start(&settings, &control)?;
     spawn_local({

@@ -7,10 +7,11 @@ use polygate_chain::{Node, Plugin};
 use polygate_config::Settings;
 use polygate_model::OnError;
 use polygate_plugin_host::{PluginServers, RemotePlugin};
+use polygate_tls::{CertifiedKey, UpstreamDefaults};
 use uuid::Uuid;
 
 use crate::plugins::{self, Announced, Enabled, Unavailable};
-use crate::{LoadError, translate};
+use crate::{LoadError, certificates, translate};
 
 /// One half of a configuration; the entities are the other.
 pub struct Servers {
@@ -22,6 +23,9 @@ pub struct Servers {
     /// What configurations of them must look like.
     pub enabled: Enabled,
     pub error_pages: ErrorPages,
+    /// Shown to clients that ask for no name of the entities'.
+    pub certificates: Vec<Arc<CertifiedKey>>,
+    pub upstream_tls: UpstreamDefaults,
     /// Of the balancers' randomness.
     pub seed: u64,
 }
@@ -38,8 +42,20 @@ impl Servers {
         let enabled = plugins::resolve(names, &announced)?;
         let plugins = installed(names, running, &announced);
         let error_pages = translate::error_pages(&settings)?;
+        let certificates = certificates::default(&settings)?;
+        let upstream_tls = certificates::upstream(&settings)?;
         let (seed, _) = Uuid::new_v4().as_u64_pair();
-        Ok(Self { settings, node, plugins, announced, enabled, error_pages, seed })
+        Ok(Self {
+            settings,
+            node,
+            plugins,
+            announced,
+            enabled,
+            error_pages,
+            certificates,
+            upstream_tls,
+            seed,
+        })
     }
 }
 

@@ -7,12 +7,17 @@ use std::time::Duration;
 
 use polygate_chain::error_page::{ErrorPages, Format};
 use polygate_chain::{Limits, SpoolSettings, TrustedIps};
-use polygate_config::settings::{DnsRecord, ErrorType, Listen, PluginServerSettings, RawBody, SoKeepalive};
+use polygate_config::settings::{
+    DnsRecord, ErrorType, Listen, PluginServerSettings, RawBody, SoKeepalive, TlsVersions,
+};
 use polygate_config::{Settings, conf};
 use polygate_http::{HttpSettings, NextUpstream, Tokens};
 use polygate_net::dns::{DnsSettings, RecordKind};
 use polygate_net::listen::{Keepalive, ListenOptions};
 use polygate_plugin_host::{BodyMode, Query, ServerSettings, withhold};
+
+use polygate_telemetry::log;
+use polygate_tls::{CipherSuites, ServerOptions, UnknownCipher, Versions};
 
 use crate::LoadError;
 
@@ -97,6 +102,20 @@ pub fn http(settings: &Settings) -> HttpSettings {
         debug_header: settings.allow_debug_header,
         charset: settings.charset.clone(),
     }
+}
+
+/// How clients are spoken to. A cipher that is not built is told; the others of the list count.
+pub fn tls(settings: &Settings) -> ServerOptions {
+    let tls = &settings.tls;
+    let mut suites = CipherSuites::new(match tls.versions {
+        TlsVersions::Only12 => Versions::Only12,
+        TlsVersions::Only13 => Versions::Only13,
+        TlsVersions::Both => Versions::Both,
+    });
+    for UnknownCipher(name) in tls.ciphers.iter().flat_map(|list| suites.choose(list)) {
+        log!(Warn, "ssl_ciphers names '{name}', which is not built");
+    }
+    ServerOptions { suites, tickets: tls.session_tickets, prefer_own_suites: tls.prefer_server_ciphers }
 }
 
 pub fn dns(settings: &Settings) -> DnsSettings {

@@ -6,7 +6,7 @@ use std::thread;
 
 use arc_swap::ArcSwap;
 use polygate_config::settings::Listen;
-use polygate_http::{Gateway, Worker};
+use polygate_http::{Gateway, ListenerFlags, Worker};
 use polygate_net::accept::Stop;
 use polygate_net::dns::Resolver;
 use polygate_net::listen::{ListenOptions, bind};
@@ -21,7 +21,7 @@ use crate::{Error, translate};
 /// A listening socket of one worker.
 pub struct Listener {
     pub socket: TcpListener,
-    proxy_protocol: bool,
+    flags: ListenerFlags,
 }
 
 /// What the workers share.
@@ -41,17 +41,13 @@ pub struct Workers {
 /// Opens the listeners of `workers` threads; the outer list has one entry per thread.
 pub fn listen(entries: &[Listen], workers: usize) -> Result<Vec<Vec<Listener>>, Error> {
     let mut all: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
-    let served = entries.iter().filter(|entry| !entry.ssl);
-    let skipped: Vec<_> = entries.iter().filter(|entry| entry.ssl).map(Listen::to_string).collect();
-    if !skipped.is_empty() {
-        log!(Warn, "not listening on {}: TLS is not built yet", skipped.join(", "));
-    }
-    for entry in served {
+    for entry in entries {
         let fail = |cause| Error::Listen { address: entry.to_string(), cause };
+        let flags = ListenerFlags { proxy_protocol: entry.proxy_protocol, tls: entry.ssl };
         for address in (entry.host.as_str(), entry.port).to_socket_addrs().map_err(fail)? {
             let sockets = bind_all(address, &translate::listen(entry), workers).map_err(fail)?;
             for (listeners, socket) in all.iter_mut().zip(sockets) {
-                listeners.push(Listener { socket, proxy_protocol: entry.proxy_protocol });
+                listeners.push(Listener { socket, flags });
             }
         }
     }
@@ -103,13 +99,8 @@ async fn serve(listeners: Vec<Listener>, resolver: Resolver, shared: &Shared) {
     let access_log = shared.access_log.as_ref().map(|log| log.buffer());
     let worker = Worker::new(shared.gateway.clone(), resolver, access_log, shared.tracer.clone());
     let mut serving = JoinSet::new();
-    for Listener { socket, proxy_protocol } in listeners {
-        serving.spawn_local(polygate_http::serve(
-            socket,
-            proxy_protocol,
-            worker.clone(),
-            shared.stop.clone(),
-        ));
+    for Listener { socket, flags } in listeners {
+        serving.spawn_local(polygate_http::serve(socket, flags, worker.clone(), shared.stop.clone()));
     }
     while let Some(ended) = serving.join_next().await {
         if let Err(error) = ended {

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use polygate_model::{Id, Plugin as Configuration};
 
 use crate::exchange::Authenticated;
-use crate::{Exchange, Failure, Handler, Phase, Phases, Plugin};
+use crate::pdk::Context;
+use crate::{Exchange, Failure, Handler, Phase, Phases, Plugin, Session};
 
 /// Every enabled plugin with its configurations: part of one loaded configuration.
 #[derive(Default)]
@@ -55,11 +56,25 @@ impl Plan {
         Self { entries }
     }
 
+    /// Whether anybody takes part in handshakes.
+    pub fn wants_certificate(&self) -> bool {
+        self.globals().any(|configured| configured.phases.contains(Phase::Certificate))
+    }
+
+    /// Runs the global configurations' handlers of `certificate`. Stops at the first failure.
+    pub async fn certificate(&self, session: &mut Session) -> Result<(), Failure> {
+        session.phase = Phase::Certificate;
+        for configured in self.globals() {
+            configured.run(Phase::Certificate, &mut *session).await?;
+        }
+        Ok(())
+    }
+
     /// Runs the global configurations' handlers of `rewrite`. Stops at the first answer.
     pub async fn rewrite(&self, exchange: &mut Exchange) -> Result<(), Failure> {
         exchange.session.phase = Phase::Rewrite;
         for configured in self.globals() {
-            configured.run(Phase::Rewrite, exchange).await?;
+            configured.run(Phase::Rewrite, &mut *exchange).await?;
             if exchange.session.answer.is_some() {
                 break;
             }
@@ -76,7 +91,7 @@ impl Plan {
         for entry in &self.entries {
             let Some(configured) = entry.choose(exchange) else { continue };
             if outcome.is_ok() && exchange.session.answer.is_none() {
-                outcome = configured.run(Phase::Access, exchange).await;
+                outcome = configured.run(Phase::Access, &mut *exchange).await;
             }
             collected.push(configured.clone());
         }
@@ -107,7 +122,7 @@ impl Collected {
     pub async fn response(&self, exchange: &mut Exchange) -> Result<(), Failure> {
         exchange.session.phase = Phase::Response;
         for configured in &self.0 {
-            configured.run(Phase::Response, exchange).await?;
+            configured.run(Phase::Response, &mut *exchange).await?;
             if exchange.session.answer.is_some() {
                 break;
             }
@@ -119,7 +134,7 @@ impl Collected {
     pub async fn log(&self, exchange: &mut Exchange) {
         exchange.session.phase = Phase::Log;
         for configured in &self.0 {
-            if let Err(failure) = configured.run(Phase::Log, exchange).await {
+            if let Err(failure) = configured.run(Phase::Log, &mut *exchange).await {
                 failure.log(&exchange.session.id);
             }
         }
@@ -127,15 +142,20 @@ impl Collected {
 }
 
 impl Configured {
-    async fn run(&self, phase: Phase, exchange: &mut Exchange) -> Result<(), Failure> {
+    async fn run(&self, phase: Phase, context: impl Into<Context<'_>>) -> Result<(), Failure> {
         if !self.phases.contains(phase) {
             return Ok(());
         }
-        exchange.session.plugin = Some(self.configuration.clone());
-        span::begin(&self.configuration, phase, exchange);
-        let outcome = self.handler.run(phase, exchange).await;
-        span::end(&outcome, exchange);
-        exchange.session.plugin = None;
+        let mut context = context.into();
+        context.reborrow().session().plugin = Some(self.configuration.clone());
+        if let Context::Exchange(exchange) = &mut context {
+            span::begin(&self.configuration, phase, exchange);
+        }
+        let outcome = self.handler.run(phase, context.reborrow()).await;
+        if let Context::Exchange(exchange) = &mut context {
+            span::end(&outcome, exchange);
+        }
+        context.session().plugin = None;
         outcome
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use polygate_telemetry::log;
 
-use crate::{Exchange, Phase, Phases};
+use crate::pdk::Context;
+use crate::{Phase, Phases};
 
 /// Requests stay on the worker thread that accepted them, so futures need not be `Send`.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -28,8 +29,8 @@ pub trait Plugin: Send + Sync {
 /// One configuration of a plugin, ready for events.
 pub trait Handler: Send + Sync {
     /// Runs the handler of one phase; only called for phases that the plugin announced. What the
-    /// plugin decided is in `exchange`, an error means that it could not decide.
-    fn run<'a>(&'a self, phase: Phase, exchange: &'a mut Exchange) -> LocalFuture<'a, Result<(), Failure>>;
+    /// plugin decided is in `context`, an error means that it could not decide.
+    fn run<'a>(&'a self, phase: Phase, context: Context<'a>) -> LocalFuture<'a, Result<(), Failure>>;
 }
 
 /// A handler that did not do its work. The request fails with it: closed, never skipped.

@@ -16,6 +16,7 @@ pub use self::listen::{Listen, SoKeepalive};
 pub use self::log_level::LogLevel;
 pub use self::plugin_servers::{LegacyGo, PluginServerSettings, RawBody};
 pub(crate) use self::reader::Reader;
+pub use self::tls::{CertificatePair, ClientCertificate, Pem, Tls, TlsVersions};
 pub use self::tracing::{Instrumentation, Tracing};
 use crate::conf::Values;
 
@@ -24,6 +25,7 @@ mod log_level;
 mod plugin_servers;
 mod reader;
 mod resolve;
+mod tls;
 mod tracing;
 
 /// Everything the gateway was told, resolved and checked.
@@ -89,6 +91,7 @@ pub struct Settings {
     pub lua_max_uri_args: usize,
     pub lua_max_post_args: usize,
 
+    pub tls: Tls,
     pub dns: Dns,
     pub tracing: Tracing,
 

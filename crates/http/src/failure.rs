@@ -19,6 +19,9 @@ pub enum Failure {
 
     #[error("cannot connect: {0}")]
     NotConnected(io::Error),
+    /// The peer, or what it showed, was not what it had to be.
+    #[error("{0}")]
+    Handshake(String),
     #[error("no connection within {} ms", .0.as_millis())]
     ConnectTimeout(Duration),
     #[error("it took nothing of the request for {} ms", .0.as_millis())]
@@ -44,6 +47,8 @@ pub enum Failure {
     /// The balancer's or the resolver's decision, in words for the client.
     #[error("{1}")]
     NoPeer(u16, String),
+    #[error("{0}")]
+    Certificates(#[from] polygate_tls::Unusable),
     #[error("services over {0} are not supported yet")]
     Unsupported(String),
 }
@@ -75,10 +80,13 @@ impl Failure {
             Self::ClientLeft => Blame::Client,
             Self::RequestBody(BodyError::Unkept(_)) => Blame::Gateway,
             Self::RequestBody(_) => Blame::Client,
-            Self::NoResources(_) | Self::TargetTooLong | Self::NoPeer(..) | Self::Unsupported(_) => {
-                Blame::Gateway
-            }
+            Self::NoResources(_)
+            | Self::TargetTooLong
+            | Self::NoPeer(..)
+            | Self::Certificates(_)
+            | Self::Unsupported(_) => Blame::Gateway,
             Self::NotConnected(_)
+            | Self::Handshake(_)
             | Self::ConnectTimeout(_)
             | Self::WriteTimeout(_)
             | Self::ReadTimeout(_)
@@ -97,13 +105,14 @@ impl Failure {
             Self::RequestBody(error) => error.status(),
             Self::ConnectTimeout(_) | Self::WriteTimeout(_) | Self::ReadTimeout(_) => 504,
             Self::NotConnected(_)
+            | Self::Handshake(_)
             | Self::NoResponse
             | Self::Reset(_)
             | Self::Malformed(_)
             | Self::UnaskedUpgrade
             | Self::BrokenOff
             | Self::Unsupported(_) => 502,
-            Self::NoResources(_) => 500,
+            Self::NoResources(_) | Self::Certificates(_) => 500,
             Self::TargetTooLong => 414,
             Self::NoPeer(status, _) => *status,
         }
@@ -120,7 +129,9 @@ impl Failure {
     /// Under which condition another peer may be tried; `None` under none.
     pub fn condition(&self) -> Option<Condition> {
         match self {
-            Self::NotConnected(_) | Self::NoResponse | Self::Reset(_) => Some(Condition::Error),
+            Self::NotConnected(_) | Self::Handshake(_) | Self::NoResponse | Self::Reset(_) => {
+                Some(Condition::Error)
+            }
             Self::ConnectTimeout(_) | Self::WriteTimeout(_) | Self::ReadTimeout(_) => {
                 Some(Condition::Timeout)
             }
@@ -152,6 +163,13 @@ mod tests {
             (Failure::RequestBody(BodyError::Unkept(io().into())), Blame::Gateway, 500, None, None),
             (
                 Failure::of_connect(io()),
+                Blame::Upstream,
+                502,
+                Some(Outcome::TcpFailure),
+                Some(Condition::Error),
+            ),
+            (
+                Failure::Handshake(String::new()),
                 Blame::Upstream,
                 502,
                 Some(Outcome::TcpFailure),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use polygate_balancer::Balancer;
 use polygate_chain::{Environment, Plan};
 use polygate_router::Router;
+use polygate_tls::{Server, UpstreamTls};
 
 use crate::HttpSettings;
 
@@ -16,5 +17,7 @@ pub struct Gateway {
     pub plan: Plan,
     /// By the name of the upstream entity.
     pub balancers: HashMap<String, Arc<Balancer>>,
+    pub server_tls: Server,
+    pub upstream_tls: UpstreamTls,
     pub settings: HttpSettings,
 }

@@ -10,7 +10,7 @@ use polygate_chain::exchange::Request;
 use polygate_chain::{Exchange, Phase, RequestBody, Session, forwarded};
 use polygate_http1::{Framing, Headers, RequestHead};
 use polygate_model::path;
-use polygate_net::real_ip::RealIp;
+use polygate_net::real_ip::{Peer, RealIp};
 use polygate_telemetry::log;
 
 use crate::client::ClientBody;
@@ -56,7 +56,7 @@ pub fn begin(
     gateway: Arc<Gateway>,
 ) -> Way<'_> {
     let worker = &downstream.worker;
-    let client = client_address(&request.headers, downstream, &gateway);
+    let client = client_address(&request.headers, &downstream.peer, &gateway);
     let statistics = &gateway.environment.node.statistics;
     statistics.requests_total.fetch_add(1, Relaxed);
     statistics.requests_active.fetch_add(1, Relaxed);
@@ -88,7 +88,7 @@ pub fn begin(
 }
 
 /// The client's address; port 0 when a header named it without one.
-fn client_address(headers: &Headers, downstream: &Downstream, gateway: &Gateway) -> SocketAddr {
+pub fn client_address(headers: &Headers, peer: &Peer, gateway: &Gateway) -> SocketAddr {
     let settings = &gateway.settings;
     let real_ip = RealIp {
         trusted: gateway.environment.trusted_ips.ranges(),
@@ -99,7 +99,7 @@ fn client_address(headers: &Headers, downstream: &Downstream, gateway: &Gateway)
     // Of other headers than the list of hops the reference looks at the first line alone.
     let lines = if header.eq_ignore_ascii_case(forwarded::FOR) { usize::MAX } else { 1 };
     let values: Vec<&[u8]> = headers.get_all(header).take(lines).collect();
-    let client = real_ip.client(&downstream.peer, values.into_iter()).address;
+    let client = real_ip.client(peer, values.into_iter()).address;
     SocketAddr::new(client.ip, client.port.unwrap_or(0))
 }
 

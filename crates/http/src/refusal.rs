@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Version};
-use polygate_chain::RequestBody;
 use polygate_chain::exchange::Request;
-use polygate_http1::{Headers, Refused};
+use polygate_chain::{RequestBody, Source};
+use polygate_http1::{Headers, Refused, RequestHead};
 use polygate_telemetry::log;
 
 use crate::downstream::{After, Downstream};
-use crate::{Gateway, METRICS, receive};
+use crate::{Gateway, METRICS, receive, respond};
 
 /// Answers a head that breaks a rule. The connection ends then, as nobody knows where the next request begins.
 pub async fn of_head(refused: Refused, serial: u64, downstream: &Downstream, gateway: Arc<Gateway>) -> After {
@@ -55,6 +55,17 @@ pub async fn of_late_head(
         serial,
     };
     answer(408, request, Vec::new(), downstream, gateway).await
+}
+
+/// Answers a request that came in the clear to a listener of TLS; it was not looked at any further.
+pub async fn of_plain(head: RequestHead, downstream: &Downstream, gateway: Arc<Gateway>) {
+    METRICS.count_refused("plain_to_tls");
+    let mut way = receive::receive(head, 1, downstream, gateway);
+    way.keep_alive = false;
+    let message = "The plain HTTP request was sent to HTTPS port";
+    respond::decide(&mut way.exchange, Source::Error, 400, message);
+    let content = way.answer();
+    way.finish(content).await;
 }
 
 async fn answer(

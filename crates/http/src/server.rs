@@ -17,6 +17,8 @@ use tokio::sync::watch;
 
 use crate::client::{Client, ClientTimeouts, Received};
 use crate::downstream::{After, Downstream};
+use crate::handshake::{Arrival, Shaken};
+use crate::stream::Stream;
 use crate::{HttpSettings, Worker, exchange, refusal};
 
 /// How long a connection may take for its PROXY header.
@@ -27,11 +29,18 @@ const DISCARDING: Duration = Duration::from_secs(30);
 /// How long a client may go on sending after the last response.
 const LINGERING: Duration = Duration::from_secs(5);
 
+/// What a listener expects of its connections.
+#[derive(Debug, Clone, Copy)]
+pub struct ListenerFlags {
+    pub proxy_protocol: bool,
+    pub tls: bool,
+}
+
 /// Accepts connections until `stop` says otherwise; returns when the last connection is done, or at
 /// once on [`Stop::Fast`]. Runs inside a `LocalSet`.
 pub async fn serve(
     listener: std::net::TcpListener,
-    has_proxy_header: bool,
+    flags: ListenerFlags,
     worker: Rc<Worker>,
     stop: watch::Receiver<Stop>,
 ) {
@@ -41,7 +50,7 @@ pub async fn serve(
         Err(error) => return log!(Emerg, "listener is unusable: {error}"),
     };
     let paused = |error: &std::io::Error| log!(Crit, "accept failed, waiting: {error}");
-    let connection = |stream, peer| open(stream, peer, has_proxy_header, worker.clone(), stop.clone());
+    let connection = |stream, peer| open(stream, peer, flags, worker.clone(), stop.clone());
     accept::serve(listener, stop.clone(), paused, connection).await;
 }
 
@@ -65,14 +74,14 @@ impl Drop for Active {
 async fn open(
     mut stream: TcpStream,
     address: SocketAddr,
-    has_proxy_header: bool,
+    flags: ListenerFlags,
     worker: Rc<Worker>,
-    stop: watch::Receiver<Stop>,
+    mut stop: watch::Receiver<Stop>,
 ) {
     let gateway = worker.gateway();
     let _active = Active::new(gateway.environment.node.clone());
     let Ok(local) = stream.local_addr() else { return };
-    let (told, unread) = match has_proxy_header {
+    let (told, unread) = match flags.proxy_protocol {
         true => match proxy_header(&mut stream, address, stop.clone()).await {
             Some(header) => header,
             None => return,
@@ -81,10 +90,26 @@ async fn open(
     };
     let peer = Peer::new(address, local, told);
     let serial = worker.connection_serial();
-    let connection = Arc::new(Connection::new(peer.socket(), peer.local(), None, serial));
-    let client = Client::new(Box::new(stream), unread, timeouts(&gateway.settings));
+    let (stream, unread, tls): (Box<dyn Stream>, _, _) = match flags.tls {
+        false => (Box::new(stream), unread, None),
+        true => {
+            let mut arrival = Arrival { peer, serial, worker: &worker, gateway: &gateway, stop: &mut stop };
+            match arrival.shake(stream, unread).await {
+                Shaken::Encrypted(stream, tls) => (stream, Vec::new(), Some(tls)),
+                Shaken::Plain(stream, unread) => (Box::new(stream), unread, None),
+                Shaken::Ended => return,
+            }
+        }
+    };
+    let is_plain = flags.tls && tls.is_none();
+    let connection = Arc::new(Connection::new(peer.socket(), peer.local(), tls, serial));
+    let client = Client::new(stream, unread, timeouts(&gateway.settings));
     drop(gateway);
-    Downstream { client, connection, peer, worker, stop }.serve().await;
+    let downstream = Downstream { client, connection, peer, worker, stop };
+    match is_plain {
+        true => downstream.refuse_plain().await,
+        false => downstream.serve().await,
+    }
 }
 
 /// What the PROXY header says, and what was read behind it; `None` ends the connection.
@@ -156,6 +181,21 @@ impl Downstream {
                 After::Close => return,
             }
         }
+    }
+}
+
+impl Downstream {
+    /// Answers a client that speaks HTTP where TLS is to be spoken.
+    async fn refuse_plain(self) {
+        let gateway = self.worker.gateway();
+        let settings = &gateway.settings;
+        let timeouts = timeouts(settings);
+        if let Received::Request(head) =
+            self.client.read_head(limits(settings), timeouts.head, timeouts).await
+        {
+            refusal::of_plain(head, &self, gateway).await;
+        }
+        self.client.close(LINGERING).await;
     }
 }
 

@@ -7,6 +7,7 @@ mod hash;
 mod head;
 mod peers;
 mod pool;
+mod target;
 mod tries;
 mod upload;
 

@@ -12,6 +12,7 @@ use polygate_telemetry::{LogBuffer, log};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::under_way::UnderWay;
 use crate::upstream::Pool;
 use crate::{Gateway, METRICS};
 
@@ -22,6 +23,7 @@ const LOG_RUNNING: usize = 1_024;
 pub struct Worker {
     pub(crate) resolver: Resolver,
     pub(crate) pool: RefCell<Pool>,
+    pub(crate) handshakes: UnderWay,
     pub(crate) access_log: Option<LogBuffer>,
     pub(crate) tracer: Option<Arc<Tracer>>,
     gateway: RefCell<Cache<Arc<ArcSwap<Gateway>>, Arc<Gateway>>>,
@@ -52,6 +54,7 @@ impl Worker {
         Rc::new(Self {
             resolver,
             pool: RefCell::default(),
+            handshakes: UnderWay::default(),
             access_log,
             tracer,
             gateway: RefCell::new(Cache::new(gateway)),

@@ -9,7 +9,8 @@ mod instance;
 use std::cell::Cell;
 use std::sync::Arc;
 
-use polygate_chain::{Exchange, Phase};
+use polygate_chain::Phase;
+use polygate_chain::pdk::Context;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -54,7 +55,7 @@ pub(crate) async fn run(
     server: &Server,
     instances: &[Arc<Instance>],
     phase: Phase,
-    exchange: &mut Exchange,
+    context: &mut Context<'_>,
 ) -> Ran {
     let patience = Instant::now() + server.settings.connect_timeout;
     let pdk_calls = Cell::new(0);
@@ -69,7 +70,7 @@ pub(crate) async fn run(
         let (replica, instance) = (&server.replicas[index], &*instances[index]);
         let one_try =
             Try { replica, generation: &generation, instance, phase, fresh: false, pdk_calls: &pdk_calls };
-        match one_try.run_twice(exchange).await {
+        match one_try.run_twice(context).await {
             Err(Failed { retry: Retry::WhenReady, .. }) if Instant::now() < patience => {}
             outcome => break outcome.map_err(|failed| failed.error),
         }
@@ -89,22 +90,22 @@ struct Try<'a> {
 
 impl Try<'_> {
     /// A second time in the same process, if that may help.
-    async fn run_twice(self, exchange: &mut Exchange) -> Result<(), Failed> {
-        let first = match self.run(exchange).await {
+    async fn run_twice(self, context: &mut Context<'_>) -> Result<(), Failed> {
+        let first = match self.run(context).await {
             Err(Failed { error, retry: Retry::SameProcess }) => error,
             outcome => return outcome,
         };
-        let second = Try { fresh: true, ..self }.run(exchange).await;
+        let second = Try { fresh: true, ..self }.run(context).await;
         // A process that is gone now has ended over the first try.
         second.map_err(|failed| {
             Failed::never(if first.reason == Reason::Crashed { first } else { failed.error })
         })
     }
 
-    async fn run(&self, exchange: &mut Exchange) -> Result<(), Failed> {
+    async fn run(&self, context: &mut Context<'_>) -> Result<(), Failed> {
         let (epoch, id, mut lease) = self.prepare().await?;
         let mut task = Task::new(self.generation, self.settings(), self.phase, id, self.pdk_calls);
-        let outcome = lease.event(&mut task, exchange).await;
+        let outcome = lease.event(&mut task, context).await;
         match outcome {
             Ok(()) => {
                 self.generation.served();

@@ -1,6 +1,7 @@
 //! The one place that decides what a failed event does to the request.
 
-use polygate_chain::{Exchange, Failure, Phase};
+use polygate_chain::pdk::Context;
+use polygate_chain::{Failure, Phase};
 use polygate_telemetry::log;
 use polygate_telemetry::trace::KeyValue;
 use tokio::time::Instant;
@@ -18,11 +19,11 @@ pub(crate) fn conclude(
     phase: Phase,
     policy: OnError,
     counters: &PluginCounters,
-    exchange: &mut Exchange,
+    context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let of_phase = counters.of(phase);
     of_phase.ended(began.elapsed(), ran.pdk_calls);
-    let mut span = exchange.session.trace.as_mut().and_then(|trace| trace.handler.as_mut());
+    let mut span = context.reborrow().session().trace.as_mut().and_then(|trace| trace.handler.as_mut());
     if let Some(span) = &mut span {
         span.set([KeyValue::new("polygate.pdk_calls", i64::from(ran.pdk_calls))]);
     }

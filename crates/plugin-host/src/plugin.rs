@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use polygate_chain::{Exchange, Failure, Handler, LocalFuture, Phase, Phases, Plugin};
+use polygate_chain::pdk::Context;
+use polygate_chain::{Failure, Handler, LocalFuture, Phase, Phases, Plugin};
 use polygate_model::Plugin as Configuration;
 use polygate_plugin_proto::dump::PluginInfo;
 use polygate_telemetry::log;
@@ -122,13 +123,13 @@ impl Plugin for RemotePlugin {
 
 impl RemoteHandler {
     /// Runs the event unless the breaker is open, and tells the breaker what became of it.
-    async fn event(&self, phase: Phase, exchange: &mut Exchange) -> Ran {
+    async fn event(&self, phase: Phase, context: &mut Context<'_>) -> Ran {
         let settings = &self.server.settings;
         let newest = || self.server.newest_generation();
         if let Err(error) = self.breaker.admit(&self.name, settings.patience(), newest) {
             return Ran { outcome: Err(error), generation: 0, pdk_calls: 0 };
         }
-        let ran = event::run(&self.server, &self.instances, phase, exchange).await;
+        let ran = event::run(&self.server, &self.instances, phase, context).await;
         match ran.outcome.as_ref().map_err(|error| error.reason) {
             Ok(()) | Err(Reason::Plugin) => self.breaker.answered(&self.name),
             Err(reason @ (Reason::Crashed | Reason::Deadline | Reason::Protocol)) => {
@@ -141,11 +142,11 @@ impl RemoteHandler {
 }
 
 impl Handler for RemoteHandler {
-    fn run<'a>(&'a self, phase: Phase, exchange: &'a mut Exchange) -> LocalFuture<'a, Result<(), Failure>> {
+    fn run<'a>(&'a self, phase: Phase, mut context: Context<'a>) -> LocalFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             let began = Instant::now();
-            let ran = self.event(phase, exchange).await;
-            conclude(ran, began, phase, self.policy, &self.counters, exchange)
+            let ran = self.event(phase, &mut context).await;
+            conclude(ran, began, phase, self.policy, &self.counters, &mut context)
         })
     }
 }

@@ -20,7 +20,7 @@ mod task;
 
 use std::ops::{Deref, DerefMut};
 
-use polygate_chain::Exchange;
+use polygate_chain::pdk::Context;
 use polygate_plugin_proto::Protocol;
 
 use crate::channel::{CallError, Channel};
@@ -103,10 +103,14 @@ impl Connection {
     }
 
     /// Runs a handler, from the first byte to its end.
-    pub(crate) async fn event(&mut self, task: &mut Task<'_>, exchange: &mut Exchange) -> Result<(), Fault> {
+    pub(crate) async fn event(
+        &mut self,
+        task: &mut Task<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<(), Fault> {
         match self {
-            Self::MsgPack(connection) => msgpack::event(connection, task, exchange).await,
-            Self::ProtoBuf(connection) => protobuf::event(connection, task, exchange).await,
+            Self::MsgPack(connection) => msgpack::event(connection, task, context).await,
+            Self::ProtoBuf(connection) => protobuf::event(connection, task, context).await,
         }
     }
 

@@ -49,10 +49,7 @@ fn a_line_names_what_it_is_about() {
     assert_eq!(
         load(&Example { entities, properties: &[("proxy_listen", "127.0.0.1:1 http2, 127.0.0.1:2 http2 ssl")] }),
         Ok(vec![
-            "not built yet: the flag 'ssl' of 'proxy_listen' and 'status_listen' (proxy_listen 127.0.0.1:2): \
-             nothing listens there"
-                .to_owned(),
-            "not built yet: the flag 'http2' of a listener without 'ssl' (proxy_listen 127.0.0.1:1): HTTP/1.1 is \
+            "not built yet: the flag 'http2' of a listener (proxy_listen 127.0.0.1:1, 127.0.0.1:2): HTTP/1.1 is \
              served"
                 .to_owned(),
             "not built yet: active health checks of the types 'https', 'grpc' and 'grpcs' (a, b, c, d, e, f, g, h, i, \

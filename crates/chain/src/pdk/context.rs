@@ -25,7 +25,15 @@ impl<'a> Context<'a> {
         )))
     }
 
-    pub(super) fn session(self) -> &'a mut Session {
+    /// The same for a while.
+    pub fn reborrow(&mut self) -> Context<'_> {
+        match self {
+            Self::Session(session) => Context::Session(session),
+            Self::Exchange(exchange) => Context::Exchange(exchange),
+        }
+    }
+
+    pub fn session(self) -> &'a mut Session {
         match self {
             Self::Session(session) => session,
             Self::Exchange(exchange) => &mut exchange.session,

@@ -61,7 +61,7 @@ pub(super) fn resolve_plain(reader: &mut Reader<'_>, name: &str) -> Vec<Listen> 
     let listeners = resolve(reader, name, Traffic::Http);
     if !listeners.is_empty() && listeners.iter().all(|listen| listen.ssl) {
         reader.refuse(format!(
-            "{name} has nothing to listen on: TLS is not built yet, and all its entries have the flag ssl; add one \
+            "{name} has nothing to listen on: it has no TLS yet, and all its entries have the flag ssl; add one \
              without it or set it to off"
         ));
     }

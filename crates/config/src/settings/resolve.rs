@@ -13,7 +13,7 @@ use super::listen::{self, Traffic};
 use super::reader::Reader;
 use super::{
     Dns, DnsRecord, ErrorTemplates, ErrorType, HeaderLimits, Keepalive, LogLevel, Logs, NextUpstream,
-    ResponseTokens, Settings, UpstreamKeepalive, UpstreamTokens, plugin_servers, tracing,
+    ResponseTokens, Settings, UpstreamKeepalive, UpstreamTokens, plugin_servers, tls, tracing,
 };
 use crate::conf::Values;
 use crate::units::{size, time};
@@ -32,7 +32,7 @@ impl Settings {
             plugins: reader.list("plugins"),
             plugin_servers,
             legacy_go,
-            proxy_listen: listen::resolve_plain(reader, "proxy_listen"),
+            proxy_listen: listen::resolve(reader, "proxy_listen", Traffic::Http),
             admin_listen: listen::resolve(reader, "admin_listen", Traffic::Http),
             status_listen: listen::resolve_plain(reader, "status_listen"),
             stream_listen: listen::resolve(reader, "stream_listen", Traffic::Stream),
@@ -60,6 +60,7 @@ impl Settings {
             lua_max_resp_headers: capped(reader, "lua_max_resp_headers"),
             lua_max_uri_args: capped(reader, "lua_max_uri_args"),
             lua_max_post_args: capped(reader, "lua_max_post_args"),
+            tls: tls::resolve(reader),
             dns: dns(reader),
             tracing: tracing::resolve(reader),
             declarative_config: path(reader, "declarative_config"),

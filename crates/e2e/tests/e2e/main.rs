@@ -31,5 +31,6 @@ mod scripts;
 mod seed;
 mod servers;
 mod status;
+mod tls;
 mod tracing;
 mod validation;

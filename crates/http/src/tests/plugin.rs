@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use polygate_chain::pdk::{Function, Reply, dispatch};
+use polygate_chain::pdk::{Context, Function, Reply, dispatch};
 use polygate_chain::{Exchange, Failure, Handler, LocalFuture, Phase, Phases, Plugin, Value};
 
 pub struct Closure<F> {
@@ -51,8 +51,9 @@ impl<F> Handler for Running<F>
 where
     F: AsyncFn(&mut Exchange) -> Result<(), Failure> + Send + Sync,
 {
-    fn run<'a>(&'a self, _: Phase, exchange: &'a mut Exchange) -> LocalFuture<'a, Result<(), Failure>> {
-        Box::pin(async move { (self.0)(exchange).await })
+    fn run<'a>(&'a self, _: Phase, context: Context<'a>) -> LocalFuture<'a, Result<(), Failure>> {
+        let Context::Exchange(exchange) = context else { panic!("a handshake is no request") };
+        Box::pin((self.0)(exchange))
     }
 }
 

@@ -15,6 +15,7 @@ use polygate_net::dns::{DnsSettings, Resolver};
 use polygate_net::real_ip;
 use polygate_router::Router;
 use polygate_telemetry::LogWriter;
+use polygate_tls::{Names, Server, ServerOptions, UpstreamDefaults, UpstreamTls};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -47,6 +48,7 @@ pub struct Setup {
     pub plugins: Vec<Arc<dyn Plugin>>,
     pub balancers: HashMap<String, Arc<Balancer>>,
     pub has_access_log: bool,
+    pub entities: Entities,
 }
 
 pub fn setup() -> Setup {
@@ -66,6 +68,7 @@ pub fn setup() -> Setup {
         plugins: Vec::new(),
         balancers: HashMap::new(),
         has_access_log: false,
+        entities: Entities::default(),
     }
 }
 
@@ -132,6 +135,8 @@ impl Setup {
     }
 
     pub fn gateway(self) -> Gateway {
+        let (names, _) = Names::new(&self.entities, Vec::new());
+        let (upstream_tls, _) = UpstreamTls::new(&self.entities, UpstreamDefaults::default());
         let node = Node { id: Id::nil(), hostname: "node.test".into(), statistics: Statistics::default() };
         let configuration = |plugin: &Arc<dyn Plugin>, route: Option<Id>| {
             Arc::new(polygate_model::Plugin {
@@ -157,10 +162,12 @@ impl Setup {
         let route = serde_json::from_value(self.route).unwrap();
         let service = serde_json::from_value(self.service).unwrap();
         Gateway {
-            environment: Arc::new(Environment::new(Arc::new(Entities::default()), Arc::new(node))),
+            environment: Arc::new(Environment::new(Arc::new(self.entities), Arc::new(node))),
             router: Router::build(&[(Arc::new(route), Some(Arc::new(service)))]).unwrap(),
             plan: Plan::new(&installed, &configurations),
             balancers: self.balancers,
+            server_tls: Server::new(names, &ServerOptions::default()),
+            upstream_tls,
             settings: self.settings,
         }
     }

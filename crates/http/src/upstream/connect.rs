@@ -1,10 +1,40 @@
-//! New connections to peers. Tests have a network of their own, since a system's sockets do not wait for a paused clock.
+//! New connections to peers, within TLS or not. Tests have a network of their own, since a system's sockets do not wait for a paused clock.
+
+use std::io;
+use std::net::SocketAddr;
+
+use polygate_tls::cause;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 #[cfg(not(test))]
-pub use system::connect;
-
+use self::system::connect;
+use crate::encrypted::Encrypted;
+use crate::failure::Failure;
+use crate::stream::Stream;
 #[cfg(test)]
-pub use crate::tests::network::connect;
+use crate::tests::network::connect;
+use crate::upstream::target::{Target, Tls};
+
+/// Connects to a target.
+pub async fn open(target: &Target) -> Result<Box<dyn Stream>, Failure> {
+    let stream = connect(target.address).await.map_err(Failure::of_connect)?;
+    match &target.tls {
+        None => Ok(stream),
+        Some(tls) => encrypt(stream, tls, target.address).await.map_err(|error| {
+            Failure::Handshake(
+                cause(&error).unwrap_or_else(|| format!("the TLS handshake broke off: {error}")),
+            )
+        }),
+    }
+}
+
+/// A name that is none of DNS is not told to the peer; then it is verified by its address.
+async fn encrypt(stream: Box<dyn Stream>, tls: &Tls, address: SocketAddr) -> io::Result<Box<dyn Stream>> {
+    let name = ServerName::try_from(tls.name.clone()).unwrap_or_else(|_| address.ip().into());
+    let stream = TlsConnector::from(tls.client.config.clone()).connect(name, stream).await?;
+    Ok(Box::new(Encrypted::new(stream)))
+}
 
 #[cfg(not(test))]
 mod system {

@@ -11,7 +11,8 @@ use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::upstream::connect::connect;
+use crate::upstream::connect;
+use crate::upstream::target::Target;
 use crate::upstream::upload::{Upload, UploadError};
 use crate::wire::Wire;
 
@@ -34,6 +35,7 @@ pub struct UpstreamTimeouts {
 
 /// An open connection that carries one request at a time.
 pub struct Connection {
+    target: Target,
     wire: Wire,
     reading: Clock,
     writing: Clock,
@@ -76,18 +78,21 @@ pub struct AnswerBody {
 
 impl Connection {
     /// Connects within `timeouts.connect`.
-    pub async fn open(address: SocketAddr, timeouts: UpstreamTimeouts) -> Result<Box<Self>, Failure> {
-        let connecting = connect(address);
-        let connected = match timeouts.connect.is_zero() {
+    pub async fn open(target: Target, timeouts: UpstreamTimeouts) -> Result<Box<Self>, Failure> {
+        let connecting = connect::open(&target);
+        let stream = match timeouts.connect.is_zero() {
             true => connecting.await,
             false => match timeout(timeouts.connect, connecting).await {
                 Ok(connected) => connected,
                 Err(_) => return Err(Failure::ConnectTimeout(timeouts.connect)),
             },
-        };
-        let stream = connected.map_err(Failure::of_connect)?;
+        }?;
         let wire = Wire::new(stream);
-        Ok(Box::new(Self { wire, reading: Clock::new(), writing: Clock::new(), timeouts, served: 0 }))
+        Ok(Box::new(Self { target, wire, reading: Clock::new(), writing: Clock::new(), timeouts, served: 0 }))
+    }
+
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// Readies the connection for another request.
@@ -201,6 +206,10 @@ impl Connection {
 }
 
 impl AnswerBody {
+    pub fn address(&self) -> SocketAddr {
+        self.connection.target.address
+    }
+
     /// Whether the whole content was taken. One that goes on until the connection ends says so at that end only.
     pub fn is_done(&self) -> bool {
         self.ready == 0 && self.decoder.is_done()

@@ -8,7 +8,7 @@ use polygate_chain::Exchange;
 use crate::failure::Failure;
 use crate::upstream::connection::{AnswerBody, Connection};
 use crate::upstream::peers::{Balanced, log_failure};
-use crate::upstream::pool::{PoolLimits, Target};
+use crate::upstream::pool::PoolLimits;
 use crate::{HttpSettings, Worker};
 
 /// How often idle connections are looked at: none outlives its time by more than this.
@@ -17,14 +17,13 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// An answer of which the head was read and taken; the body is still to come.
 pub struct Exchanged {
     pub body: AnswerBody,
-    pub(super) target: Target,
     pub(super) balanced: Option<Balanced>,
 }
 
 impl Exchanged {
     /// Takes in that the rest of the answer did not come, which counts like a try without an answer.
     pub fn fail(&self, exchange: &Exchange, failure: &Failure) {
-        log_failure(exchange, failure, self.target.address);
+        log_failure(exchange, failure, self.body.address());
         if let (Some(balanced), Some(outcome)) = (&self.balanced, failure.outcome()) {
             balanced.report(outcome, Duration::ZERO);
         }
@@ -38,14 +37,14 @@ impl Exchanged {
             idle: settings.upstream_idle,
         };
         if let Some(connection) = self.body.into_idle() {
-            give_back(worker, self.target, connection, limits);
+            give_back(worker, connection, limits);
         }
     }
 }
 
 /// Keeps a connection for later requests of this worker.
-fn give_back(worker: &Rc<Worker>, target: Target, connection: Box<Connection>, limits: PoolLimits) {
-    if worker.pool.borrow_mut().put(target, connection, limits) {
+fn give_back(worker: &Rc<Worker>, connection: Box<Connection>, limits: PoolLimits) {
+    if worker.pool.borrow_mut().put(connection, limits) {
         let worker = Rc::downgrade(worker);
         tokio::task::spawn_local(async move {
             loop {

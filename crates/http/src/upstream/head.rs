@@ -164,7 +164,35 @@ pub fn host(exchange: &Exchange, peer_name: Option<&str>, peer: SocketAddr) -> S
     text
 }
 
+/// A host without its port and brackets.
+pub fn host_name(host: &str) -> &str {
+    match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((inside, _)) => inside,
+        // Of hosts only an IPv6 address has more than one.
+        None if host.matches(':').count() > 1 => host,
+        None => host.split_once(':').map_or(host, |(name, _)| name),
+    }
+}
+
 /// Methods that may be repeated although something of the request was sent (gateway.md, section 6.3).
 pub fn is_idempotent(method: &Method) -> bool {
     !matches!(method.as_str(), "POST" | "LOCK" | "PATCH")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_named_without_their_ports() {
+        for (host, name) in [
+            ("a.test", "a.test"),
+            ("a.test:443", "a.test"),
+            ("[::1]:443", "::1"),
+            ("[::1]", "::1"),
+            ("::1", "::1"),
+        ] {
+            assert_eq!(host_name(host), name, "{host}");
+        }
+    }
 }

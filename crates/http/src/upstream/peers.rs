@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use polygate_balancer::{Balancer, Outcome, Pick, hash_key};
 use polygate_chain::Exchange;
+use polygate_model::Id;
 use polygate_net::dns::{self, Address, DnsError};
 use polygate_telemetry::log;
 
@@ -84,6 +85,16 @@ impl Peers {
             Peers::Resolved(addresses) => (addresses[tried.len() % addresses.len()].addr, None, None),
         };
         Ok(Peer { address, name, balanced })
+    }
+
+    /// What the upstream entity is to be shown.
+    pub fn client_certificate(&self) -> Option<Id> {
+        match self {
+            Self::Balanced { balancer, .. } => {
+                balancer.upstream().client_certificate.map(|certificate| certificate.id)
+            }
+            Self::Resolved(_) | Self::Address(_) => None,
+        }
     }
 }
 

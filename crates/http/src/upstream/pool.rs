@@ -1,18 +1,12 @@
 //! Idle upstream connections of one worker.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::upstream::connection::Connection;
-
-/// What makes two connections exchangeable. With TLS its identity (server name, verification) will belong to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Target {
-    pub address: SocketAddr,
-}
+use crate::upstream::target::Target;
 
 #[derive(Debug, Clone, Copy)]
 pub struct PoolLimits {
@@ -44,8 +38,8 @@ impl Idle {
 
 impl Pool {
     /// The connection used last, if it still lives.
-    pub fn take(&mut self, target: Target) -> Option<Box<Connection>> {
-        let idle = self.idle.get_mut(&target)?;
+    pub fn take(&mut self, target: &Target) -> Option<Box<Connection>> {
+        let idle = self.idle.get_mut(target)?;
         let now = Instant::now();
         while let Some(mut kept) = idle.pop() {
             if kept.is_usable(now) {
@@ -56,11 +50,11 @@ impl Pool {
     }
 
     /// Keeps a connection; of too many the one that lay idle for longest goes. Answers whether sweeping must begin.
-    pub fn put(&mut self, target: Target, connection: Box<Connection>, limits: PoolLimits) -> bool {
+    pub fn put(&mut self, connection: Box<Connection>, limits: PoolLimits) -> bool {
         if limits.size == 0 || (limits.requests > 0 && connection.served() >= limits.requests) {
             return false;
         }
-        let idle = self.idle.entry(target).or_default();
+        let idle = self.idle.entry(connection.target().clone()).or_default();
         if idle.len() >= limits.size {
             idle.remove(0);
         }

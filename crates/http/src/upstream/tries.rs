@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -11,17 +12,18 @@ use polygate_balancer::Outcome;
 use polygate_chain::Exchange;
 use polygate_chain::session::{SentRequest, Try};
 use polygate_http1::{Headers, ResponseHead, write};
+use polygate_tls::{Client, Wanted};
 
-use crate::client::Client;
+use crate::client;
 use crate::failure::{Blame, Condition, Failure};
 use crate::upstream::connection::{Answer, Broken, Connection, UpstreamTimeouts};
 use crate::upstream::exchanged::Exchanged;
 use crate::upstream::head::{self, BodyFraming};
 use crate::upstream::peers::{Peer, Peers, log_failure};
-use crate::upstream::pool::Target;
+use crate::upstream::target::{Target, Tls};
 use crate::upstream::upload::Upload;
 use crate::way::Way;
-use crate::{HttpSettings, Worker, buffers, lines, tracing};
+use crate::{Gateway, HttpSettings, Worker, buffers, lines, tracing};
 
 /// Bytes of answers before the answer that wait for a client; what comes beyond them it does not get.
 const MOST_INTERIM: usize = 16 * 1024;
@@ -36,21 +38,23 @@ pub struct Reply {
 pub struct Picked {
     peers: Peers,
     first: Peer,
+    /// Whether and how they are spoken to within TLS.
+    tls: Option<Arc<Client>>,
 }
 
 /// Chooses the first peer. From here on the request counts as proxied, whatever becomes of it.
 pub async fn pick(way: &mut Way<'_>) -> Result<Picked, Failure> {
     let exchange = &mut *way.exchange;
-    refuse_tls(exchange)?;
     let begun = exchange.session.timings.latest;
     exchange.session.timings.balancer.begin(begun);
     let peers = Peers::find(exchange, way.worker, &way.gateway).await?;
+    let tls = tls(exchange, &way.gateway, &peers)?;
     let first = peers.choose(&[], begun)?;
     let now = exchange.session.timings.now();
     exchange.session.timings.balancer.finish(now);
     exchange.proxied = true;
     note_try(exchange, first.address, begun);
-    Ok(Picked { peers, first })
+    Ok(Picked { peers, first, tls })
 }
 
 /// Sends the request, trying other peers as often as the service says.
@@ -68,6 +72,7 @@ pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
         sent: SentRequest { host: String::new(), uri },
         framing: head::framing(exchange),
         upload: Upload::of(&mut exchange.request_body),
+        tls: picked.tls.clone(),
         timeouts: timeouts(exchange),
         left: retries,
         tried: Vec::new(),
@@ -97,6 +102,7 @@ struct Tries<'w> {
     sent: SentRequest,
     framing: BodyFraming,
     upload: Upload,
+    tls: Option<Arc<Client>>,
     timeouts: UpstreamTimeouts,
     /// Further tries that are allowed.
     left: u16,
@@ -104,14 +110,14 @@ struct Tries<'w> {
     tried: Vec<SocketAddr>,
     worker: &'w Rc<Worker>,
     settings: &'w HttpSettings,
-    client: &'w Client,
+    client: &'w client::Client,
     /// Older ones know of no answers before the answer.
     takes_interim: bool,
 }
 
 impl Tries<'_> {
     async fn all(&mut self, exchange: &mut Exchange, picked: Picked) -> Result<Reply, Failure> {
-        let Picked { peers, first: mut peer } = picked;
+        let Picked { peers, first: mut peer, .. } = picked;
         loop {
             let mut outcome = self.run(exchange, &peer).await;
             let told = match &outcome {
@@ -134,11 +140,7 @@ impl Tries<'_> {
             match outcome {
                 _ if again => {}
                 Ok(Answer { head, body }) => {
-                    let target = Target { address: peer.address };
-                    return Ok(Reply {
-                        head,
-                        exchanged: Exchanged { body, target, balanced: peer.balanced },
-                    });
+                    return Ok(Reply { head, exchanged: Exchanged { body, balanced: peer.balanced } });
                 }
                 Err(broken) => return Err(broken.failure),
             }
@@ -185,13 +187,13 @@ impl Tries<'_> {
         is_idempotent: bool,
         address: SocketAddr,
     ) -> Result<Answer, Broken> {
-        let target = Target { address };
-        let mut kept = self.worker.pool.borrow_mut().take(target);
+        let target = self.target(address);
+        let mut kept = self.worker.pool.borrow_mut().take(&target);
         loop {
             let is_kept = kept.is_some();
             let mut connection = match kept.take() {
                 Some(connection) => connection,
-                None => self.open(address).await.map_err(Broken::unsent)?,
+                None => self.open(target.clone()).await.map_err(Broken::unsent)?,
             };
             connection.begin(self.timeouts);
             connection.output().extend_from_slice(request);
@@ -210,9 +212,18 @@ impl Tries<'_> {
         }
     }
 
+    /// The peer's name is the host of the request, as in the reference.
+    fn target(&self, address: SocketAddr) -> Target {
+        let tls = |client: &Arc<Client>| Tls {
+            name: head::host_name(&self.sent.host).to_owned(),
+            client: client.clone(),
+        };
+        Target { address, tls: self.tls.as_ref().map(tls).map(Box::new) }
+    }
+
     /// A new connection, unless the client leaves meanwhile.
-    async fn open(&self, address: SocketAddr) -> Result<Box<Connection>, Failure> {
-        let mut opening = pin!(Connection::open(address, self.timeouts));
+    async fn open(&self, target: Target) -> Result<Box<Connection>, Failure> {
+        let mut opening = pin!(Connection::open(target, self.timeouts));
         poll_fn(|cx| match opening.as_mut().poll(cx) {
             Poll::Pending => self.client.poll_gone(cx).map(|()| Err(Failure::ClientLeft)),
             opened => opened,
@@ -268,9 +279,19 @@ impl Tries<'_> {
 }
 
 /// What must be encrypted is never sent in the clear.
-fn refuse_tls(exchange: &Exchange) -> Result<(), Failure> {
-    match exchange.session.upstream.scheme.as_deref() {
-        None | Some("http") => Ok(()),
+fn tls(exchange: &Exchange, gateway: &Gateway, peers: &Peers) -> Result<Option<Arc<Client>>, Failure> {
+    let upstream = &exchange.session.upstream;
+    match upstream.scheme.as_deref() {
+        None | Some("http") => Ok(None),
+        Some("https") => {
+            let wanted = Wanted {
+                service: exchange.session.service().map(|service| &**service),
+                certificate: peers.client_certificate(),
+                verify: upstream.tls_verify,
+                depth: upstream.tls_verify_depth,
+            };
+            Ok(Some(gateway.upstream_tls.client(&wanted)?))
+        }
         Some(other) => Err(Failure::Unsupported(other.to_owned())),
     }
 }

@@ -1,7 +1,7 @@
 //! One PDK call: from arguments to what answers it.
 
-use polygate_chain::pdk::{Function, PdkError, Reply, dispatch};
-use polygate_chain::{Exchange, Value};
+use polygate_chain::Value;
+use polygate_chain::pdk::{Context, Function, PdkError, Reply, dispatch};
 
 use crate::channel::LARGEST_CONTENT;
 
@@ -15,8 +15,8 @@ pub(super) enum Called<'c> {
     Thrown(String),
 }
 
-pub(super) async fn call<'c>(exchange: &'c mut Exchange, function: Function, args: &[Value]) -> Called<'c> {
-    match dispatch(exchange, function, args).await {
+pub(super) async fn call<'c>(context: Context<'c>, function: Function, args: &[Value]) -> Called<'c> {
+    match dispatch(context, function, args).await {
         Ok(Reply::File(file)) if file.len() > LARGEST_CONTENT => Called::Failed(format!(
             "the request body of {} bytes is too large for a plugin: {LARGEST_CONTENT} is the most",
             file.len()

@@ -180,7 +180,7 @@ impl BodySource for Upload {
 
 /// Runs the access handler for a request.
 pub async fn access(handler: &Arc<dyn Handler>, request: &mut Exchange) -> Result<(), Failure> {
-    handler.run(Phase::Access, request).await
+    handler.run(Phase::Access, request.into()).await
 }
 
 /// Runs the access handler for a request of its own and tells status and reason of its failure.

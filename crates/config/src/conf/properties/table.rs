@@ -333,6 +333,14 @@ pub(in crate::conf) static PROPERTIES: &[Property] = &[
         default: "error timeout",
         ..Property::EMPTY
     },
+    Property { name: "nginx_proxy_proxy_ssl_verify", kind: Kind::Boolean, default: "off", ..Property::EMPTY },
+    Property {
+        name: "nginx_proxy_proxy_ssl_verify_depth",
+        kind: Kind::Number,
+        default: "1",
+        ..Property::EMPTY
+    },
+    Property { name: "nginx_proxy_proxy_ssl_trusted_certificate", ..Property::EMPTY },
     Property {
         name: "nginx_http_charset",
         overridden_by: Some("nginx_proxy_charset"),
@@ -561,138 +569,90 @@ pub(in crate::conf) static PROPERTIES: &[Property] = &[
         effect: Effect::None("workers are threads and send none"),
         ..Property::EMPTY
     },
-    Property {
-        name: "ssl_cert",
-        kind: Kind::List,
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
-        ..Property::EMPTY
-    },
-    Property {
-        name: "ssl_cert_key",
-        kind: Kind::List,
-        is_secret: true,
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
-        ..Property::EMPTY
-    },
+    Property { name: "ssl_cert", kind: Kind::List, ..Property::EMPTY },
+    Property { name: "ssl_cert_key", kind: Kind::List, is_secret: true, ..Property::EMPTY },
     Property {
         name: "admin_ssl_cert",
         kind: Kind::List,
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
+        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property {
         name: "admin_ssl_cert_key",
         kind: Kind::List,
         is_secret: true,
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
+        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property {
         name: "status_ssl_cert",
         kind: Kind::List,
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
+        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property {
         name: "status_ssl_cert_key",
         kind: Kind::List,
         is_secret: true,
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
+        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property {
         name: "debug_ssl_cert",
         kind: Kind::List,
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
+        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property {
         name: "debug_ssl_cert_key",
         kind: Kind::List,
         is_secret: true,
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
+        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property {
         name: "admin_gui_ssl_cert",
         kind: Kind::List,
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
+        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property {
         name: "admin_gui_ssl_cert_key",
         kind: Kind::List,
         is_secret: true,
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
+        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property {
         name: "ssl_cipher_suite",
         kind: Kind::Choice(&["modern", "intermediate", "old", "fips", "custom"]),
         default: "intermediate",
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
         ..Property::EMPTY
     },
-    Property {
-        name: "ssl_ciphers",
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
-        ..Property::EMPTY
-    },
-    Property {
-        name: "ssl_protocols",
-        default: "TLSv1.2 TLSv1.3",
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
-        ..Property::EMPTY
-    },
-    Property {
-        name: "ssl_prefer_server_ciphers",
-        kind: Kind::Boolean,
-        default: "on",
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
-        ..Property::EMPTY
-    },
+    Property { name: "ssl_ciphers", ..Property::EMPTY },
+    Property { name: "ssl_protocols", default: "TLSv1.2 TLSv1.3", ..Property::EMPTY },
+    Property { name: "ssl_prefer_server_ciphers", kind: Kind::Boolean, default: "on", ..Property::EMPTY },
     Property {
         name: "ssl_dhparam",
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
+        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
-    Property {
-        name: "ssl_session_tickets",
-        kind: Kind::Boolean,
-        default: "on",
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
-        ..Property::EMPTY
-    },
+    Property { name: "ssl_session_tickets", kind: Kind::Boolean, default: "on", ..Property::EMPTY },
     Property {
         name: "ssl_session_timeout",
         default: "1d",
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
+        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property {
         name: "ssl_session_cache_size",
         default: "10m",
-        effect: Effect::None("listeners have no TLS yet; end it in front of the gateway"),
+        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
-    Property {
-        name: "client_ssl",
-        kind: Kind::Boolean,
-        default: "off",
-        effect: Effect::None("there is no TLS towards services yet"),
-        ..Property::EMPTY
-    },
-    Property {
-        name: "client_ssl_cert",
-        effect: Effect::None("there is no TLS towards services yet"),
-        ..Property::EMPTY
-    },
-    Property {
-        name: "client_ssl_cert_key",
-        is_secret: true,
-        effect: Effect::None("there is no TLS towards services yet"),
-        ..Property::EMPTY
-    },
+    Property { name: "client_ssl", kind: Kind::Boolean, default: "off", ..Property::EMPTY },
+    Property { name: "client_ssl_cert", ..Property::EMPTY },
+    Property { name: "client_ssl_cert_key", is_secret: true, ..Property::EMPTY },
     Property {
         name: "lua_ssl_trusted_certificate",
         kind: Kind::List,

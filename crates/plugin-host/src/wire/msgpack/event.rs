@@ -1,8 +1,7 @@
 //! An event: `HandleEvent`, then a `Step` for each PDK call, until `"ret"`.
 
 use bytes::{Bytes, BytesMut};
-use polygate_chain::Exchange;
-use polygate_chain::pdk::{Effect, Function, Reply};
+use polygate_chain::pdk::{Context, Effect, Function, Reply};
 use polygate_plugin_proto::msgpack::{Step, write};
 use polygate_telemetry::log;
 
@@ -18,7 +17,7 @@ use crate::wire::task::{RAISED, Task};
 pub(crate) async fn event(
     connection: &mut Connection,
     task: &mut Task<'_>,
-    exchange: &mut Exchange,
+    context: &mut Context<'_>,
 ) -> Result<(), Fault> {
     let confessions = task.generation.confessions();
     let mark = confessions.map_or(0, Output::mark);
@@ -30,13 +29,13 @@ pub(crate) async fn event(
         Err(Fault::Broken(error @ CallError::Reset)) => return Err(Fault::Unread(error)),
         first => first?,
     };
-    let outcome = steps(connection, task, exchange, first).await;
+    let outcome = steps(connection, task, context, first).await;
     // One that has not answered is still open in the server.
     if !connection.is_busy() {
         connection.event = None;
     }
     outcome?;
-    if exchange.session.answer.is_none()
+    if context.reborrow().session().answer.is_none()
         && confessions.is_some_and(|it| it.has_raised(mark, task.instance, task.phase))
     {
         return Err(Fault::Plugin(RAISED.into()));
@@ -48,7 +47,7 @@ pub(crate) async fn event(
 async fn steps(
     connection: &mut Connection,
     task: &mut Task<'_>,
-    exchange: &mut Exchange,
+    context: &mut Context<'_>,
     first: Bytes,
 ) -> Result<(), Fault> {
     let mut thrown = None;
@@ -62,7 +61,7 @@ async fn steps(
         task.count_call();
         let function = function(call.method);
         let called = match function {
-            Some(function) => Some(task.own(pdk::call(exchange, function, &call.args)).await),
+            Some(function) => Some(task.own(pdk::call(context.reborrow(), function, &call.args)).await),
             None => {
                 log!(Error, "could not find pdk method: {}", call.method);
                 None

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use polygate_chain::pdk::{Effect, Function, Reply};
-use polygate_chain::{Exchange, SpooledFile, Value};
+use polygate_chain::pdk::{Context, Effect, Function, Reply};
+use polygate_chain::{SpooledFile, Value};
 use polygate_plugin_proto::protobuf::message::{Call, HandleEvent};
 use polygate_plugin_proto::protobuf::{self as frames, Name, write_frame};
 
@@ -39,7 +39,7 @@ struct Latest {
 pub(crate) async fn event(
     connection: &mut Connection,
     task: &mut Task<'_>,
-    exchange: &mut Exchange,
+    context: &mut Context<'_>,
 ) -> Result<(), Fault> {
     let event = HandleEvent { instance_id: task.instance as i32, event_name: task.phase.as_str().to_owned() };
     connection.call(Call::HandleEvent(event));
@@ -51,7 +51,7 @@ pub(crate) async fn event(
         }
         first => first?,
     };
-    let dialogue = Dialogue { connection, task, exchange, latest: None, files: vec![] };
+    let dialogue = Dialogue { connection, task, context: context.reborrow(), latest: None, files: vec![] };
     if !matches!(dialogue.run(first).await?, Ended::Cleanly) {
         connection.channel.give_up();
     }
@@ -61,7 +61,7 @@ pub(crate) async fn event(
 struct Dialogue<'a, 't> {
     connection: &'a mut Connection,
     task: &'a mut Task<'t>,
-    exchange: &'a mut Exchange,
+    context: Context<'a>,
     latest: Option<Latest>,
     /// Those that the server was told of: it may open them until the event ends.
     files: Vec<Arc<SpooledFile>>,
@@ -107,7 +107,7 @@ impl Dialogue<'_, '_> {
         let args = arguments(expected, argument)
             .map_err(|error| Fault::Protocol(format!("argument of {}: {error}", text())))?;
         self.task.count_call();
-        let called = self.task.own(pdk::call(self.exchange, function, &args)).await;
+        let called = self.task.own(pdk::call(self.context.reborrow(), function, &args)).await;
         if function.effect() == Effect::End && !matches!(called, Called::Thrown(_)) {
             // The SDK waits for one frame, ignores it and closes.
             write_frame(self.connection.output(), &[]);

@@ -1,0 +1,90 @@
+//! The certificates of the settings, and the one that is made where there are none.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use polygate_config::Settings;
+use polygate_config::settings::{CertificatePair, ClientCertificate, Pem};
+use polygate_tls::{CertificateDer, CertifiedKey, UpstreamDefaults, certificates, generate, pair};
+
+use crate::LoadError;
+
+/// Where the generated pair is, below the prefix; the names are the reference's.
+const GENERATED: &str = "ssl/kong-default-ecdsa.crt";
+const GENERATED_KEY: &str = "ssl/kong-default-ecdsa.key";
+
+/// Reads what is given, and makes nothing.
+pub fn check(settings: &Settings) -> Result<(), LoadError> {
+    let tls = &settings.tls;
+    tls.certificates.iter().try_for_each(|given| load("ssl_cert", given).map(drop))?;
+    if let ClientCertificate::Given(given) = &tls.client {
+        load("client_ssl_cert", given)?;
+    }
+    authorities(settings).map(drop)
+}
+
+/// What clients are shown.
+pub fn default(settings: &Settings) -> Result<Vec<Arc<CertifiedKey>>, LoadError> {
+    match settings.tls.certificates.as_slice() {
+        [] if settings.proxy_listen.iter().any(|listen| listen.ssl) => Ok(vec![generated(settings)?]),
+        given => given.iter().map(|pair| load("ssl_cert", pair)).collect(),
+    }
+}
+
+/// What services are reached with unless they say otherwise.
+pub fn upstream(settings: &Settings) -> Result<UpstreamDefaults, LoadError> {
+    let tls = &settings.tls;
+    let authorities = authorities(settings)?;
+    let certificate = match &tls.client {
+        ClientCertificate::None => None,
+        ClientCertificate::Generated => Some(generated(settings)?),
+        ClientCertificate::Given(given) => Some(load("client_ssl_cert", given)?),
+    };
+    Ok(UpstreamDefaults { verify: tls.verify_upstreams, depth: tls.verify_depth, authorities, certificate })
+}
+
+fn authorities(settings: &Settings) -> Result<Vec<CertificateDer<'static>>, LoadError> {
+    let property = "nginx_proxy_proxy_ssl_trusted_certificate";
+    let Some(pem) = &settings.tls.trusted else { return Ok(Vec::new()) };
+    certificates(&read(property, pem)?).map_err(|why| LoadError::Certificate { property, why })
+}
+
+fn load(property: &'static str, given: &CertificatePair) -> Result<Arc<CertifiedKey>, LoadError> {
+    let pair = pair(&read(property, &given.certificate)?, &read(property, &given.key)?);
+    pair.map(Arc::new).map_err(|why| LoadError::Certificate { property, why })
+}
+
+/// The pair of an earlier start, or a new one.
+fn generated(settings: &Settings) -> Result<Arc<CertifiedKey>, LoadError> {
+    let (certificate, key) = (settings.prefix.join(GENERATED), settings.prefix.join(GENERATED_KEY));
+    if !certificate.exists() || !key.exists() {
+        let made = generate().map_err(|why| LoadError::Certificate { property: "ssl_cert", why })?;
+        keep(&key, &made.key, 0o600)?;
+        keep(&certificate, &made.certificate, 0o644)?;
+    }
+    load("ssl_cert", &CertificatePair { certificate: Pem::File(certificate), key: Pem::File(key) })
+}
+
+fn keep(path: &Path, text: &str, mode: u32) -> Result<(), LoadError> {
+    let write = || -> io::Result<()> {
+        fs::create_dir_all(path.parent().unwrap_or(path))?;
+        // Nobody else reads it while it is written.
+        let unfinished = path.with_extension("new");
+        fs::write(&unfinished, "")?;
+        fs::set_permissions(&unfinished, Permissions::from_mode(mode))?;
+        fs::write(&unfinished, text)?;
+        fs::rename(unfinished, path)
+    };
+    write().map_err(|cause| LoadError::Unwritable { path: path.to_owned(), cause })
+}
+
+fn read(property: &'static str, pem: &Pem) -> Result<String, LoadError> {
+    let unreadable = |path: &PathBuf, cause| LoadError::Unreadable { property, path: path.clone(), cause };
+    match pem {
+        Pem::Text(text) => Ok(text.clone()),
+        Pem::File(path) => fs::read_to_string(path).map_err(|cause| unreadable(path, cause)),
+    }
+}

@@ -1,0 +1,232 @@
+//! The TLS handshake with a client, with the certificate phase between the hello of the one and that of the other.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use polygate_chain::{Connection, Failure, Phase, Session, Tls};
+use polygate_http1::Headers;
+use polygate_net::accept::Stop;
+use polygate_net::real_ip::Peer;
+use polygate_telemetry::log;
+use polygate_tls::{Handshake, chain_pem, cipher_name};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::server::{Acceptor, ClientHello};
+use tokio_rustls::rustls::{ProtocolVersion, ServerConnection};
+
+use crate::encrypted::Encrypted;
+use crate::metrics::HandshakeEnd;
+use crate::receive::client_address;
+use crate::stream::{HungUp, Stream};
+use crate::under_way::MOST;
+use crate::{Gateway, METRICS, Worker};
+
+/// What every record of a handshake begins with (RFC 8446, section 5.1).
+const RECORD: u8 = 22;
+
+/// A fatal alert (RFC 8446, section 6.2), which is sent in the clear before the server's hello.
+const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
+const ALERTING: Duration = Duration::from_secs(1);
+
+/// What came of it.
+pub enum Shaken {
+    Encrypted(Box<dyn Stream>, Tls),
+    /// The client speaks something else, most likely HTTP; with what was read before.
+    Plain(TcpStream, Vec<u8>),
+    Ended,
+}
+
+/// A connection before its handshake.
+pub struct Arrival<'a> {
+    pub peer: Peer,
+    pub serial: u64,
+    pub worker: &'a Worker,
+    pub gateway: &'a Gateway,
+    pub stop: &'a mut watch::Receiver<Stop>,
+}
+
+/// Why there is no handshake.
+enum Fault {
+    Client(io::Error),
+    Late(Duration),
+    Plugin(Failure),
+    Stopped,
+}
+
+impl Arrival<'_> {
+    /// Shakes hands within `client_header_timeout`, what plugins take not counted. `unread` was read of the connection
+    /// before.
+    pub async fn shake(&mut self, stream: TcpStream, unread: Vec<u8>) -> Shaken {
+        let client = self.peer.socket();
+        let Some(_place) = self.worker.handshakes.place() else {
+            log!(Notice, "client {client}: {MOST} TLS handshakes are under way, no more are begun");
+            METRICS.count_handshake(HandshakeEnd::Refused);
+            return Shaken::Ended;
+        };
+        let end = match self.run(stream, unread).await {
+            Ok(Shaken::Encrypted(stream, tls)) => {
+                METRICS.count_handshake(HandshakeEnd::Done);
+                return Shaken::Encrypted(stream, tls);
+            }
+            Ok(other) => return other,
+            Err(Fault::Stopped) => return Shaken::Ended,
+            Err(Fault::Client(error)) => {
+                log!(Info, "client {client}: the TLS handshake failed: {error}");
+                HandshakeEnd::Failed
+            }
+            Err(Fault::Late(patience)) => {
+                log!(Info, "client {client}: no TLS handshake within {} ms", patience.as_millis());
+                HandshakeEnd::Late
+            }
+            Err(Fault::Plugin(failure)) => {
+                log!(Error, "client {client}: the TLS handshake is ended: {failure}");
+                HandshakeEnd::Plugin
+            }
+        };
+        METRICS.count_handshake(end);
+        Shaken::Ended
+    }
+
+    async fn run(&mut self, stream: TcpStream, unread: Vec<u8>) -> Result<Shaken, Fault> {
+        let mut deadline = Instant::now() + self.gateway.settings.client_header_timeout;
+        let first = match unread.first() {
+            Some(first) => *first,
+            None => {
+                let mut first = [0];
+                if self.client(deadline, stream.peek(&mut first)).await? == 0 {
+                    // Those that look whether the port is open do this.
+                    return Ok(Shaken::Ended);
+                }
+                first[0]
+            }
+        };
+        if first != RECORD {
+            return Ok(Shaken::Plain(stream, unread));
+        }
+        let stream: Box<dyn Stream> = match unread.is_empty() {
+            true => Box::new(stream),
+            false => Box::new(Rewound { unread, stream }),
+        };
+        let mut begun = self.client(deadline, LazyConfigAcceptor::new(Acceptor::default(), stream)).await?;
+        let mut wishes = Handshake::default();
+        if self.gateway.plan.wants_certificate() {
+            let began = Instant::now();
+            match self.certificate(&begun.client_hello()).await {
+                Ok(wanted) => wishes = wanted,
+                Err(failure) => {
+                    // The client learns of it, unless it has left.
+                    let _ = self.client(Instant::now() + ALERTING, begun.io.write_all(&INTERNAL_ERROR)).await;
+                    return Err(Fault::Plugin(failure));
+                }
+            }
+            deadline += began.elapsed();
+        }
+        let config = self.gateway.server_tls.config(wishes).clone();
+        let stream = self.client(deadline, begun.into_stream(config)).await?;
+        let tls = describe(stream.get_ref().1);
+        Ok(Shaken::Encrypted(Box::new(Encrypted::new(stream)), tls))
+    }
+
+    /// What plugins want of the handshake of a client that has said hello.
+    async fn certificate(&self, hello: &ClientHello<'_>) -> Result<Handshake, Failure> {
+        let tls = Tls {
+            version: self.gateway.server_tls.version(hello),
+            cipher: String::new(),
+            sni: hello.server_name().map(str::to_owned),
+            client_chain: None,
+        };
+        let connection = Connection::new(self.peer.socket(), self.peer.local(), Some(tls), self.serial);
+        let mut session = Session::new(
+            self.gateway.environment.clone(),
+            connection.into(),
+            client_address(&Headers::new(), &self.peer, self.gateway),
+            self.worker.request_id(),
+            Phase::Certificate,
+        );
+        self.gateway.plan.certificate(&mut session).await?;
+        Ok(Handshake {
+            request_client_certificate: session.handshake.request_client_certificate,
+            disable_session_reuse: session.handshake.disable_session_reuse,
+        })
+    }
+
+    /// Waits for something of the client's.
+    async fn client<T>(
+        &mut self,
+        deadline: Instant,
+        wanted: impl Future<Output = io::Result<T>>,
+    ) -> Result<T, Fault> {
+        tokio::select! {
+            done = timeout_at(deadline, wanted) => match done {
+                Ok(done) => done.map_err(Fault::Client),
+                Err(_) => Err(Fault::Late(self.gateway.settings.client_header_timeout)),
+            },
+            _ = self.stop.wait_for(|stop| *stop != Stop::Running) => Err(Fault::Stopped),
+        }
+    }
+}
+
+fn describe(connection: &ServerConnection) -> Tls {
+    let suite = connection.negotiated_cipher_suite();
+    Tls {
+        version: match connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+            _ => "TLSv1.2",
+        },
+        cipher: suite.map(|suite| cipher_name(suite.suite()).to_owned()).unwrap_or_default(),
+        sni: connection.server_name().map(str::to_owned),
+        client_chain: connection.peer_certificates().map(chain_pem),
+    }
+}
+
+/// A connection of which something was read.
+struct Rewound {
+    unread: Vec<u8>,
+    stream: TcpStream,
+}
+
+impl Stream for Rewound {
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.unread.is_empty() { self.stream.poll_read_ready(cx) } else { Poll::Ready(Ok(())) }
+    }
+
+    fn hung_up(&self) -> HungUp {
+        self.stream.hung_up()
+    }
+}
+
+impl AsyncRead for Rewound {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.unread.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let length = buffer.remaining().min(self.unread.len());
+        buffer.put_slice(&self.unread[..length]);
+        self.unread.drain(..length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Rewound {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

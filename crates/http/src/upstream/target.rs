@@ -1,0 +1,20 @@
+//! What is connected to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What makes two connections exchangeable.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    pub address: SocketAddr,
+    /// Boxed, as most have none.
+    pub tls: Option<Box<Tls>>,
+}
+
+/// Whom the peer has to be, and who it is spoken to by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tls {
+    /// The name that it is asked for, or an address.
+    pub name: String,
+    pub client: Arc<polygate_tls::Client>,
+}

@@ -1,0 +1,124 @@
+//! Connections of clients.
+
+use std::sync::{Arc, LazyLock};
+
+use rustls::crypto::ring::Ticketer;
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions,
+};
+use rustls::{CipherSuite, ServerConfig};
+
+use crate::cipher::CipherSuites;
+use crate::names::Names;
+use crate::verifier::Asked;
+
+/// Sessions that are kept for clients without tickets.
+const SESSIONS: usize = 32 * 1024;
+
+/// What the handshakes of one loaded configuration are made with.
+#[derive(Debug)]
+pub struct Server {
+    usual: Pair,
+    /// Asks for a client certificate.
+    asking: Pair,
+    has_13: bool,
+}
+
+/// With and without sessions that can be resumed.
+#[derive(Debug)]
+struct Pair {
+    resuming: Arc<ServerConfig>,
+    fresh: Arc<ServerConfig>,
+}
+
+/// What is wanted of one handshake.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Handshake {
+    pub request_client_certificate: bool,
+    pub disable_session_reuse: bool,
+}
+
+/// What the properties say.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    pub suites: CipherSuites,
+    /// Whether clients keep their sessions themselves.
+    pub tickets: bool,
+    /// Whether the server's order of suites counts, not the client's.
+    pub prefer_own_suites: bool,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self { suites: CipherSuites::default(), tickets: true, prefer_own_suites: true }
+    }
+}
+
+/// Sessions outlive configurations, so that clients resume them after a reload. Who was asked for a certificate resumes
+/// a session in which it was.
+struct Sessions {
+    kept: Arc<dyn StoresServerSessions>,
+    /// None where the system has no randomness, which is to be taken for "no tickets".
+    tickets: Option<Arc<dyn ProducesTickets>>,
+}
+
+impl Sessions {
+    fn new() -> Self {
+        Self { kept: ServerSessionMemoryCache::new(SESSIONS), tickets: Ticketer::new().ok() }
+    }
+}
+
+static USUAL: LazyLock<Sessions> = LazyLock::new(Sessions::new);
+static ASKING: LazyLock<Sessions> = LazyLock::new(Sessions::new);
+
+impl Server {
+    pub fn new(names: Names, options: &ServerOptions) -> Self {
+        let names = Arc::new(names);
+        Self {
+            usual: Pair::new(&names, options, false, &USUAL),
+            asking: Pair::new(&names, options, true, &ASKING),
+            has_13: options.suites.has_13(),
+        }
+    }
+
+    pub fn config(&self, handshake: Handshake) -> &Arc<ServerConfig> {
+        let pair = if handshake.request_client_certificate { &self.asking } else { &self.usual };
+        if handshake.disable_session_reuse { &pair.fresh } else { &pair.resuming }
+    }
+
+    /// The version that a client's hello will lead to, as nginx names it.
+    pub fn version(&self, hello: &ClientHello<'_>) -> &'static str {
+        let speaks_13 = |suite: &CipherSuite| {
+            matches!(
+                suite,
+                CipherSuite::TLS13_AES_128_GCM_SHA256
+                    | CipherSuite::TLS13_AES_256_GCM_SHA384
+                    | CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
+            )
+        };
+        if self.has_13 && hello.cipher_suites().iter().any(speaks_13) { "TLSv1.3" } else { "TLSv1.2" }
+    }
+}
+
+impl Pair {
+    fn new(names: &Arc<Names>, options: &ServerOptions, asks: bool, sessions: &Sessions) -> Self {
+        let builder = ServerConfig::builder_with_provider(Arc::new(options.suites.provider()))
+            .with_protocol_versions(&options.suites.versions())
+            .expect("there are suites of every version");
+        let builder = match asks {
+            true => builder.with_client_cert_verifier(Arc::new(Asked)),
+            false => builder.with_no_client_auth(),
+        };
+        let mut fresh = builder.with_cert_resolver(names.clone());
+        fresh.alpn_protocols = vec![b"http/1.1".to_vec()];
+        fresh.ignore_client_order = options.prefer_own_suites;
+        let mut resuming = fresh.clone();
+        resuming.session_storage = sessions.kept.clone();
+        if let Some(tickets) = sessions.tickets.as_ref().filter(|_| options.tickets) {
+            resuming.ticketer = tickets.clone();
+        }
+        fresh.session_storage = Arc::new(NoServerSessionStorage {});
+        fresh.send_tls13_tickets = 0;
+        Self { resuming: Arc::new(resuming), fresh: Arc::new(fresh) }
+    }
+}
