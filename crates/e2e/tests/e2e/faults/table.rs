@@ -27,8 +27,8 @@ pub enum Phase {
 /// What the client sees. In `log` it has its response already, and a refusal is only counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The request fails with this status and one of these reasons.
-    Refused(u16, &'static [&'static str]),
+    /// The request fails for one of these reasons, with the status that belongs to it.
+    Refused(&'static [&'static str]),
     /// The plugin's own answer stands.
     Answers(u16),
     /// It stands if it was sent before the SDK ended the process over the next call.
@@ -45,13 +45,14 @@ pub struct Fault {
     pub is_scripted: bool,
 }
 
-const CRASHED: Outcome = Refused(500, &["plugin_crashed"]);
-/// The SDK answers an error or ends, as its processes happen to notice.
-const CRASHED_OR_ERROR: Outcome = Refused(500, &["plugin_crashed", "plugin_error"]);
-const ERROR: Outcome = Refused(500, &["plugin_error"]);
-const PROTOCOL: Outcome = Refused(500, &["plugin_protocol_error"]);
-const DEADLINE: Outcome = Refused(504, &["plugin_deadline"]);
-const UNAVAILABLE: Outcome = Refused(503, &["plugin_server_unavailable"]);
+const CRASHED: Outcome = Refused(&["plugin_crashed"]);
+/// The SDK answers an error, ends, or waits for ever, as its processes happen to notice: one that was forked meanwhile
+/// keeps the dead one's pipe open.
+const ENDS_SOMEHOW: Outcome = Refused(&["plugin_crashed", "plugin_error", "plugin_deadline"]);
+const ERROR: Outcome = Refused(&["plugin_error"]);
+const PROTOCOL: Outcome = Refused(&["plugin_protocol_error"]);
+const DEADLINE: Outcome = Refused(&["plugin_deadline"]);
+const UNAVAILABLE: Outcome = Refused(&["plugin_server_unavailable"]);
 
 const fn published(name: &'static str, title: &'static str) -> Fault {
     Fault { name, title, is_scripted: false }
@@ -118,13 +119,22 @@ impl Sdk {
     }
 }
 
+/// What the client gets for a reason.
+pub fn status(reason: &str) -> u16 {
+    match reason {
+        "plugin_deadline" => 504,
+        "plugin_server_unavailable" => 503,
+        _ => 500,
+    }
+}
+
 /// What a fault comes to; `None` where an SDK cannot have it.
 pub fn expected(fault: &str, sdk: Sdk, phase: Phase) -> Option<Outcome> {
     let is_go = matches!(sdk, Go | GoMsgPack);
     let outcome = match fault {
         "refused" | "missing" => UNAVAILABLE,
         "die_before" if sdk == PythonProcesses => DEADLINE,
-        "die_after" | "oom" if sdk == PythonProcesses => CRASHED_OR_ERROR,
+        "die_after" | "oom" if sdk == PythonProcesses => ENDS_SOMEHOW,
         "die_before" | "die_after" | "eof_before" | "eof_after" | "truncated" | "oom" => CRASHED,
         "raise_before" | "raise_after" if is_go => CRASHED,
         "raise_before" | "raise_after" if sdk == JavaScript => ERROR,
@@ -190,7 +200,10 @@ pub fn page() -> String {
 fn cell(fault: &str, sdk: Sdk) -> String {
     match expected(fault, sdk, Phase::Access) {
         None => "-".to_owned(),
-        Some(Refused(status, reasons)) => format!("{status} `{}`", reasons.join("` or `")),
+        Some(Refused(reasons)) => {
+            let each = reasons.iter().map(|reason| format!("{} `{reason}`", status(reason)));
+            each.collect::<Vec<_>>().join(" or ")
+        }
         Some(Answers(status)) => format!("{status}, the plugin's"),
         Some(AnswersOrCrashes(status)) => format!("{status}, the plugin's, or 500 `plugin_crashed`"),
         Some(Runs) => "runs".to_owned(),
