@@ -11,6 +11,9 @@ use crate::reference::recorded::{Received, Reply, Text, Then};
 use crate::reference::symbols::Symbols;
 use crate::reference::wire::{Chunks, Lines, bytes, dechunk, find, is_chunked, text, values};
 
+/// The first byte of a TLS client (RFC 8446, section 5.1). What follows is no request, whatever there is of it.
+const TLS_HANDSHAKE: u8 = 22;
+
 /// Between two parts of a reply, so that the gateway reads them apart.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Longer than the gateway waits where a reply hangs.
@@ -124,7 +127,7 @@ impl Serving {
                 break end;
             }
             if !self.read_more()? {
-                if !self.buffer.is_empty() {
+                if !self.buffer.is_empty() && self.buffer[0] != TLS_HANDSHAKE {
                     let head = text(&std::mem::take(&mut self.buffer));
                     self.shared.seen().push(self.received(&head, "cut"));
                 }
