@@ -9,14 +9,13 @@ use polygate_entities::EntitySet;
 use polygate_http::Gateway;
 use polygate_model::{Entities, Target, Upstream, Vaults};
 use polygate_router::{Router, RouterError};
-use polygate_telemetry::log;
 use polygate_tls::{Names, Server, UpstreamTls};
 
 use crate::servers::Servers;
 use crate::translate;
 
-/// Asks no plugin server anything: what they announced is in `servers`.
-pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<Gateway, RouterError> {
+/// Asks no plugin server anything: what they announced is in `servers`. Answers what of the entities cannot be used, too.
+pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<(Gateway, Vec<String>), RouterError> {
     let settings = &servers.settings;
     let entities = Arc::new(entities.entities().clone());
     let mut environment = Environment::new(entities.clone(), servers.node.clone());
@@ -26,19 +25,14 @@ pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<Gateway, Route
     environment.error_pages = servers.error_pages.clone();
     environment.vaults = Vaults::env(&settings.vault_env_prefix).with(&entities);
 
-    let (names, unused) = Names::new(&entities, servers.certificates.clone());
-    for (id, why) in unused {
-        log!(
-            Error,
-            "the certificate {id} cannot be used: {why}; clients are shown another one for its names"
-        );
-    }
+    let (names, unshown) = Names::new(&entities, servers.certificates.clone());
     let (upstream_tls, unusable) = UpstreamTls::new(&entities, servers.upstream_tls.clone());
-    for (id, why) in unusable {
-        log!(Error, "the certificate {id} cannot be used: {why}; requests of services that need it fail");
-    }
+    let told = |(id, why), so| format!("the certificate {id} cannot be used: {why}; {so}");
+    let unshown = unshown.into_iter().map(|it| told(it, "clients are shown another one for its names"));
+    let unusable = unusable.into_iter().map(|it| told(it, "requests of services that need it fail"));
+    let problems = unshown.chain(unusable).collect();
     let configurations: Vec<_> = entities.plugins.values().cloned().collect();
-    Ok(Gateway {
+    let gateway = Gateway {
         plan: Plan::new(&servers.plugins, &configurations),
         balancers: balancers(&entities, servers.seed),
         router: router(&entities)?,
@@ -46,7 +40,8 @@ pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<Gateway, Route
         upstream_tls,
         environment: Arc::new(environment),
         settings: translate::http(settings),
-    })
+    };
+    Ok((gateway, problems))
 }
 
 /// Routes of a service that is switched off do not match.

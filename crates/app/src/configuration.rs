@@ -101,7 +101,8 @@ impl Compiled {
 
     fn load_here(servers: Servers, previous: Option<&Gateway>) -> Result<Self, LoadError> {
         let loaded = declarative::load(&servers.settings, &servers.enabled)?;
-        let gateway = compile(&servers, &loaded.entities)?;
+        let (gateway, problems) = compile(&servers, &loaded.entities)?;
+        problems.iter().for_each(|problem| log!(Error, "{problem}"));
         gateway.router.warnings().iter().for_each(|warning| log!(Warn, "{warning}"));
         let not_yet = not_yet::warnings(&servers.settings, loaded.entities.entities());
         not_yet.iter().for_each(|warning| log!(Warn, "{warning}"));

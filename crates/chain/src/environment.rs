@@ -26,7 +26,7 @@ impl Environment {
     pub fn new(entities: Arc<Entities>, node: Arc<Node>) -> Self {
         let upstream_names = entities.upstreams.values().map(|upstream| upstream.name.clone()).collect();
         Self {
-            vaults: Vaults::env("").with(&entities),
+            vaults: Vaults::env(""),
             entities,
             node,
             trusted_ips: TrustedIps::default(),

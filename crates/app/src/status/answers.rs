@@ -1,7 +1,5 @@
 //! One function per path.
 
-use std::fs;
-use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -9,6 +7,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
+use polygate_chain::pdk::node::{Unit, memory};
 use polygate_entities::declarative::EMPTY_HASH;
 use polygate_plugin_host::ServerStatus;
 use serde_json::{Value, json};
@@ -122,27 +121,9 @@ fn node_status(control: &Control) -> Value {
             "connections_waiting": active.saturating_sub(busy),
             "total_requests": count(&statistics.requests_total),
         },
-        "memory": memory(),
+        "memory": memory(Unit::MEBIBYTES, 2).to_json(),
         "configuration_hash": hash,
     })
-}
-
-/// In the reference's shape. There are no workers' heaps and no dictionaries here: what is shown is the whole process,
-/// and dictionaries without a size for programs that look for them, as `kong.node.get_memory_stats` does.
-fn memory() -> Value {
-    let mebibytes = |kib: u64| format!("{:.2} MiB", kib as f64 / 1024.0);
-    let nothing = json!({ "allocated_slabs": mebibytes(0), "capacity": mebibytes(0) });
-    json!({
-        "workers_lua_vms": [{ "http_allocated_gc": mebibytes(resident().unwrap_or(0)), "pid": process::id() }],
-        "lua_shared_dicts": { "kong": nothing, "kong_db_cache": nothing },
-    })
-}
-
-/// Memory of this process in KiB.
-fn resident() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 /// What the host says of each process, and how often it was started again.

@@ -13,38 +13,43 @@ pub fn get_hostname(session: &Session) -> &str {
     &session.environment.node.hostname
 }
 
-/// The process's memory in the shape of Kong's answer. There are no shared dictionaries here; the two
-/// that the Go SDK needs to be present are, with a size of 0.
-///
-/// `unit` is one of `b`, `k`, `m` and `g`; `scale` is the number of decimals in text.
+/// [`memory`] in one of the units `b`, `k`, `m` and `g`; `scale` is the number of decimals in text.
 pub fn get_memory_stats(
     _session: &Session,
     unit: Option<&str>,
     scale: Option<usize>,
 ) -> Result<Value, PdkError> {
-    let unit = Unit::parse(unit.unwrap_or("b"))?;
-    let bytes = |count| unit.show(count, scale.unwrap_or(2));
+    Ok(memory(Unit::parse(unit.unwrap_or("b"))?, scale.unwrap_or(2)))
+}
+
+/// The process's memory in the shape of Kong's answer. There are no shared dictionaries here; the two
+/// that the Go SDK needs to be present are, with a size of 0.
+pub fn memory(unit: Unit, scale: usize) -> Value {
+    let bytes = |count| unit.show(count, scale);
     let empty = || map([("allocated_slabs", bytes(0)), ("capacity", bytes(0))]);
     let worker =
         map([("http_allocated_gc", bytes(resident_bytes())), ("pid", Value::Int(std::process::id().into()))]);
-    Ok(map([
+    map([
         ("lua_shared_dicts", map([("kong", empty()), ("kong_db_cache", empty())])),
         ("workers_lua_vms", Value::List(vec![worker])),
-    ]))
+    ])
 }
 
+/// What sizes are shown in.
 #[derive(Clone, Copy)]
-struct Unit {
+pub struct Unit {
     size: u64,
     name: &'static str,
 }
 
 impl Unit {
+    pub const MEBIBYTES: Self = Self { size: 1 << 20, name: "MiB" };
+
     fn parse(unit: &str) -> Result<Self, PdkError> {
         let (size, name) = match unit {
             "b" | "B" => (1, ""),
             "k" | "K" => (1 << 10, "KiB"),
-            "m" | "M" => (1 << 20, "MiB"),
+            "m" | "M" => return Ok(Self::MEBIBYTES),
             "g" | "G" => (1 << 30, "GiB"),
             _ => {
                 return Err(PdkError::thrown(format!(

@@ -142,7 +142,9 @@ fn how_to_let_failures_pass_is_told_once() {
         Request::get("/").header("X-Raise", "1").send(gateway.proxy()).expect(500);
     }
     let log = gateway.error_log();
-    assert_eq!(log.matches("[faults-go] pluginserver error").count(), 2, "{log}");
+    // The log phase of the first may fail too: the second ends the process that runs it.
+    let failed = log.lines().filter(|line| line.contains("[faults-go] pluginserver error"));
+    assert_eq!(failed.filter(|line| line.contains("(access phase")).count(), 2, "{log}");
     assert_eq!(log.matches("on_error = open").count(), 1, "{log}");
 }
 

@@ -1,4 +1,5 @@
-//! New connections to peers, within TLS or not. Tests have a network of their own, since a system's sockets do not wait for a paused clock.
+//! New connections to peers, within TLS or not. Tests have a network of their own, since a system's sockets do not wait
+//! for a paused clock.
 
 use std::io;
 use std::net::SocketAddr;
