@@ -1,27 +1,16 @@
-//! The client's end of a connection: reading heads and bodies, writing responses, noticing that nobody is there.
-//!
-//! Shared by the connection's loop and the body of the request under way, which plugins read. All borrows end within
-//! a poll.
+//! The client of one request, whatever version of HTTP it speaks: its body comes from there, and the response goes there.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use polygate_chain::{BodyError, BodySource};
-use polygate_http1::{Decoder, Framing, Limits, Progress, Refused, RequestHead, RequestParser, write};
-use polygate_net::clock::Clock;
+use polygate_http1::{Framing, Headers, ResponseHead};
 
-use crate::stream::{HungUp, Stream};
-use crate::wire::Wire;
-
-/// Bytes read at a time.
-const READ: usize = 16 * 1024;
-/// What every response begins with, and so what can be sent before there is one.
-const BEGINNING: &[u8] = b"HTTP/1.1 ";
+/// Content up to this size is sent together with what waits already.
+pub const TOGETHER: usize = 16 * 1024;
 
 /// How long a client may take; zero is no limit.
 #[derive(Debug, Clone, Copy)]
@@ -34,209 +23,76 @@ pub struct ClientTimeouts {
     pub send: Duration,
 }
 
-pub struct Client {
-    state: RefCell<State>,
+/// How the body behind the head of a response is delimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFraming {
+    /// There is none.
+    None,
+    /// As it is: a length was named, or the connection or stream ends with it.
+    Plain,
+    Chunked,
 }
 
-struct State {
-    wire: Wire,
-    reading: Clock,
-    sending: Clock,
-    timeouts: ClientTimeouts,
-    body: Decoder,
-    /// Bytes of content that the body may still have.
-    room: u64,
-    failure: Option<BodyError>,
-    /// The client waits for leave to send the body.
-    waits_for_leave: bool,
-    presence: Presence,
-    /// Bytes of [`BEGINNING`] that are not to be sent any more: before the response those that were, then all of them.
-    begun: usize,
+/// The head of the response itself.
+pub struct FinalHead<'a> {
+    pub status: u16,
+    /// For versions that have one; `None` is the usual one.
+    pub reason: Option<&'a [u8]>,
+    /// A `Date` of the gateway's, in the place of one among the headers.
+    pub date: Option<&'a str>,
+    pub headers: &'a Headers,
 }
 
-/// What is known of the client being there.
-enum Presence {
-    There,
-    /// It sends no more. Whether it still reads is found out by sending what any response begins with: the system of a
-    /// client that has left refuses it.
-    HalfClosed(HungUp),
-    Gone,
-}
-
-/// What a head turned out to be.
-pub enum Received {
-    Request(RequestHead),
-    Refused(Box<Refused>),
-    /// A head was begun and did not come in time; so many bytes of it did.
-    TimedOut(usize),
-    /// The connection ended, or lay idle for too long, before anything of a request came.
-    Nothing,
-    /// It ended in the middle of a head.
-    BrokenOff,
-}
-
-impl Client {
-    pub fn new(stream: Box<dyn Stream>, unread: Vec<u8>, timeouts: ClientTimeouts) -> Rc<Self> {
-        let mut wire = Wire::new(stream);
-        if !unread.is_empty() {
-            wire.unread(unread);
-        }
-        Rc::new(Self {
-            state: RefCell::new(State {
-                wire,
-                reading: Clock::new(),
-                sending: Clock::new(),
-                timeouts,
-                body: Decoder::new(Framing::Length(0)),
-                room: 0,
-                failure: None,
-                waits_for_leave: false,
-                presence: Presence::There,
-                begun: 0,
-            }),
-        })
-    }
-
-    /// Reads the next head. `idle` is how long to wait for its first byte.
-    pub async fn read_head(&self, limits: Limits, idle: Duration, timeouts: ClientTimeouts) -> Received {
-        let mut parser = RequestParser::new(limits);
-        let mut begun = false;
-        {
-            let mut state = self.state.borrow_mut();
-            state.timeouts = timeouts;
-            state.begun = 0;
-            state.reading.restart(idle);
-        }
-        let received = poll_fn(|cx| self.state.borrow_mut().poll_head(cx, &mut parser, &mut begun)).await;
-        self.state.borrow_mut().reading.stop();
-        received
-    }
-
+/// The calls come in this order: `begin_body`, any number of `queue_interim`, `queue_head`, `poll_content` as often as
+/// need be, `queue_end`. What is queued goes out while it is polled.
+pub trait Client {
     /// Readies the body of the request whose head was read: `limit` is its greatest length, 0 for none.
-    pub fn begin_body(&self, framing: Framing, limit: u64, waits_for_leave: bool) {
-        let mut state = self.state.borrow_mut();
-        state.body = Decoder::new(framing);
-        state.room = if limit == 0 { u64::MAX } else { limit };
-        state.failure = None;
-        state.waits_for_leave = waits_for_leave && !framing.is_empty();
-    }
+    fn begin_body(&self, framing: Framing, limit: u64, waits_for_leave: bool);
 
-    /// How many bytes the connection will have carried when all that is queued was sent.
-    pub fn end_of_output(&self) -> u64 {
-        let state = self.state.borrow();
-        state.wire.sent() + state.wire.queued() as u64
-    }
+    /// The body of the request under way.
+    fn body(self: Rc<Self>) -> Box<dyn BodySource>;
 
-    /// Bytes received and sent over the connection so far.
-    pub fn traffic(&self) -> (u64, u64) {
-        let state = self.state.borrow();
-        // What lies unused belongs to the next request.
-        (state.wire.received() - state.wire.input().len() as u64, state.wire.sent())
-    }
+    /// Whether the client holds its body back until it is told to send it.
+    fn waits_for_leave(&self) -> bool;
 
-    /// Ready when the client has left. What is queued is sent meanwhile, and a request that comes early is read.
-    pub fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.state.borrow_mut().poll_gone(cx)
-    }
+    /// Bytes received and sent so far.
+    fn traffic(&self) -> (u64, u64);
 
-    /// Adds content to what is to be sent.
-    pub fn queue(&self, fill: impl FnOnce(&mut Vec<u8>)) {
-        fill(self.state.borrow_mut().wire.output());
-    }
+    /// Ready when the client has left. What is queued is sent meanwhile, and what comes early is read.
+    fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Adds the head of the response, or one that is sent before it.
-    pub fn queue_head(&self, is_final: bool, fill: impl FnOnce(&mut Vec<u8>)) {
-        let state = &mut *self.state.borrow_mut();
-        let output = state.wire.output();
-        let start = output.len();
-        fill(output);
-        output.drain(start..start + state.begun);
-        state.begun = 0;
-        if is_final {
-            // What follows is its body, in which nothing has a place that is not of it.
-            state.begun = BEGINNING.len();
-            state.waits_for_leave = false;
-        }
-    }
+    /// Adds a head that is sent before the response (RFC 9110, section 15.2).
+    fn queue_interim(&self, head: &ResponseHead);
+
+    /// Adds the head of the response. Answers how many bytes will have been sent at its end.
+    fn queue_head(&self, head: &FinalHead<'_>, framing: BodyFraming) -> u64;
+
+    /// Takes some content of the response, and sends what it cannot keep.
+    fn poll_content(&self, cx: &mut Context<'_>, content: &[u8]) -> Poll<Result<usize, SendError>>;
+
+    /// Ends the response. HTTP/1 clients get no trailers, as in the reference.
+    fn queue_end(&self, trailers: Option<&Headers>);
+
+    /// Bytes that wait to be sent.
+    fn queued(&self) -> usize;
 
     /// Sends what was queued. An error is that the client has left or does not read.
-    pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.state.borrow_mut().poll_flush(cx)
-    }
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>>;
+}
 
+impl dyn Client + '_ {
+    /// See [`Client::poll_flush`].
     pub async fn flush(&self) -> Result<(), SendError> {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// Bytes that wait to be sent.
-    pub fn queued(&self) -> usize {
-        self.state.borrow().wire.queued()
-    }
-
-    /// Whether the client holds its body back until it is told to send it.
-    pub fn waits_for_leave(&self) -> bool {
-        self.state.borrow().waits_for_leave
-    }
-
-    /// Sends some of `bytes`; what was queued must have been sent.
-    pub fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, SendError>> {
-        let state = &mut *self.state.borrow_mut();
-        let outcome = state.wire.poll_write_direct(cx, bytes);
-        state.timed_write(cx, outcome)
-    }
-
-    /// Reads what is left of a body that nobody wants, so that the next request can be found. Answers whether it can.
-    pub async fn discard_body(&self, most: u64, patience: Duration) -> bool {
-        let mut left = most;
-        let mut limit = Clock::new();
-        limit.restart(patience);
-        poll_fn(|cx| {
-            loop {
-                let mut state = self.state.borrow_mut();
-                if state.body.is_done() {
-                    return Poll::Ready(true);
-                }
-                if state.failure.is_some() || limit.poll_expired(cx).is_ready() {
-                    return Poll::Ready(false);
-                }
-                state.room = u64::MAX;
-                match ready!(state.poll_body(cx)) {
-                    Ok(Some(bytes)) if bytes.len() as u64 <= left => left -= bytes.len() as u64,
-                    Ok(None) => {}
-                    _ => return Poll::Ready(false),
-                }
-            }
-        })
-        .await
-    }
-
-    /// Ends the connection so that the client can read the last response: without that, bytes which it still sends
-    /// would make its system throw the response away (RFC 9112, section 9.6).
-    pub async fn close(&self, patience: Duration) {
-        let mut limit = Clock::new();
-        limit.restart(patience);
-        poll_fn(|cx| {
-            let state = &mut *self.state.borrow_mut();
-            if state.wire.poll_shutdown(cx)?.is_pending() && limit.poll_expired(cx).is_pending() {
-                return Poll::Pending;
-            }
-            Poll::Ready(io::Result::Ok(()))
-        })
-        .await
-        .ok();
-        poll_fn(|cx| {
-            let state = &mut *self.state.borrow_mut();
-            loop {
-                let unused = state.wire.input().len();
-                state.wire.consume(unused);
-                match state.wire.poll_fill(cx, READ) {
-                    Poll::Ready(Ok(1..)) => {}
-                    Poll::Ready(_) => return Poll::Ready(()),
-                    Poll::Pending => return limit.poll_expired(cx),
-                }
-            }
-        })
-        .await;
+    /// Sends all of some content.
+    pub async fn send(&self, mut content: &[u8]) -> Result<(), SendError> {
+        while !content.is_empty() {
+            let count = poll_fn(|cx| self.poll_content(cx, content)).await?;
+            content = &content[count..];
+        }
+        Ok(())
     }
 }
 
@@ -249,198 +105,8 @@ pub enum SendError {
     Gone(#[from] io::Error),
 }
 
-impl State {
-    fn poll_head(
-        &mut self,
-        cx: &mut Context<'_>,
-        parser: &mut RequestParser,
-        begun: &mut bool,
-    ) -> Poll<Received> {
-        loop {
-            if !self.wire.input().is_empty() {
-                match parser.parse(self.wire.input()) {
-                    Ok(Some(head)) => {
-                        self.wire.consume(head.length);
-                        return Poll::Ready(Received::Request(head));
-                    }
-                    Ok(None) => {}
-                    Err(refused) => {
-                        self.wire.consume(refused.length);
-                        return Poll::Ready(Received::Refused(refused));
-                    }
-                }
-                if !*begun && parser.has_begun(self.wire.input()) {
-                    *begun = true;
-                    self.reading.restart(self.timeouts.head);
-                }
-            }
-            match self.wire.poll_fill(cx, READ) {
-                Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(_) => {
-                    return Poll::Ready(if *begun { Received::BrokenOff } else { Received::Nothing });
-                }
-                Poll::Pending => {
-                    ready!(self.reading.poll_expired(cx));
-                    let length = self.wire.input().len();
-                    self.wire.consume(length);
-                    return Poll::Ready(if *begun { Received::TimedOut(length) } else { Received::Nothing });
-                }
-            }
-        }
-    }
-
-    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
-        if let Some(failure) = &self.failure {
-            return Poll::Ready(Err(failure.clone()));
-        }
-        let piece = ready!(self.poll_piece(cx));
-        self.reading.stop();
-        if let Err(failure) = &piece {
-            self.failure = Some(failure.clone());
-        }
-        Poll::Ready(piece)
-    }
-
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
-        loop {
-            let progress = advance(&mut self.body, &mut self.room, self.wire.input())?;
-            self.wire.consume(progress.skip);
-            if progress.content > 0 {
-                let content = Bytes::copy_from_slice(&self.wire.input()[..progress.content]);
-                self.wire.consume(progress.content);
-                return Poll::Ready(Ok(Some(content)));
-            }
-            if self.body.is_done() {
-                return Poll::Ready(Ok(None));
-            }
-            if std::mem::take(&mut self.waits_for_leave) && self.wire.input().is_empty() {
-                self.wire.output().extend_from_slice(write::CONTINUE);
-            }
-            // A client may send all of its body before it reads anything.
-            if let Poll::Ready(sent) = self.poll_flush(cx) {
-                sent?;
-            }
-            match self.wire.poll_fill(cx, READ) {
-                Poll::Ready(Ok(1..)) => self.reading.restart(self.timeouts.body),
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(BodyError::Incomplete)),
-                Poll::Ready(Err(_)) => {
-                    self.presence = Presence::Gone;
-                    return Poll::Ready(Err(BodyError::ClientGone));
-                }
-                Poll::Pending => {
-                    if !self.reading.is_running() {
-                        self.reading.restart(self.timeouts.body);
-                    }
-                    ready!(self.reading.poll_expired(cx));
-                    return Poll::Ready(Err(BodyError::Timeout));
-                }
-            }
-        }
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        while self.wire.has_output() {
-            let outcome = self.wire.poll_write_some(cx);
-            ready!(self.timed_write(cx, outcome))?;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn timed_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        outcome: Poll<io::Result<usize>>,
-    ) -> Poll<Result<usize, SendError>> {
-        match outcome {
-            Poll::Ready(Ok(count)) => {
-                self.sending.stop();
-                Poll::Ready(Ok(count))
-            }
-            Poll::Ready(Err(error)) => {
-                self.presence = Presence::Gone;
-                Poll::Ready(Err(error.into()))
-            }
-            Poll::Pending => {
-                if !self.sending.is_running() {
-                    self.sending.restart(self.timeouts.send);
-                }
-                ready!(self.sending.poll_expired(cx));
-                self.presence = Presence::Gone;
-                Poll::Ready(Err(SendError::TimedOut(self.timeouts.send)))
-            }
-        }
-    }
-
-    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // An error is noted in the presence.
-        let _ = self.poll_flush(cx);
-        loop {
-            match self.presence {
-                Presence::Gone => return Poll::Ready(()),
-                Presence::There if !self.body.is_done() || self.wire.input().len() >= READ => {
-                    return Poll::Pending;
-                }
-                Presence::There => match ready!(self.wire.poll_fill(cx, READ)) {
-                    Ok(1..) => {}
-                    Ok(0) => {
-                        self.presence = Presence::HalfClosed(self.wire.stream().hung_up());
-                        self.wire.output().extend_from_slice(&BEGINNING[self.begun..]);
-                        self.begun = BEGINNING.len();
-                    }
-                    Err(_) => self.presence = Presence::Gone,
-                },
-                Presence::HalfClosed(ref mut hung_up) => {
-                    if hung_up.as_mut().poll(cx).is_ready() {
-                        self.presence = Presence::Gone;
-                    } else if let Poll::Ready(Ok(())) | Poll::Pending = self.poll_flush(cx) {
-                        return Poll::Pending;
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Goes on in a body of which `room` bytes more are let in. A chunk that does not fit is refused for its size, before any
-/// of it is taken.
-fn advance(body: &mut Decoder, room: &mut u64, input: &[u8]) -> Result<Progress, BodyError> {
-    let progress = body.advance(input).map_err(|fault| BodyError::Malformed(fault.rule().text))?;
-    let left = room.checked_sub(progress.content as u64).ok_or(BodyError::TooLarge)?;
-    if body.announced() > left {
-        return Err(BodyError::TooLarge);
-    }
-    *room = left;
-    Ok(progress)
-}
-
 impl From<SendError> for BodyError {
     fn from(_: SendError) -> Self {
         Self::ClientGone
-    }
-}
-
-/// The body of the request under way.
-pub struct ClientBody(pub Rc<Client>);
-
-impl BodySource for ClientBody {
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
-        self.0.state.borrow_mut().poll_body(cx)
-    }
-
-    fn remaining(&self) -> Option<u64> {
-        self.0.state.borrow().body.remaining()
-    }
-
-    fn is_here(&self) -> bool {
-        let state = self.0.state.borrow();
-        let (mut body, mut room, mut input) = (state.body.clone(), state.room, state.wire.input());
-        while !body.is_done() {
-            match advance(&mut body, &mut room, input) {
-                Ok(Progress { content: 0, .. }) => return body.is_done(),
-                Ok(Progress { skip, content }) => input = &input[skip + content..],
-                Err(_) => return true,
-            }
-        }
-        true
     }
 }

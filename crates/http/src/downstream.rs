@@ -1,4 +1,4 @@
-//! One client connection, as a request sees it.
+//! One client connection, as its requests see it.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,11 +9,9 @@ use polygate_net::real_ip::Peer;
 use tokio::sync::watch;
 
 use crate::Worker;
-use crate::client::Client;
 
-/// One client connection, for the requests on it.
+/// What the requests of one client connection have in common.
 pub struct Downstream {
-    pub client: Rc<Client>,
     pub connection: Arc<Connection>,
     pub peer: Peer,
     pub worker: Rc<Worker>,

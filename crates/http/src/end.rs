@@ -37,9 +37,9 @@ pub fn left(mut way: Way<'_>) -> After {
 }
 
 fn finish(way: Way<'_>, head_end: u64) {
-    let Way { mut exchange, collected, downstream, worker, traffic_before, method, refused_line, .. } = way;
+    let Way { mut exchange, collected, client, worker, traffic_before, method, refused_line, .. } = way;
     exchange.session.timings.log = Some(exchange.session.timings.latest);
-    let (received, sent) = downstream.client.traffic();
+    let (received, sent) = client.traffic();
     exchange.request.size = received.saturating_sub(traffic_before.0);
     exchange.bytes_sent = sent.saturating_sub(traffic_before.1);
     exchange.body_bytes_sent = sent.saturating_sub(head_end);

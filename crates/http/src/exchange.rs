@@ -3,12 +3,14 @@
 //! The reading order of the files is that of the list: `server`, `client`, here, `receive`, `routing`, `upstream`
 //! (`tries`, `head`, `upload`, `connection`, `pool`), `response`, `relay`, `end`.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use polygate_chain::{Failure as PluginFailure, Source};
 use polygate_http1::RequestHead;
 
+use crate::client::Client;
 use crate::downstream::{After, Downstream};
 use crate::relay::relay;
 use crate::upstream::{self, Exchanged};
@@ -16,8 +18,14 @@ use crate::way::{Content, Early, Way};
 use crate::{Gateway, end, receive, respond, response, routing};
 
 /// Takes a request whose head was read along its whole way. `serial` counts the requests of the connection.
-pub async fn run(head: RequestHead, serial: u64, downstream: &Downstream, gateway: Arc<Gateway>) -> After {
-    let mut way = receive::receive(head, serial, downstream, gateway);
+pub async fn run(
+    head: RequestHead,
+    serial: u64,
+    client: Rc<dyn Client>,
+    downstream: &Downstream,
+    gateway: Arc<Gateway>,
+) -> After {
+    let mut way = receive::receive(head, serial, client, downstream, gateway);
     let content = match way.steps().await {
         Ok(content) => content,
         Err(Early::Answered) => way.answer(),
@@ -102,7 +110,7 @@ impl Way<'_> {
 
     /// Holds the whole response back.
     async fn buffer(&mut self, mut exchanged: Exchanged) -> Result<Bytes, Early> {
-        let collected = exchanged.body.collect(&self.downstream.client).await;
+        let collected = exchanged.body.collect(&*self.client).await;
         self.exchange.session.timings.now();
         match collected {
             Ok(body) => {

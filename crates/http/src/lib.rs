@@ -14,6 +14,7 @@ mod exchange;
 mod failure;
 mod gateway;
 mod handshake;
+mod http1;
 mod lines;
 mod metrics;
 mod names;

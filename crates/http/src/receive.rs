@@ -1,6 +1,7 @@
 //! The first steps: a request's exchange, and what HTTP itself refuses.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -13,24 +14,30 @@ use polygate_model::path;
 use polygate_net::real_ip::{Peer, RealIp};
 use polygate_telemetry::log;
 
-use crate::client::ClientBody;
+use crate::client::Client;
 use crate::downstream::Downstream;
 use crate::way::{Early, Way};
 use crate::{Gateway, tracing};
 
 /// The exchange of a request as it was received, and the body ready to be read.
-pub fn receive(head: RequestHead, serial: u64, downstream: &Downstream, gateway: Arc<Gateway>) -> Way<'_> {
+pub fn receive(
+    head: RequestHead,
+    serial: u64,
+    client: Rc<dyn Client>,
+    downstream: &Downstream,
+    gateway: Arc<Gateway>,
+) -> Way<'_> {
     if head.dropped > 0 {
         let peer = downstream.connection.peer;
         log!(Info, "client {peer}: {} header lines with invalid names left out", head.dropped);
     }
     let settings = &gateway.settings;
-    downstream.client.begin_body(head.framing, settings.client_max_body_size, head.expects_continue);
+    client.begin_body(head.framing, settings.client_max_body_size, head.expects_continue);
     let body = match head.framing {
         Framing::Length(0) => RequestBody::new(Bytes::new()),
-        _ => RequestBody::stream(Box::new(ClientBody(downstream.client.clone())), settings.spool.clone()),
+        _ => RequestBody::stream(client.clone().body(), settings.spool.clone()),
     };
-    let (received, sent) = downstream.client.traffic();
+    let (received, sent) = client.traffic();
     let traffic_before = (received - head.length as u64, sent);
     let target = Bytes::from(head.target);
     let request = Request {
@@ -43,7 +50,7 @@ pub fn receive(head: RequestHead, serial: u64, downstream: &Downstream, gateway:
         size: head.length as u64,
         serial,
     };
-    begin(request, body, head.keep_alive, traffic_before, downstream, gateway)
+    begin(request, body, head.keep_alive, traffic_before, client, downstream, gateway)
 }
 
 /// The way of a request, with what is known of it.
@@ -52,11 +59,12 @@ pub fn begin(
     body: RequestBody,
     keep_alive: bool,
     traffic_before: (u64, u64),
+    client: Rc<dyn Client>,
     downstream: &Downstream,
     gateway: Arc<Gateway>,
 ) -> Way<'_> {
     let worker = &downstream.worker;
-    let client = client_address(&request.headers, &downstream.peer, &gateway);
+    let address = client_address(&request.headers, &downstream.peer, &gateway);
     let statistics = &gateway.environment.node.statistics;
     statistics.requests_total.fetch_add(1, Relaxed);
     statistics.requests_active.fetch_add(1, Relaxed);
@@ -65,7 +73,7 @@ pub fn begin(
     let mut session = Session::new(
         gateway.environment.clone(),
         downstream.connection.clone(),
-        client,
+        address,
         worker.request_id(),
         Phase::Rewrite,
     );
@@ -76,6 +84,7 @@ pub fn begin(
     Way {
         exchange,
         collected,
+        client,
         downstream,
         worker,
         gateway,

@@ -1,5 +1,6 @@
 //! Heads that are refused: they get an error page, and are logged and counted as requests.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,11 +10,18 @@ use polygate_chain::{RequestBody, Source};
 use polygate_http1::{Headers, Refused, RequestHead};
 use polygate_telemetry::log;
 
+use crate::client::Client;
 use crate::downstream::{After, Downstream};
 use crate::{Gateway, METRICS, receive, respond};
 
 /// Answers a head that breaks a rule. The connection ends then, as nobody knows where the next request begins.
-pub async fn of_head(refused: Refused, serial: u64, downstream: &Downstream, gateway: Arc<Gateway>) -> After {
+pub async fn of_head(
+    refused: Refused,
+    serial: u64,
+    client: Rc<dyn Client>,
+    downstream: &Downstream,
+    gateway: Arc<Gateway>,
+) -> After {
     let fault = refused.fault;
     log!(
         Notice,
@@ -32,13 +40,14 @@ pub async fn of_head(refused: Refused, serial: u64, downstream: &Downstream, gat
         size: refused.length as u64,
         serial,
     };
-    answer(fault.status(), request, refused.line, downstream, gateway).await
+    answer(fault.status(), request, refused.line, client, downstream, gateway).await
 }
 
 /// Answers a head of which only `length` bytes came in time.
 pub async fn of_late_head(
     length: usize,
     serial: u64,
+    client: Rc<dyn Client>,
     downstream: &Downstream,
     gateway: Arc<Gateway>,
 ) -> After {
@@ -54,13 +63,18 @@ pub async fn of_late_head(
         size: length as u64,
         serial,
     };
-    answer(408, request, Vec::new(), downstream, gateway).await
+    answer(408, request, Vec::new(), client, downstream, gateway).await
 }
 
 /// Answers a request that came in the clear to a listener of TLS; it was not looked at any further.
-pub async fn of_plain(head: RequestHead, downstream: &Downstream, gateway: Arc<Gateway>) {
+pub async fn of_plain(
+    head: RequestHead,
+    client: Rc<dyn Client>,
+    downstream: &Downstream,
+    gateway: Arc<Gateway>,
+) {
     METRICS.count_refused("plain_to_tls");
-    let mut way = receive::receive(head, 1, downstream, gateway);
+    let mut way = receive::receive(head, 1, client, downstream, gateway);
     way.keep_alive = false;
     let message = "The plain HTTP request was sent to HTTPS port";
     respond::decide(&mut way.exchange, Source::Error, 400, message);
@@ -72,12 +86,14 @@ async fn answer(
     status: u16,
     request: Request,
     line: Vec<u8>,
+    client: Rc<dyn Client>,
     downstream: &Downstream,
     gateway: Arc<Gateway>,
 ) -> After {
-    let (received, sent) = downstream.client.traffic();
+    let (received, sent) = client.traffic();
     let before = (received - request.size, sent);
-    let mut way = receive::begin(request, RequestBody::new(Bytes::new()), false, before, downstream, gateway);
+    let body = RequestBody::new(Bytes::new());
+    let mut way = receive::begin(request, body, false, before, client, downstream, gateway);
     way.refused_line = Some(line);
     way.refuse(status);
     let content = way.answer();

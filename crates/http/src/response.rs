@@ -5,8 +5,9 @@ use std::time::Duration;
 use http::Version;
 use polygate_chain::exchange::ServiceResponse;
 use polygate_chain::{Exchange, Head, forwarded};
-use polygate_http1::{Headers, write};
+use polygate_http1::Headers;
 
+use crate::client::{BodyFraming, FinalHead};
 use crate::lines::{SINGLE, clean};
 use crate::upstream::{Exchanged, Reply};
 use crate::way::{Content, Way};
@@ -21,16 +22,6 @@ const CHARSET_TYPES: [&str; 6] = [
     "application/javascript",
     "application/rss+xml",
 ];
-
-/// How the body behind the head is delimited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyFraming {
-    /// There is none.
-    None,
-    /// As it is: a length was named, or the connection ends with it.
-    Plain,
-    Chunked,
-}
 
 /// Makes the upstream's head the response's, with what plugins set before.
 pub fn take_head(way: &mut Way<'_>, reply: Reply, is_buffered: bool) -> Exchanged {
@@ -77,17 +68,17 @@ pub fn finish_head(way: &mut Way<'_>, content: &Content) -> (BodyFraming, u64) {
     let is_upstreams = way.exchange.session.answer.is_none();
     let reason = way.reason.as_ref().filter(|(status, _)| *status == response.status && is_upstreams);
     let timings = way.exchange.session.timings;
-    let client = &way.downstream.client;
-    client.queue_head(true, |out| {
-        write::status_line(out, Version::HTTP_11, response.status, reason.map(|(_, reason)| &**reason));
-        // A server with a clock has to say when it made the response (RFC 9110, section 6.6.1).
-        if !response.headers.contains("Date") {
-            date::now(timings.unix(timings.latest), |date| write::line(out, "Date", date.as_bytes()));
-        }
-        response.headers.write_to(out);
-        out.extend_from_slice(b"\r\n");
-    });
-    (framing, client.end_of_output())
+    let queue = |date: Option<&str>| {
+        let reason = reason.map(|(_, reason)| &**reason);
+        let head = FinalHead { status: response.status, reason, date, headers: &response.headers };
+        way.client.queue_head(&head, framing)
+    };
+    // A server with a clock has to say when it made the response (RFC 9110, section 6.6.1).
+    let head_end = match response.headers.contains("Date") {
+        true => queue(None),
+        false => date::now(timings.unix(timings.latest), |date| queue(Some(date))),
+    };
+    (framing, head_end)
 }
 
 /// The lines that delimit the body and say what becomes of the connection. The length is that of the body, whatever
@@ -135,7 +126,7 @@ fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
     way.keep_alive &= !way.downstream.is_stopping()
         && !settings.keepalive_timeout.is_zero()
         && exchange.request.serial < settings.keepalive_requests
-        && !way.downstream.client.waits_for_leave();
+        && !way.client.waits_for_leave();
     if !headers.contains("Connection") || !way.keep_alive {
         headers.insert("Connection", if way.keep_alive { "keep-alive" } else { "close" });
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use polygate_chain::SpoolSettings;
 
+use crate::client::ClientTimeouts;
+
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
     pub response_tokens: Tokens,
@@ -40,6 +42,16 @@ pub struct HttpSettings {
     pub debug_header: bool,
     /// Appended to textual responses that name no charset.
     pub charset: Option<String>,
+}
+
+impl HttpSettings {
+    pub(crate) fn client_timeouts(&self) -> ClientTimeouts {
+        ClientTimeouts {
+            head: self.client_header_timeout,
+            body: self.client_body_timeout,
+            send: self.client_send_timeout,
+        }
+    }
 }
 
 /// When another peer is tried, as long as the service's `retries` allow it.

@@ -9,6 +9,7 @@ use http::Method;
 use polygate_chain::{Collected, Exchange, Source};
 use polygate_telemetry::log;
 
+use crate::client::Client;
 use crate::downstream::Downstream;
 use crate::failure::{Blame, Failure};
 use crate::upstream::Exchanged;
@@ -18,6 +19,7 @@ use crate::{Gateway, Worker, respond};
 pub struct Way<'d> {
     pub exchange: Box<Exchange>,
     pub collected: Collected,
+    pub client: Rc<dyn Client>,
     pub downstream: &'d Downstream,
     pub worker: &'d Rc<Worker>,
     pub gateway: Arc<Gateway>,

@@ -26,14 +26,19 @@ pub struct Wire {
 
 impl Wire {
     pub fn new(stream: Box<dyn Stream>) -> Self {
+        Self::of(stream, Vec::new())
+    }
+
+    /// A connection of which bytes were read before.
+    pub fn of(stream: Box<dyn Stream>, unread: Vec<u8>) -> Self {
         Self {
             stream,
-            input: Vec::new(),
+            received: unread.len() as u64,
+            input: unread,
             used: 0,
             output: Vec::new(),
             written: 0,
             ended: false,
-            received: 0,
             sent: 0,
         }
     }
@@ -54,13 +59,6 @@ impl Wire {
             buffers::give(std::mem::take(&mut self.input));
             self.used = 0;
         }
-    }
-
-    /// Puts bytes in front that were read before the wire was made.
-    pub fn unread(&mut self, bytes: Vec<u8>) {
-        debug_assert!(self.input.is_empty());
-        self.received += bytes.len() as u64;
-        self.input = bytes;
     }
 
     /// Nothing more will come.
@@ -228,8 +226,8 @@ mod tests {
 
     #[test]
     fn what_was_read_before_counts() {
-        let (mut peer, mut wire) = wire(100);
-        wire.unread(b"GET".to_vec());
+        let (mut peer, own) = pipe(100);
+        let mut wire = Wire::of(Box::new(own), b"GET".to_vec());
         assert_eq!((wire.input(), wire.received()), (&b"GET"[..], 3));
         send(&mut peer, b" /");
         assert_eq!(fill(&mut wire, 10), Poll::Ready(2));

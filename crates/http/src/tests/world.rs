@@ -19,15 +19,14 @@ use polygate_tls::{Names, Server, ServerOptions, UpstreamDefaults, UpstreamTls};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::client::Client;
 use crate::downstream::Downstream;
-use crate::server;
 use crate::tests::GET;
 use crate::tests::network::Upstream;
 use crate::tests::peer::Peer;
 use crate::tests::pipe::pipe;
 use crate::tests::plugin::plugin;
-use crate::{Gateway, HttpSettings, Worker};
+use crate::wire::Wire;
+use crate::{Gateway, HttpSettings, Worker, http1};
 
 const ROUTE: Id = Id::from_u128(1);
 const SERVICE: Id = Id::from_u128(2);
@@ -188,17 +187,15 @@ impl World {
     /// A connection of a client.
     pub fn client(&self) -> Peer {
         let (client, own) = pipe(self.capacity);
-        let gateway = self.worker.gateway();
         let peer = real_ip::Peer::new(([203, 0, 113, 9], 50_000).into(), ([127, 0, 0, 1], 8000).into(), None);
         let serial = self.worker.connection_serial();
         let downstream = Downstream {
-            client: Client::new(Box::new(own), Vec::new(), server::timeouts(&gateway.settings)),
             connection: Arc::new(Connection::new(peer.socket(), peer.local(), None, serial)),
             peer,
             worker: self.worker.clone(),
             stop: self.stop.subscribe(),
         };
-        tokio::task::spawn_local(downstream.serve());
+        tokio::task::spawn_local(http1::serve(Wire::new(Box::new(own)), downstream));
         Peer::over(client)
     }
 

@@ -123,7 +123,7 @@ impl Connection {
         mut self: Box<Self>,
         mut upload: Upload,
         is_head: bool,
-        client: &Client,
+        client: &dyn Client,
         mut interim: impl FnMut(ResponseHead),
     ) -> Result<Answer, (Broken, Upload)> {
         let (received, sent) = (self.wire.received(), self.wire.sent());
@@ -151,7 +151,7 @@ impl Connection {
         cx: &mut Context<'_>,
         upload: &mut Upload,
         parser: &mut ResponseParser,
-        client: &Client,
+        client: &dyn Client,
         interim: &mut impl FnMut(ResponseHead),
     ) -> Poll<Result<ResponseHead, Failure>> {
         self.poll_upload(cx, upload)?;
@@ -271,7 +271,7 @@ impl AnswerBody {
     }
 
     /// Reads the content to its end.
-    pub async fn collect(&mut self, client: &Client) -> Result<Vec<u8>, Failure> {
+    pub async fn collect(&mut self, client: &dyn Client) -> Result<Vec<u8>, Failure> {
         let mut whole = Vec::with_capacity(self.remaining().unwrap_or(0).min(1 << 20) as usize);
         poll_fn(|cx| {
             self.poll_upload(cx);

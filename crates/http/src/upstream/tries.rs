@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use polygate_balancer::Outcome;
 use polygate_chain::Exchange;
 use polygate_chain::session::{SentRequest, Try};
-use polygate_http1::{Headers, ResponseHead, write};
+use polygate_http1::{Headers, ResponseHead};
 use polygate_tls::{Client, Wanted};
 
 use crate::client;
@@ -78,7 +78,7 @@ pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
         tried: Vec::new(),
         worker: way.worker,
         settings,
-        client: &way.downstream.client,
+        client: &*way.client,
         takes_interim: exchange.request.version != http::Version::HTTP_10,
     };
     let outcome = tries.all(exchange, picked).await;
@@ -110,7 +110,7 @@ struct Tries<'w> {
     tried: Vec<SocketAddr>,
     worker: &'w Rc<Worker>,
     settings: &'w HttpSettings,
-    client: &'w client::Client,
+    client: &'w dyn client::Client,
     /// Older ones know of no answers before the answer.
     takes_interim: bool,
 }
@@ -232,18 +232,13 @@ impl Tries<'_> {
     }
 
     /// Hands on what the upstream says before its answer; `100 Continue` is between the gateway and each side.
-    fn relay_interim(&self, head: ResponseHead) {
+    fn relay_interim(&self, mut head: ResponseHead) {
         if head.status == 100 || !self.takes_interim || self.client.queued() > MOST_INTERIM {
             return;
         }
-        let mut headers = head.headers;
-        lines::clean(&mut headers, &Headers::new());
-        headers.remove("Content-Length");
-        self.client.queue_head(false, |out| {
-            write::status_line(out, http::Version::HTTP_11, head.status, Some(&head.reason));
-            headers.write_to(out);
-            out.extend_from_slice(b"\r\n");
-        });
+        lines::clean(&mut head.headers, &Headers::new());
+        head.headers.remove("Content-Length");
+        self.client.queue_interim(&head);
     }
 
     /// Whether another peer is to be tried; then everything is ready for it.
