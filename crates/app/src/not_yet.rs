@@ -99,10 +99,10 @@ static ENTRIES: &[Entry] = &[
         example: properties(&[("status_listen", "127.0.0.1:8443 ssl")]),
     },
     Entry {
-        what: "the flag `http2` of a listener",
+        what: "the flag `http2` of `status_listen`",
         instead: "HTTP/1.1 is served",
-        found: InSettings(|settings| flagged(settings, |listen| listen.http2)),
-        example: properties(&[("proxy_listen", "127.0.0.1:9080 http2")]),
+        found: InSettings(|settings| listed(settings.status_listen.iter().filter(|it| it.http2))),
+        example: properties(&[("status_listen", "127.0.0.1:8007 http2")]),
     },
     Entry {
         what: "the flag `deferred` of a listener",

@@ -104,6 +104,11 @@ pub fn http(settings: &Settings) -> HttpSettings {
     }
 }
 
+/// Whether clients may speak HTTP/2: the flag of one listener is for all of them, as in the reference.
+pub fn http2(entries: &[Listen]) -> bool {
+    entries.iter().any(|entry| entry.http2)
+}
+
 /// How clients are spoken to. A cipher that is not built is told; the others of the list count.
 pub fn tls(settings: &Settings) -> ServerOptions {
     let tls = &settings.tls;
@@ -115,7 +120,12 @@ pub fn tls(settings: &Settings) -> ServerOptions {
     for UnknownCipher(name) in tls.ciphers.iter().flat_map(|list| suites.choose(list)) {
         log!(Warn, "ssl_ciphers names '{name}', which is not built");
     }
-    ServerOptions { suites, tickets: tls.session_tickets, prefer_own_suites: tls.prefer_server_ciphers }
+    ServerOptions {
+        suites,
+        tickets: tls.session_tickets,
+        prefer_own_suites: tls.prefer_server_ciphers,
+        http2: http2(&settings.proxy_listen),
+    }
 }
 
 pub fn dns(settings: &Settings) -> DnsSettings {

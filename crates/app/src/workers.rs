@@ -40,10 +40,11 @@ pub struct Workers {
 
 /// Opens the listeners of `workers` threads; the outer list has one entry per thread.
 pub fn listen(entries: &[Listen], workers: usize) -> Result<Vec<Vec<Listener>>, Error> {
+    let http2 = translate::http2(entries);
     let mut all: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
     for entry in entries {
         let fail = |cause| Error::Listen { address: entry.to_string(), cause };
-        let flags = ListenerFlags { proxy_protocol: entry.proxy_protocol, tls: entry.ssl };
+        let flags = ListenerFlags { proxy_protocol: entry.proxy_protocol, tls: entry.ssl, http2 };
         for address in (entry.host.as_str(), entry.port).to_socket_addrs().map_err(fail)? {
             let sockets = bind_all(address, &translate::listen(entry), workers).map_err(fail)?;
             for (listeners, socket) in all.iter_mut().zip(sockets) {

@@ -14,6 +14,8 @@ use crate::Worker;
 pub struct Downstream {
     pub connection: Arc<Connection>,
     pub peer: Peer,
+    /// Whether HTTP/2 could have been spoken from the beginning.
+    pub takes_http2: bool,
     pub worker: Rc<Worker>,
     pub stop: watch::Receiver<Stop>,
 }

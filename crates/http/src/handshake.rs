@@ -36,7 +36,12 @@ const ALERTING: Duration = Duration::from_secs(1);
 
 /// What came of it.
 pub enum Shaken {
-    Encrypted(Box<dyn Stream>, Tls),
+    /// `is_http2` is what both sides agreed to speak (RFC 7301).
+    Encrypted {
+        stream: Box<dyn Stream>,
+        tls: Tls,
+        is_http2: bool,
+    },
     /// The client speaks something else, most likely HTTP; with what was read before.
     Plain(TcpStream, Vec<u8>),
     Ended,
@@ -70,11 +75,12 @@ impl Arrival<'_> {
             return Shaken::Ended;
         };
         let end = match self.run(stream, unread).await {
-            Ok(Shaken::Encrypted(stream, tls)) => {
-                METRICS.count_handshake(HandshakeEnd::Done);
-                return Shaken::Encrypted(stream, tls);
+            Ok(shaken) => {
+                if let Shaken::Encrypted { .. } = shaken {
+                    METRICS.count_handshake(HandshakeEnd::Done);
+                }
+                return shaken;
             }
-            Ok(other) => return other,
             Err(Fault::Stopped) => return Shaken::Ended,
             Err(Fault::Client(error)) => {
                 log!(Info, "client {client}: the TLS handshake failed: {error}");
@@ -130,7 +136,8 @@ impl Arrival<'_> {
         let config = self.gateway.server_tls.config(wishes).clone();
         let stream = self.client(deadline, begun.into_stream(config)).await?;
         let tls = describe(stream.get_ref().1);
-        Ok(Shaken::Encrypted(Box::new(Encrypted::new(stream)), tls))
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        Ok(Shaken::Encrypted { stream: Box::new(Encrypted::new(stream)), tls, is_http2 })
     }
 
     /// What plugins want of the handshake of a client that has said hello.

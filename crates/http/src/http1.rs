@@ -6,14 +6,14 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use polygate_http1::Limits;
+use polygate_http1::{Limits, Refused};
 use polygate_net::accept::Stop;
 use polygate_telemetry::log;
 
 use crate::downstream::{After, Downstream};
 use crate::http1::client::{Http1Client, Received};
 use crate::wire::Wire;
-use crate::{HttpSettings, exchange, refusal};
+use crate::{HttpSettings, METRICS, exchange, refusal};
 
 /// What is read of a body that nobody wants, so that the connection can go on.
 const MOST_DISCARDED: u64 = 64 * 1024 * 1024;
@@ -46,6 +46,11 @@ pub async fn serve(wire: Wire, downstream: Downstream) {
             Received::Request(head) => {
                 exchange::run(head, serial, client.clone(), &downstream, gateway).await
             }
+            // Neither the beginning of HTTP/2 nor a line of HTTP/1: no answer would be understood (RFC 9113, section 3.4).
+            Received::Refused(refused) if serial == 1 && downstream.takes_http2 && !is_of_http(&refused) => {
+                METRICS.count_refused("http2_preface");
+                return log!(Notice, "client {} does not speak HTTP", downstream.connection.peer);
+            }
             Received::Refused(refused) => {
                 refusal::of_head(*refused, serial, client.clone(), &downstream, gateway).await
             }
@@ -76,6 +81,11 @@ pub async fn refuse_plain(wire: Wire, downstream: Downstream) {
         refusal::of_plain(head, client.clone(), &downstream, gateway).await;
     }
     client.close(LINGERING).await;
+}
+
+/// Whether the first line names a version of HTTP, as all but the oldest requests do.
+fn is_of_http(refused: &Refused) -> bool {
+    refused.line.windows(5).any(|part| part == b"HTTP/")
 }
 
 fn client(wire: Wire, downstream: &Downstream) -> Rc<Http1Client> {

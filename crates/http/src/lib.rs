@@ -15,6 +15,7 @@ mod failure;
 mod gateway;
 mod handshake;
 mod http1;
+mod http2;
 mod lines;
 mod metrics;
 mod names;

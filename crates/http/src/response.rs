@@ -117,11 +117,16 @@ fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
             way.keep_alive = false;
             BodyFraming::Plain
         }
+        None if exchange.request.version == Version::HTTP_2 => BodyFraming::Plain,
         None => {
             headers.insert("Transfer-Encoding", "chunked");
             BodyFraming::Chunked
         }
     };
+    if exchange.request.version == Version::HTTP_2 {
+        // Its frames say both, and no response ends the connection.
+        return framing;
+    }
     let settings = &way.gateway.settings;
     way.keep_alive &= !way.downstream.is_stopping()
         && !settings.keepalive_timeout.is_zero()

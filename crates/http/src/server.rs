@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::downstream::Downstream;
 use crate::handshake::{Arrival, Shaken};
 use crate::wire::Wire;
-use crate::{Worker, http1};
+use crate::{Worker, http1, http2};
 
 /// How long a connection may take for its PROXY header.
 const PROXY_HEADER: Duration = Duration::from_secs(30);
@@ -26,6 +26,8 @@ const PROXY_HEADER: Duration = Duration::from_secs(30);
 pub struct ListenerFlags {
     pub proxy_protocol: bool,
     pub tls: bool,
+    /// Whether clients may speak HTTP/2: over TLS when both sides agree to it, else by beginning with it.
+    pub http2: bool,
 }
 
 /// Accepts connections until `stop` says otherwise; returns when the last connection is done, or at
@@ -82,24 +84,34 @@ async fn open(
     };
     let peer = Peer::new(address, local, told);
     let serial = worker.connection_serial();
-    let (wire, tls) = match flags.tls {
-        false => (Wire::of(Box::new(stream), unread), None),
+    let (mut wire, tls, mut is_http2) = match flags.tls {
+        false => (Wire::of(Box::new(stream), unread), None, false),
         true => {
             let mut arrival = Arrival { peer, serial, worker: &worker, gateway: &gateway, stop: &mut stop };
             match arrival.shake(stream, unread).await {
-                Shaken::Encrypted(stream, tls) => (Wire::new(stream), Some(tls)),
-                Shaken::Plain(stream, unread) => (Wire::of(Box::new(stream), unread), None),
+                Shaken::Encrypted { stream, tls, is_http2 } => (Wire::new(stream), Some(tls), is_http2),
+                Shaken::Plain(stream, unread) => (Wire::of(Box::new(stream), unread), None, false),
                 Shaken::Ended => return,
             }
         }
     };
-    let is_plain = flags.tls && tls.is_none();
+    let is_plain = tls.is_none();
+    let takes_http2 = flags.http2 && !flags.tls;
+    if takes_http2 {
+        is_http2 = tokio::select! {
+            is_spoken = http2::is_spoken(&mut wire, gateway.settings.client_header_timeout) => is_spoken,
+            _ = stop.wait_for(|stop| *stop != Stop::Running) => return,
+        };
+    }
     let connection = Arc::new(Connection::new(peer.socket(), peer.local(), tls, serial));
     drop(gateway);
-    let downstream = Downstream { connection, peer, worker, stop };
-    match is_plain {
-        true => http1::refuse_plain(wire, downstream).await,
-        false => http1::serve(wire, downstream).await,
+    let downstream = Downstream { connection, peer, takes_http2, worker, stop };
+    if is_plain && flags.tls {
+        http1::refuse_plain(wire, downstream).await;
+    } else if is_http2 {
+        http2::serve(wire, downstream).await;
+    } else {
+        http1::serve(wire, downstream).await;
     }
 }
 

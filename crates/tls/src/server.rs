@@ -46,11 +46,13 @@ pub struct ServerOptions {
     pub tickets: bool,
     /// Whether the server's order of suites counts, not the client's.
     pub prefer_own_suites: bool,
+    /// Whether HTTP/2 is offered to clients that speak it.
+    pub http2: bool,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { suites: CipherSuites::default(), tickets: true, prefer_own_suites: true }
+        Self { suites: CipherSuites::default(), tickets: true, prefer_own_suites: true, http2: false }
     }
 }
 
@@ -110,7 +112,10 @@ impl Pair {
             false => builder.with_no_client_auth(),
         };
         let mut fresh = builder.with_cert_resolver(names.clone());
-        fresh.alpn_protocols = vec![b"http/1.1".to_vec()];
+        fresh.alpn_protocols = match options.http2 {
+            true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            false => vec![b"http/1.1".to_vec()],
+        };
         fresh.ignore_client_order = options.prefer_own_suites;
         let mut resuming = fresh.clone();
         resuming.session_storage = sessions.kept.clone();

@@ -47,10 +47,10 @@ fn a_line_names_what_it_is_about() {
     let many = many.replace('}', ", healthchecks: {active: {type: grpcs, healthy: {interval: 1}}}}");
     let entities: &'static str = many.leak();
     assert_eq!(
-        load(&Example { entities, properties: &[("proxy_listen", "127.0.0.1:1 http2, 127.0.0.1:2 http2 ssl")] }),
+        load(&Example { entities, properties: &[("proxy_listen", "127.0.0.1:1 deferred, 127.0.0.1:2 deferred ssl")] }),
         Ok(vec![
-            "not built yet: the flag 'http2' of a listener (proxy_listen 127.0.0.1:1, 127.0.0.1:2): HTTP/1.1 is \
-             served"
+            "not built yet: the flag 'deferred' of a listener (proxy_listen 127.0.0.1:1, 127.0.0.1:2): connections \
+             are accepted before they send anything"
                 .to_owned(),
             "not built yet: active health checks of the types 'https', 'grpc' and 'grpcs' (a, b, c, d, e, f, g, h, i, \
              j and 2 more): targets are not probed"

@@ -192,6 +192,7 @@ impl World {
         let downstream = Downstream {
             connection: Arc::new(Connection::new(peer.socket(), peer.local(), None, serial)),
             peer,
+            takes_http2: false,
             worker: self.worker.clone(),
             stop: self.stop.subscribe(),
         };
