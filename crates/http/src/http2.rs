@@ -1,11 +1,11 @@
 //! Connections that HTTP/2 is spoken over: any number of requests at a time, each in a task of its own.
 
 mod client;
-mod frames;
+pub mod frames;
 mod head;
 mod watched;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -28,6 +28,7 @@ use crate::downstream::{After, Downstream};
 use crate::http2::client::Http2Client;
 use crate::http2::frames::PREFACE;
 use crate::http2::watched::{Watched, label};
+use crate::parting::Parting;
 use crate::wire::Wire;
 use crate::{HttpSettings, METRICS, exchange, refusal};
 
@@ -85,7 +86,8 @@ pub async fn serve(wire: Wire, downstream: Downstream) {
     let downstream = Rc::new(downstream);
     let peer = downstream.connection.peer;
     let gateway = downstream.worker.gateway();
-    let (watched, is_flooded) = Watched::new(wire, peer);
+    let wire = Rc::new(RefCell::new(wire));
+    let (watched, is_flooded) = Watched::new(wire.clone(), peer);
     let patience = gateway.settings.client_header_timeout;
     let mut stop = downstream.stop.clone();
     let begun = tokio::select! {
@@ -109,6 +111,9 @@ pub async fn serve(wire: Wire, downstream: Downstream) {
     serving.run(&downstream, stop).await;
     // A plugin's event comes to its end although the client has left.
     serving.requests.detach_all();
+    drop(serving);
+    let mut parting = Parting::new(LINGERING);
+    poll_fn(|cx| parting.poll(cx, &mut wire.borrow_mut())).await;
 }
 
 fn builder(settings: &HttpSettings) -> Builder {

@@ -19,6 +19,7 @@ mod http2;
 mod lines;
 mod metrics;
 mod names;
+mod parting;
 mod receive;
 mod refusal;
 mod relay;

@@ -13,6 +13,7 @@ mod early_answers;
 mod ends;
 mod framing;
 mod health;
+mod http2;
 mod keep_alive;
 mod leave_to_send;
 mod plugin_bodies;

@@ -19,6 +19,7 @@ use polygate_http1::{
 use polygate_net::clock::Clock;
 
 use crate::client::{BodyFraming, Client, ClientTimeouts, FinalHead, SendError, TOGETHER};
+use crate::parting::Parting;
 use crate::stream::HungUp;
 use crate::wire::Wire;
 
@@ -129,33 +130,10 @@ impl Http1Client {
         .await
     }
 
-    /// Ends the connection so that the client can read the last response: without that, bytes which it still sends
-    /// would make its system throw the response away (RFC 9112, section 9.6).
+    /// See [`Parting`].
     pub async fn close(&self, patience: Duration) {
-        let mut limit = Clock::new();
-        limit.restart(patience);
-        poll_fn(|cx| {
-            let state = &mut *self.state.borrow_mut();
-            if state.wire.poll_shutdown(cx)?.is_pending() && limit.poll_expired(cx).is_pending() {
-                return Poll::Pending;
-            }
-            Poll::Ready(io::Result::Ok(()))
-        })
-        .await
-        .ok();
-        poll_fn(|cx| {
-            let state = &mut *self.state.borrow_mut();
-            loop {
-                let unused = state.wire.input().len();
-                state.wire.consume(unused);
-                match state.wire.poll_fill(cx, READ) {
-                    Poll::Ready(Ok(1..)) => {}
-                    Poll::Ready(_) => return Poll::Ready(()),
-                    Poll::Pending => return limit.poll_expired(cx),
-                }
-            }
-        })
-        .await;
+        let mut parting = Parting::new(patience);
+        poll_fn(|cx| parting.poll(cx, &mut self.state.borrow_mut().wire)).await;
     }
 }
 

@@ -21,7 +21,8 @@ pub fn request(
         Ok(Some(head)) => {
             head.version = Version::HTTP_2;
             head.expects_continue = false;
-            if has_body && !head.headers.contains("content-length") {
+            // Whether a body is as empty as it was said to be shows at its end.
+            if has_body && head.framing.is_empty() {
                 head.framing = Framing::Chunked;
             }
         }

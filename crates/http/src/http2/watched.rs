@@ -1,6 +1,6 @@
 //! A connection under the library that speaks HTTP/2 over it: what is too much, and what the library refuses.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -28,7 +28,7 @@ const UNKNOWN: u8 = 10;
 
 /// The bytes pass through; the frames among them are looked at.
 pub struct Watched {
-    wire: Wire,
+    wire: Rc<RefCell<Wire>>,
     peer: SocketAddr,
     received: Scanner,
     sent: Scanner,
@@ -39,7 +39,7 @@ pub struct Watched {
 impl Watched {
     /// A connection whose first bytes are the preface of a client. Also answers whether there were too many frames; then
     /// nothing more is read.
-    pub fn new(wire: Wire, peer: SocketAddr) -> (Self, Rc<Cell<bool>>) {
+    pub fn new(wire: Rc<RefCell<Wire>>, peer: SocketAddr) -> (Self, Rc<Cell<bool>>) {
         let is_flooded = Rc::new(Cell::new(false));
         let watched = Self {
             wire,
@@ -64,7 +64,7 @@ impl AsyncRead for Watched {
             return Poll::Pending;
         }
         let before = buffer.filled().len();
-        ready!(Pin::new(wire).poll_read(cx, buffer))?;
+        ready!(Pin::new(&mut *wire.borrow_mut()).poll_read(cx, buffer))?;
         received.scan(&buffer.filled()[before..], |frame| {
             if is_costly(frame) && !budget.spend() {
                 is_flooded.set(true);
@@ -77,7 +77,7 @@ impl AsyncRead for Watched {
 impl AsyncWrite for Watched {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let Self { wire, peer, sent, .. } = self.get_mut();
-        let count = ready!(Pin::new(wire).poll_write(cx, bytes))?;
+        let count = ready!(Pin::new(&mut *wire.borrow_mut()).poll_write(cx, bytes))?;
         sent.scan(&bytes[..count], |frame| {
             if frame.kind == RST_STREAM {
                 note_reset(*peer, frame.code.into());
@@ -86,12 +86,12 @@ impl AsyncWrite for Watched {
         Poll::Ready(Ok(count))
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.wire.borrow_mut()).poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_shutdown(Pin::new(&mut *self.wire.borrow_mut()), cx)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A gateway around the test: one route to one service, whatever the test changes of it.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -23,10 +24,10 @@ use crate::downstream::Downstream;
 use crate::tests::GET;
 use crate::tests::network::Upstream;
 use crate::tests::peer::Peer;
-use crate::tests::pipe::pipe;
+use crate::tests::pipe::{End, pipe};
 use crate::tests::plugin::plugin;
 use crate::wire::Wire;
-use crate::{Gateway, HttpSettings, Worker, http1};
+use crate::{Gateway, HttpSettings, Worker, http1, http2};
 
 const ROUTE: Id = Id::from_u128(1);
 const SERVICE: Id = Id::from_u128(2);
@@ -186,6 +187,15 @@ impl World {
 
     /// A connection of a client.
     pub fn client(&self) -> Peer {
+        Peer::over(self.connect(http1::serve))
+    }
+
+    /// A connection of a client that speaks HTTP/2.
+    pub fn http2(&self) -> End {
+        self.connect(http2::serve)
+    }
+
+    fn connect<S: Future<Output = ()> + 'static>(&self, serve: fn(Wire, Downstream) -> S) -> End {
         let (client, own) = pipe(self.capacity);
         let peer = real_ip::Peer::new(([203, 0, 113, 9], 50_000).into(), ([127, 0, 0, 1], 8000).into(), None);
         let serial = self.worker.connection_serial();
@@ -196,8 +206,8 @@ impl World {
             worker: self.worker.clone(),
             stop: self.stop.subscribe(),
         };
-        tokio::task::spawn_local(http1::serve(Wire::new(Box::new(own)), downstream));
-        Peer::over(client)
+        tokio::task::spawn_local(serve(Wire::new(Box::new(own)), downstream));
+        client
     }
 
     /// A client has sent [`GET`], and the upstream has read it: the upstream, the client, the upstream's connection.

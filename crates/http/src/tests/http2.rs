@@ -1,0 +1,6 @@
+//! Clients that speak HTTP/2.
+
+mod downgrades;
+mod floods;
+mod frames;
+mod streams;
