@@ -53,6 +53,14 @@ build_go() {
     go build -buildvcs=false -o "$peers/go/phases/" ./phases/go-hello
 }
 
+build_go_tools() {
+    need go "install Go 1.24 or later"
+    rm -rf "$peers/go-tools"
+    mkdir -p "$peers/go-tools"
+    cd "$fixtures/go-tools"
+    go build -buildvcs=false -o "$peers/go-tools/" github.com/summerwind/h2spec/cmd/h2spec
+}
+
 build_go_legacy() {
     need go "install Go 1.24 or later"
     need cc "install a C compiler: Go plugins need one"
@@ -81,6 +89,7 @@ build_demo() {
 part js fixtures/js
 part python fixtures/python/requirements.txt
 part go fixtures/go
+part go_tools fixtures/go-tools
 # Some of its files are links into fixtures/go.
 part go_legacy fixtures/go-legacy fixtures/go/pdk-go fixtures/go/faults-go
 part demo demo/go demo/js demo/python

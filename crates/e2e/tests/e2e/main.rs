@@ -15,6 +15,7 @@ mod go;
 mod headers;
 mod health;
 mod hostile;
+mod http2;
 mod http_faults;
 mod javascript;
 mod killed;
