@@ -156,7 +156,9 @@ impl Serving {
                 Event::Request(asked) => {
                     self.serial += 1;
                     self.idle.stop();
-                    self.requests.spawn_local(serve_request(*asked, self.serial, downstream.clone()));
+                    // Boxed, since tasks are moved when they begin and when they end.
+                    let request = Box::pin(serve_request(*asked, self.serial, downstream.clone()));
+                    self.requests.spawn_local(request);
                     let most = downstream.worker.gateway().settings.keepalive_requests;
                     if self.serial >= most && !self.is_ending {
                         self.end_gracefully();

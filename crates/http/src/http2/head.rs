@@ -1,5 +1,6 @@
 //! Heads of HTTP/2: requests as HTTP/1 has them, responses as HTTP/2 does.
 
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use polygate_http1::{Framing, Headers, Limits, Refused, RequestHead, RequestParser, write};
 
@@ -83,12 +84,15 @@ pub fn trailers(headers: &Headers) -> HeaderMap {
     map
 }
 
+/// The values lie in one buffer, so that each costs no allocation.
 fn fill(map: &mut HeaderMap, headers: &Headers) {
+    let mut values = BytesMut::with_capacity(headers.wire_length());
+    headers.lines().for_each(|(_, value)| values.extend_from_slice(value));
+    let mut values = values.freeze();
     for (name, value) in headers.lines() {
+        let value = HeaderValue::from_maybe_shared(values.split_to(value.len()));
         // What HTTP/1 lets pass and HTTP/2 does not are names that no reader could have told apart.
-        let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) else {
-            continue;
-        };
+        let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), value) else { continue };
         if !OF_CONNECTION.contains(&name.as_str()) {
             map.append(name, value);
         }
