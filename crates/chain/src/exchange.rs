@@ -21,6 +21,9 @@ pub struct Exchange {
     /// The client sent HEAD: whatever a plugin makes of the method, the response has no body.
     pub head_only: bool,
     pub request_body: RequestBody,
+    /// The client asks to go on as a WebSocket (RFC 6455, section 4.1). Known from routing on: what plugins do to the
+    /// headers then makes no difference, as in the reference.
+    pub websocket: bool,
     /// What the upstream is told of the way so far: see [`crate::forwarded`]. `None` before routing.
     pub forwarded: Option<Headers>,
     pub consumer: Option<Authenticated>,
@@ -47,6 +50,7 @@ impl Exchange {
             head_only: request.method == Method::HEAD,
             request,
             request_body,
+            websocket: false,
             forwarded: None,
             consumer: None,
             credential: None,
@@ -57,6 +61,16 @@ impl Exchange {
             bytes_sent: 0,
             body_bytes_sent: 0,
         }
+    }
+
+    /// Whether the request, as it stands, asks for a WebSocket. A body would be its first bytes, so it has none.
+    pub fn asks_for_websocket(&self) -> bool {
+        let headers = &self.request.headers;
+        let is_websocket = |value: &str| value.eq_ignore_ascii_case("websocket");
+        self.request.version == Version::HTTP_11
+            && headers.lists("Connection", "upgrade")
+            && headers.text("Upgrade").is_some_and(is_websocket)
+            && self.request_body.length() == Some(0)
     }
 
     /// The authenticated consumer, if it is one of the configuration's.

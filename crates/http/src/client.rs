@@ -1,5 +1,6 @@
 //! The client of one request, whatever version of HTTP it speaks: its body comes from there, and the response goes there.
 
+use std::cell::RefMut;
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
@@ -8,6 +9,8 @@ use std::time::Duration;
 
 use polygate_chain::{BodyError, BodySource};
 use polygate_http1::{Framing, Headers, ResponseHead};
+
+use crate::wire::Wire;
 
 /// Content up to this size is sent together with what waits already.
 pub const TOGETHER: usize = 16 * 1024;
@@ -75,6 +78,11 @@ pub trait Client {
 
     /// Bytes that wait to be sent.
     fn queued(&self) -> usize;
+
+    /// The connection itself, for what follows a switch of protocols; only HTTP/1 has such.
+    fn wire(&self) -> Option<RefMut<'_, Wire>> {
+        None
+    }
 
     /// Sends what was queued. An error is that the client has left or does not read.
     fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>>;

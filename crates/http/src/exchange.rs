@@ -15,7 +15,7 @@ use crate::downstream::{After, Downstream};
 use crate::relay::relay;
 use crate::upstream::{self, Exchanged};
 use crate::way::{Content, Early, Way};
-use crate::{Gateway, end, receive, respond, response, routing};
+use crate::{Gateway, end, receive, respond, response, routing, tunnel};
 
 /// Takes a request whose head was read along its whole way. `serial` counts the requests of the connection.
 pub async fn run(
@@ -44,8 +44,12 @@ impl Way<'_> {
         let picked = upstream::pick(self).await.map_err(|failure| self.failed(failure))?;
         self.body_ahead().await?;
         let exchanged = upstream::send(self, picked).await.map_err(|failure| self.failed(failure))?;
-        let is_buffered = self.exchange.buffering || self.collected.wants_response();
+        let is_switched = exchanged.head.status == 101;
+        let is_buffered = !is_switched && (self.exchange.buffering || self.collected.wants_response());
         let exchanged = response::take_head(self, exchanged, is_buffered);
+        if is_switched {
+            return Ok(tunnel::content(self, exchanged));
+        }
         if !is_buffered {
             return Ok(Content::Upstream(exchanged));
         }

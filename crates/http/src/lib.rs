@@ -32,6 +32,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tracing;
+mod tunnel;
 mod under_way;
 mod upstream;
 mod way;

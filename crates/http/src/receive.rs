@@ -127,8 +127,6 @@ pub fn check(way: &mut Way<'_>) -> Result<(), Early> {
         Err(refuse(way, 405, "the method is not served"))
     } else if limit > 0 && length.is_some_and(|length| length > limit) {
         Err(refuse(way, 413, "the request body is larger than client_max_body_size"))
-    } else if asks_for_another_protocol(&request.headers) {
-        Err(refuse(way, 501, "upgrades to other protocols are not served yet"))
     } else {
         Ok(())
     }
@@ -138,10 +136,4 @@ fn refuse(way: &mut Way<'_>, status: u16, why: &str) -> Early {
     let (client, id) = (way.exchange.session.client.ip(), &way.exchange.session.id);
     log!(Notice, "client {client}: refused with {status}: {why}, request_id: \"{id}\"");
     way.refuse(status)
-}
-
-/// A WebSocket or the like, which must not become a plain request. Offers that a server may ignore are let pass, as
-/// the reference does.
-fn asks_for_another_protocol(headers: &Headers) -> bool {
-    headers.lists("Connection", "upgrade") && headers.lists("Upgrade", "websocket")
 }

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::client::{BodyFraming, Client, SendError, TOGETHER};
 use crate::failure::Failure;
+use crate::tunnel::{self, Torn};
 use crate::upstream::AnswerBody;
 use crate::way::{Content, Way};
 
@@ -18,6 +19,8 @@ pub enum Unsent {
     /// The client's connection is closed, so that it notices as well.
     #[error("{0}")]
     Upstream(#[from] Failure),
+    #[error("the tunnel {0}")]
+    Tunnel(#[from] Torn),
 }
 
 /// Sends what is queued, and the body behind it.
@@ -44,6 +47,10 @@ pub async fn relay(way: &mut Way<'_>, content: Content, framing: BodyFraming) ->
             }
             sent
         }
+        Content::Tunnel(exchanged) => match client.flush().await {
+            Ok(()) => tunnel::run(client, exchanged).await.map_err(Unsent::from),
+            Err(error) => Err(error.into()),
+        },
     };
     let now = way.exchange.session.timings.now();
     way.exchange.session.timings.receive.finish(now);

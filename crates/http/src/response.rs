@@ -89,6 +89,12 @@ fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
     let length = match content {
         Content::Bytes(body) => Some(body.len() as u64),
         Content::Upstream(exchanged) => exchanged.body.remaining(),
+        Content::Tunnel(_) => {
+            headers.insert("Connection", "upgrade");
+            headers.insert("Upgrade", "websocket");
+            way.keep_alive = false;
+            return BodyFraming::None;
+        }
     };
     // These tell of a body that is not there: a length that goes with none stays.
     let is_told = exchange.head_only || exchange.response.status == 304;

@@ -23,6 +23,7 @@ pub fn route(way: &mut Way<'_>) -> Result<(), Early> {
         matched.service.as_ref().map(|service| Cow::Borrowed(service.protocol.as_str()));
     exchange.session.matched = Some(matched);
     exchange.forwarded = Some(forwarded::lines(exchange));
+    exchange.websocket = exchange.asks_for_websocket();
     debug_headers(exchange, &way.gateway);
     require_https(exchange)
 }

@@ -24,6 +24,7 @@ mod reload;
 mod retries;
 mod splits;
 mod stale;
+mod upgrades;
 mod upstream_clocks;
 
 use std::future::Future;

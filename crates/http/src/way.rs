@@ -47,6 +47,8 @@ pub enum Early {
 pub enum Content {
     Bytes(Bytes),
     Upstream(Exchanged),
+    /// Whatever both sides say, in a protocol of their own.
+    Tunnel(Exchanged),
 }
 
 impl Way<'_> {

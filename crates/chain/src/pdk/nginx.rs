@@ -218,11 +218,11 @@ fn upstream_variable(exchange: &Exchange, name: &str) -> Value {
         "upstream_x_forwarded_path" => told(forwarded::PATH),
         "upstream_x_forwarded_prefix" => told(forwarded::PREFIX),
         "upstream_via" => told(forwarded::VIA),
-        "upstream_upgrade" if is_routed && is_websocket(exchange) => "websocket".into(),
+        "upstream_upgrade" if is_routed && exchange.websocket => "websocket".into(),
         "upstream_te" if is_routed && exchange.request.headers.lists("te", "trailers") => "trailers".into(),
         "upstream_upgrade" | "upstream_te" => "".into(),
         "upstream_connection" => match is_routed {
-            true if is_websocket(exchange) => "keep-alive, Upgrade",
+            true if exchange.websocket => "keep-alive, Upgrade",
             true => "keep-alive",
             false => "",
         }
@@ -248,10 +248,6 @@ fn upstream_host(exchange: &Exchange) -> &str {
         (None, None) if keeps_host() => exchange.request.headers.text("Host").unwrap_or_default(),
         (None, None) => "",
     }
-}
-
-fn is_websocket(exchange: &Exchange) -> bool {
-    exchange.request.headers.text("upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
 }
 
 fn stored(session: &Session, key: &str) -> Option<Value> {

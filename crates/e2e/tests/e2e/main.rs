@@ -35,3 +35,4 @@ mod status;
 mod tls;
 mod tracing;
 mod validation;
+mod websocket;

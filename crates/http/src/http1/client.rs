@@ -3,7 +3,7 @@
 //! Shared by the connection's loop and the body of the request under way, which plugins read. All borrows end within
 //! a poll.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
@@ -219,6 +219,10 @@ impl Client for Http1Client {
 
     fn queued(&self) -> usize {
         self.state.borrow().wire.queued()
+    }
+
+    fn wire(&self) -> Option<RefMut<'_, Wire>> {
+        Some(RefMut::map(self.state.borrow_mut(), |state| &mut state.wire))
     }
 
     fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {

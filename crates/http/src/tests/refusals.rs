@@ -35,7 +35,6 @@ fn what_http_does_not_allow() {
             ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 2\r\n\r\n", 400),
             ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
-            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 501),
         ] {
             assert_eq!(refused(setup(), request).await, (status, "close".into()), "{request}");
         }

@@ -50,6 +50,13 @@ pub struct Answer {
     pub body: AnswerBody,
 }
 
+/// What an answer is to, as far as it matters to where it ends.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    pub is_head: bool,
+    pub websocket: bool,
+}
+
 /// A try without an answer.
 pub struct Broken {
     pub failure: Failure,
@@ -122,17 +129,18 @@ impl Connection {
     pub async fn exchange(
         mut self: Box<Self>,
         mut upload: Upload,
-        is_head: bool,
+        asked: Asked,
         client: &dyn Client,
         mut interim: impl FnMut(ResponseHead),
     ) -> Result<Answer, (Broken, Upload)> {
         let (received, sent) = (self.wire.received(), self.wire.sent());
         let mut parser = ResponseParser::new(LIMITS);
-        let head = poll_fn(|cx| self.poll_exchange(cx, &mut upload, &mut parser, client, &mut interim)).await;
+        let head =
+            poll_fn(|cx| self.poll_exchange(cx, &mut upload, asked, &mut parser, client, &mut interim)).await;
         match head {
             Ok(head) => {
                 self.reading.stop();
-                let decoder = Decoder::new(head.framing_for(is_head));
+                let decoder = Decoder::new(head.framing_for(asked.is_head));
                 let keep_alive = head.keep_alive;
                 Ok(Answer {
                     head,
@@ -150,6 +158,7 @@ impl Connection {
         &mut self,
         cx: &mut Context<'_>,
         upload: &mut Upload,
+        asked: Asked,
         parser: &mut ResponseParser,
         client: &dyn Client,
         interim: &mut impl FnMut(ResponseHead),
@@ -162,7 +171,8 @@ impl Connection {
                     return Poll::Ready(Ok(head));
                 }
                 if head.status == 101 {
-                    return Poll::Ready(Err(Failure::UnaskedUpgrade));
+                    let is_asked = asked.websocket && upload.is_finished() && is_websocket(&head);
+                    return Poll::Ready(if is_asked { Ok(head) } else { Err(Failure::UnaskedUpgrade) });
                 }
                 interim(head);
                 *parser = ResponseParser::new(LIMITS);
@@ -203,6 +213,11 @@ impl Connection {
         }
         self.reading.poll_expired(cx)
     }
+}
+
+/// Whether the protocol that an upstream switches to is that of WebSockets (RFC 6455, section 4.2.2).
+fn is_websocket(head: &ResponseHead) -> bool {
+    head.headers.text("Upgrade").is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
 }
 
 impl AnswerBody {
@@ -290,6 +305,11 @@ impl AnswerBody {
             }
         })
         .await
+    }
+
+    /// The connection as it is, behind a switch of protocols, and how long it may be silent.
+    pub fn tunnel(&mut self) -> (&mut Wire, Duration) {
+        (&mut self.connection.wire, self.connection.timeouts.read)
     }
 
     /// The connection, if it can carry another request: this one was sent whole and its answer read whole.

@@ -103,7 +103,10 @@ pub fn write(
         write::line(out, forwarded::VIA, via);
     }
     write::line(out, "Host", sent.host.as_bytes());
-    write::line(out, "Connection", b"keep-alive");
+    if exchange.websocket {
+        write::line(out, "Upgrade", b"websocket");
+    }
+    write::line(out, "Connection", if exchange.websocket { b"keep-alive, Upgrade" } else { b"keep-alive" });
     if let Some(lines) = &exchange.forwarded {
         for (name, value) in lines.lines().filter(|(name, _)| *name != forwarded::VIA.as_bytes()) {
             write::line(out, name, value);

@@ -16,7 +16,7 @@ use polygate_tls::{Client, Wanted};
 
 use crate::client;
 use crate::failure::{Blame, Condition, Failure};
-use crate::upstream::connection::{Answer, Broken, Connection, UpstreamTimeouts};
+use crate::upstream::connection::{Answer, Asked, Broken, Connection, UpstreamTimeouts};
 use crate::upstream::exchanged::Exchanged;
 use crate::upstream::head::{self, BodyFraming};
 use crate::upstream::peers::{Peer, Peers, log_failure};
@@ -164,9 +164,9 @@ impl Tries<'_> {
         head::write(&mut request, exchange, &self.sent, self.framing, &trace, with_id);
         exchange.session.timings.upstream.begin(exchange.session.timings.latest);
         let is_head = exchange.request.method == http::Method::HEAD;
-        let outcome = self
-            .exchange(&request, is_head, head::is_idempotent(&exchange.request.method), peer.address)
-            .await;
+        let asked = Asked { is_head, websocket: exchange.websocket };
+        let outcome =
+            self.exchange(&request, asked, head::is_idempotent(&exchange.request.method), peer.address).await;
         buffers::give(request);
         let now = exchange.session.timings.now();
         exchange.session.timings.upstream.finish(now);
@@ -183,7 +183,7 @@ impl Tries<'_> {
     async fn exchange(
         &mut self,
         request: &[u8],
-        is_head: bool,
+        asked: Asked,
         is_idempotent: bool,
         address: SocketAddr,
     ) -> Result<Answer, Broken> {
@@ -199,7 +199,7 @@ impl Tries<'_> {
             connection.output().extend_from_slice(request);
             let upload = std::mem::take(&mut self.upload);
             let interim = |head: ResponseHead| self.relay_interim(head);
-            match connection.exchange(upload, is_head, self.client, interim).await {
+            match connection.exchange(upload, asked, self.client, interim).await {
                 Ok(answer) => return Ok(answer),
                 Err((broken, upload)) => {
                     self.upload = upload;
