@@ -25,6 +25,9 @@ pub struct Tls {
     pub verify_depth: u32,
     /// For services that name no authorities.
     pub trusted: Option<Pem>,
+    /// For connections of the gateway's own.
+    pub own_trusted: Vec<Trusted>,
+    pub own_verify_depth: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,14 @@ pub enum TlsVersions {
 pub struct CertificatePair {
     pub certificate: Pem,
     pub key: Pem,
+}
+
+/// Authorities that are believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trusted {
+    /// Those of the system.
+    System,
+    Given(Pem),
 }
 
 /// Where a PEM text is.
@@ -70,6 +81,12 @@ impl Pem {
     }
 }
 
+impl Trusted {
+    fn of(item: &str) -> Self {
+        if item == "system" { Self::System } else { Self::Given(Pem::of(item)) }
+    }
+}
+
 pub(super) fn resolve(reader: &mut Reader<'_>) -> Tls {
     let (versions, ciphers) = suite(reader);
     Tls {
@@ -84,6 +101,12 @@ pub(super) fn resolve(reader: &mut Reader<'_>) -> Tls {
             .is_some_and(|(_, text)| text == "on"),
         verify_depth: verify_depth(reader),
         trusted: reader.directive("nginx_proxy_proxy_ssl_trusted_certificate").map(|(_, text)| Pem::of(text)),
+        own_trusted: reader
+            .list("lua_ssl_trusted_certificate")
+            .iter()
+            .map(|item| Trusted::of(item))
+            .collect(),
+        own_verify_depth: reader.integer("lua_ssl_verify_depth", 0, u32::MAX.into()).unwrap_or(1) as u32,
     }
 }
 

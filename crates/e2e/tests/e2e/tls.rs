@@ -2,6 +2,7 @@
 
 mod certificates;
 mod clients;
+mod probes;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};
