@@ -9,6 +9,7 @@ mod cipher;
 mod names;
 mod provider;
 mod server;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod upstream;

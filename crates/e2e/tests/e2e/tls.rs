@@ -1,5 +1,6 @@
 //! TLS towards services, with real certificates and a server of another make.
 
+mod abuse;
 mod certificates;
 mod clients;
 mod probes;

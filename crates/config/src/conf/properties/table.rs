@@ -638,16 +638,11 @@ pub(in crate::conf) static PROPERTIES: &[Property] = &[
         ..Property::EMPTY
     },
     Property { name: "ssl_session_tickets", kind: Kind::Boolean, default: "on", ..Property::EMPTY },
-    Property {
-        name: "ssl_session_timeout",
-        default: "1d",
-        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
-        ..Property::EMPTY
-    },
+    Property { name: "ssl_session_timeout", kind: Kind::Time, default: "1d", ..Property::EMPTY },
     Property {
         name: "ssl_session_cache_size",
         default: "10m",
-        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
+        effect: Effect::None("up to 32768 sessions are kept for clients without tickets, in some 10 MB"),
         ..Property::EMPTY
     },
     Property { name: "client_ssl", kind: Kind::Boolean, default: "off", ..Property::EMPTY },
