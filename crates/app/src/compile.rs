@@ -86,3 +86,34 @@ pub fn balancers(entities: &Entities, seed: u64) -> HashMap<String, Arc<Balancer
     };
     entities.upstreams.values().map(balancer).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use polygate_tls::generate;
+    use serde_json::json;
+
+    use super::*;
+    use crate::plugins::Enabled;
+
+    #[test]
+    fn a_certificate_that_cannot_be_used_is_told_with_its_names_and_the_remedy() {
+        let (one, other) = (generate().unwrap(), generate().unwrap());
+        let of = |key: &str| {
+            let snis = [json!({ "name": "b.test" }), json!({ "name": "a.test" })];
+            let certificate = json!({ "cert": one.certificate, "key": key, "snis": snis });
+            let text = json!({ "_format_version": "3.0", "certificates": [certificate] }).to_string();
+            let set = crate::declarative::from_text(&text, &Enabled::default()).unwrap();
+            certificates(set.entities(), Vec::new(), UpstreamDefaults::default()).2
+        };
+        assert_eq!(of(&one.key), [""; 0]);
+        let told = of(&other.key).join("\n");
+        assert!(told.starts_with("the certificate "), "{told}");
+        assert!(
+            told.ends_with(
+                " of a.test, b.test cannot be used: certificate and key do not belong together; clients are shown another \
+                 one for its names; give it a certificate and its key as PEM"
+            ),
+            "{told}"
+        );
+    }
+}
