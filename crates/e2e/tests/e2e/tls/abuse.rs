@@ -1,6 +1,6 @@
 //! Clients that do not want a connection, but to be in the way.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -26,7 +26,7 @@ fn dripping(to: SocketAddr, pause: Duration) -> SocketAddr {
             let _ = std::io::copy(&mut answers, &mut back);
             let _ = back.shutdown(Shutdown::Both);
         });
-        for byte in client.bytes().map_while(Result::ok) {
+        for byte in BufReader::new(client).bytes().map_while(Result::ok) {
             thread::sleep(pause);
             if (&gateway).write_all(&[byte]).is_err() {
                 break;
