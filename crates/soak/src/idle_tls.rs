@@ -13,7 +13,7 @@ use crate::holdings::Holdings;
 use crate::report::Report;
 
 /// Bytes of the gateway's memory for each.
-const MOST: u64 = 48 * 1024;
+const MOST: u64 = 24 * 1024;
 /// KiB that have nothing to do with their number.
 const BASE: u64 = 8 * 1024;
 const PAUSE: Duration = Duration::from_secs(1);

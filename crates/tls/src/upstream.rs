@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use polygate_model::{Entities, Id, Service};
+use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
@@ -198,7 +199,7 @@ impl UpstreamTls {
             }
             None => self.defaults.certificate.as_ref(),
         };
-        let config = match shown {
+        let mut config = match shown {
             None => builder.with_no_client_auth(),
             Some(pair) => {
                 digest.update(b"shown");
@@ -206,6 +207,10 @@ impl UpstreamTls {
                 builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair.clone())))
             }
         };
+        if matches!(wishes.verify, Some((Believed::Own, _))) {
+            // A probe is to see the certificate each time, not what it was when the session began.
+            config.resumption = Resumption::disabled();
+        }
         Ok(Client { config: Arc::new(config), digest: digest.finalize().into() })
     }
 

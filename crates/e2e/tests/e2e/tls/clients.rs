@@ -172,6 +172,19 @@ fn only_strong_versions_and_ciphers_are_spoken() {
     let gateway = start("ssl_cipher_suite = modern\n", &declarative(&upstream, &[]));
     assert!(s_client(&gateway, &["-tls1_3"]).1);
     assert!(!s_client(&gateway, &["-tls1_2"]).1);
+    drop(gateway);
+    let custom = "ssl_cipher_suite = custom\nssl_protocols = TLSv1.1 TLSv1.2\nssl_ciphers = \
+        AES128-SHA:ECDHE-ECDSA-AES128-GCM-SHA256\n";
+    let gateway = start(custom, &declarative(&upstream, &[]));
+    for (arguments, is_spoken) in [
+        (&["-tls1_3"][..], false),
+        (&["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"], false),
+        (&["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"], false),
+        (&["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"], true),
+    ] {
+        assert_eq!(s_client(&gateway, arguments).1, is_spoken, "{arguments:?}");
+    }
+    gateway.wait_for_log("ssl_ciphers names 'AES128-SHA', which is not built");
 }
 
 #[test]
@@ -292,6 +305,17 @@ fn a_javascript_plugin_takes_part_in_handshakes() {
     gateway.wait_for_log("js saw ask.test over TLSv1.3 from 127.0.0.1");
     let (said, _) = curl(&gateway, &own, "other.test", &shown);
     assert!(said.contains("x-client-certificate: none"), "it is not asked: {said}");
+    // Variables.
+    let again = format!("https://ask.test:{}/", gateway.proxy().port());
+    let closing = [&shown[..], &["-H", "Connection: close", &again]].concat();
+    let (said, _) = curl(&gateway, &own, "ask.test", &closing);
+    let [first, second] = [".", "r"].map(|reused| {
+        format!(
+            "x-ssl: TLSv1.3 TLS_AES_256_GCM_SHA384 ask.test {reused} FAILED:unable to verify the first certificate \
+             CN=client.test CN=authority"
+        )
+    });
+    assert!(said.contains(&first) && said.contains(&second), "{said}");
     // Sessions.
     let session = gateway.prefix().join("session");
     let session = session.to_str().unwrap();
