@@ -25,6 +25,8 @@ run replicas
 run uploads
 run plugin-bodies --clients 50
 run idle
+run idle-tls
+run certificates
 run large
 run aborts
 run slow-upload

@@ -15,6 +15,7 @@ import load
 import plugins
 import processes
 import report
+import tls
 
 ROUNDS = int(os.environ.get("ROUNDS") or 5)
 SECONDS = int(os.environ.get("SECONDS_EACH") or 3)
@@ -68,6 +69,17 @@ def proxy(site):
     return {"gateways": list(running), "samples": samples, "memory": memory}
 
 
+def encrypted(site):
+    tell("TLS")
+    running = {
+        name: site.started(f"{name}-tls", lambda: start(site.upstream.port), gateways.SIZES["1 KiB"])
+        for name, start in tls.starts(site.work).items()
+    }
+    subjects = [((name, what), program, how) for what, how in tls.WORK.items() for name, program in running.items()]
+    drive = functools.partial(tls.drive, requests=load.requests)
+    return {"samples": load.rounds(subjects, ROUNDS, SECONDS, tell, drive)}
+
+
 def plugin_calls(site):
     tell("plugins")
     subjects = [((language, calls), site.polygate(language), plugins.path(calls)) for language, calls in plugins.KEYS]
@@ -111,7 +123,7 @@ def main():
     # An ended run stops what it started: the exception leaves every `with`.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    parts = {"proxy": (proxy, report.proxying), "plugins": (plugin_calls, report.plugin_calls),
+    parts = {"proxy": (proxy, report.proxying), "tls": (encrypted, report.encrypted), "plugins": (plugin_calls, report.plugin_calls),
              "counts": (count, report.counted)}
     if ONLY and ONLY not in parts:
         raise SystemExit(f"bench: ONLY is one of {', '.join(parts)}, not {ONLY!r}")
@@ -127,10 +139,10 @@ def main():
 
 
 def write(figures):
-    series = [*figures["proxy"]["samples"].values(), *figures["plugins"]["samples"].values()]
+    series = [*figures["proxy"]["samples"].values(), *figures["tls"]["samples"].values(), *figures["plugins"]["samples"].values()]
     foreign = [sample.foreign for samples in series for sample in samples]
     text = report.document(
-        figures["proxy"], figures["plugins"], figures["counts"], ROUNDS, SECONDS,
+        figures["proxy"], figures["tls"], figures["plugins"], figures["counts"], ROUNDS, SECONDS,
         (statistics.median(foreign), max(foreign)))
     (DOCS / "performance.md").write_text(text)
     for name, plot in report.plots(figures["plugins"]).items():

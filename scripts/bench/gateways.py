@@ -61,8 +61,18 @@ def upstream(work):
     return Program("upstream", command, beside(), folder, port)
 
 
-def nginx(work, upstream_port):
-    folder, port = folder_in(work, "nginx"), free_port()
+def nginx(work, upstream_port, name="nginx", certificate=None):
+    """`certificate` is a pair of files, with which TLS is spoken as Kong has nginx speak it."""
+    folder, port = folder_in(work, name), free_port()
+    tls = ""
+    if certificate:
+        tls = f"""ssl_certificate {certificate[0]};
+        ssl_certificate_key {certificate[1]};
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_prefer_server_ciphers on;
+        ssl_session_tickets on;
+        ssl_session_timeout 1d;
+        ssl_session_cache shared:sessions:10m;"""
     command = nginx_conf(folder, f"""
     access_log {folder}/access.log combined;
     upstream peers {{
@@ -71,7 +81,8 @@ def nginx(work, upstream_port):
         keepalive_requests 10000;
     }}
     server {{
-        listen 127.0.0.1:{port} backlog=1024;
+        listen 127.0.0.1:{port} {"ssl" if certificate else ""} backlog=1024;
+        {tls}
         location / {{
             proxy_pass http://peers;
             proxy_http_version 1.1;
@@ -87,7 +98,7 @@ def nginx(work, upstream_port):
             add_header X-Request-Id $request_id;
         }}
     }}""")
-    return Program("nginx", command, under_test(), folder, port)
+    return Program(name, command, under_test(), folder, port, scheme="https" if certificate else "http")
 
 
 def haproxy(work, upstream_port):
@@ -161,26 +172,28 @@ def envoy_program():
     return ROOT / ".peers/envoy/bin/envoy"
 
 
-def polygate(work, upstream_port, name="polygate", program=None, more="", declarative=None):
-    """polygate as it is out of the box, with one worker."""
+def polygate(work, upstream_port, name="polygate", program=None, more="", declarative=None, certificate=None):
+    """polygate as it is out of the box, with one worker; `certificate` as of nginx."""
     folder, port, metrics = folder_in(work, name), free_port(), free_port()
     if declarative is None:
         routes = [{"name": "all", "paths": ["/"]}]
         declarative = {"services": [{"name": "upstream", "url": f"http://127.0.0.1:{upstream_port}", "routes": routes}]}
     (folder / "kong.yml").write_text(json.dumps({"_format_version": "3.0", **declarative}))
+    if certificate:
+        more += "ssl_cert = {}\nssl_cert_key = {}\n".format(*certificate)
     (folder / "kong.conf").write_text(f"""
 database = off
 declarative_config = {folder}/kong.yml
 nginx_daemon = off
 nginx_worker_processes = 1
 nginx_http_keepalive_requests = 1000000000
-proxy_listen = 127.0.0.1:{port} backlog=1024
+proxy_listen = 127.0.0.1:{port} {"ssl" if certificate else ""} backlog=1024
 status_listen = 127.0.0.1:{metrics}
 admin_listen = off
 {more.format(prefix=folder)}
 """)
     command = [program or os.environ["POLYGATE_BIN"], "start", "-c", folder / "kong.conf", "-p", folder]
-    return Program(name, command, under_test(), folder, port, metrics)
+    return Program(name, command, under_test(), folder, port, metrics, "https" if certificate else "http")
 
 
 def starts():

@@ -51,7 +51,11 @@ def run(url, seconds, around=()):
     return parse(done.stdout)
 
 
-def measure(program, path, seconds):
+def requests(program, path, seconds):
+    return run(program.url(path), seconds)
+
+
+def measure(program, path, seconds, drive=requests):
     own, *children = program.tree()
 
     def used(pids):
@@ -61,24 +65,24 @@ def measure(program, path, seconds):
         return time.monotonic(), processes.core_seconds(processes.under_test()), used([own]), used(children)
 
     before = now()
-    requests, taken = run(program.url(path), seconds)
+    count, taken = drive(program, path, seconds)
     elapsed, core, *spent = (late - early for early, late in zip(before, now()))
     busy = sum(spent) / elapsed
-    each = [part / (requests + UNFINISHED) * 1e6 for part in spent]
-    return Sample(requests / taken, *each, busy, max(0, core / elapsed - busy))
+    each = [part / (count + UNFINISHED) * 1e6 for part in spent]
+    return Sample(count / taken, *each, busy, max(0, core / elapsed - busy))
 
 
-def rounds(subjects, count, seconds, tell):
+def rounds(subjects, count, seconds, tell, drive=requests):
     """Measures each of the subjects (key, program, path) once in every round, beginning with another one in each,
     so that what changes on the machine meanwhile meets all of them. Samples by key."""
     samples = {key: [] for key, _, _ in subjects}
     for _, program, path in subjects:
-        run(program.url(path), 1)
+        drive(program, path, 1)
     for number in range(count):
         tell(f"round {number + 1} of {count}")
         first = number % len(subjects)
         for key, program, path in subjects[first:] + subjects[:first]:
-            samples[key].append(measure(program, path, seconds))
+            samples[key].append(measure(program, path, seconds, drive))
     return samples
 
 

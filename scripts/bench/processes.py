@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -35,10 +36,10 @@ def pinned(core, command):
 
 
 class Program:
-    """A running program that answers HTTP on a port. What it prints is in `<folder>/output`."""
+    """A running program that answers HTTP, or HTTPS, on a port. What it prints is in `<folder>/output`."""
 
-    def __init__(self, name, command, core, folder, port, metrics=None):
-        self.name, self.port = name, port
+    def __init__(self, name, command, core, folder, port, metrics=None, scheme="http"):
+        self.name, self.port, self.scheme = name, port, scheme
         self.metrics = metrics
         """The port of its metrics, if it has some."""
         self.output = pathlib.Path(folder) / "output"
@@ -56,7 +57,7 @@ class Program:
         return self.process.pid
 
     def url(self, path):
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
     def tree(self):
         """The processes: its own and those that descend from it."""
@@ -65,7 +66,7 @@ class Program:
     def wait_until_answers(self, path):
         """Until a GET is answered with 200."""
         deadline = time.monotonic() + START_BOUND
-        while status(self.port, path) != 200:
+        while status(self.port, path, self.scheme) != 200:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"bench: {self.name} did not start:\n{self.output.read_text()[-4000:]}")
             time.sleep(0.1)
@@ -90,8 +91,12 @@ class Program:
         self.stop()
 
 
-def status(port, path):
+def status(port, path, scheme="http"):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    if scheme == "https":
+        # The certificate is one of nobody's.
+        context = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
     try:
         connection.request("GET", path)
         return connection.getresponse().status

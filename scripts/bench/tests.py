@@ -12,6 +12,7 @@ import load
 import plot
 import processes
 import report
+import tls
 
 WRK = """Running 3s test @ http://127.0.0.1:8000/1k
   1 threads and 64 connections
@@ -66,6 +67,19 @@ class Report(unittest.TestCase):
     def test_a_table(self):
         text = report.table(["name", "us"], [["a", 1]], ["name"])
         self.assertEqual(text, "| name | us |\n| --- | ---: |\n| a | 1 |")
+
+
+class Tls(unittest.TestCase):
+    def test_what_the_handshakes_print(self):
+        self.assertEqual(tls.parse("7 1.5\n"), (7, 1.5))
+        with self.assertRaises(SystemExit):
+            tls.parse("0 1.5\n")
+
+    def test_ratios_are_to_nginx(self):
+        samples = {(name, what): [sample(2.0 if name == "polygate" else 1.0)] for name in tls.NAMES for what in tls.WORK}
+        text = report.encrypted({"samples": samples})
+        self.assertIn("| full handshake | polygate | 2.00 | 2.00 (2.00 to 2.00) |", text)
+        self.assertIn("| full handshake | nginx | 1.00 | 1 |", text)
 
 
 class Plot(unittest.TestCase):

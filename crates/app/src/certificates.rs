@@ -7,14 +7,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use polygate_config::Settings;
-use polygate_config::settings::{CertificatePair, ClientCertificate, Pem};
-use polygate_tls::{CertificateDer, CertifiedKey, UpstreamDefaults, certificates, generate, pair};
+use polygate_config::settings::{CertificatePair, ClientCertificate, Pem, Trusted};
+use polygate_tls::{CertificateDer, CertifiedKey, Trust, UpstreamDefaults, certificates, generate, pair};
 
 use crate::LoadError;
 
 /// Where the generated pair is, below the prefix; the names are the reference's.
 const GENERATED: &str = "ssl/kong-default-ecdsa.crt";
 const GENERATED_KEY: &str = "ssl/kong-default-ecdsa.key";
+
+/// Where systems keep whom they trust; the first that there is counts, as in the reference.
+const OF_SYSTEMS: [&str; 6] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
 
 /// Reads what is given, and makes nothing.
 pub fn check(settings: &Settings) -> Result<(), LoadError> {
@@ -23,7 +33,7 @@ pub fn check(settings: &Settings) -> Result<(), LoadError> {
     if let ClientCertificate::Given(given) = &tls.client {
         load("client_ssl_cert", given)?;
     }
-    authorities(settings).map(drop)
+    authorities(settings).and(own_authorities(settings)).map(drop)
 }
 
 /// What clients are shown.
@@ -37,18 +47,40 @@ pub fn default(settings: &Settings) -> Result<Vec<Arc<CertifiedKey>>, LoadError>
 /// What services are reached with unless they say otherwise.
 pub fn upstream(settings: &Settings) -> Result<UpstreamDefaults, LoadError> {
     let tls = &settings.tls;
-    let authorities = authorities(settings)?;
+    let trust = Trust { authorities: authorities(settings)?.into(), depth: tls.verify_depth };
+    let own_trust = Trust { authorities: own_authorities(settings)?.into(), depth: tls.own_verify_depth };
     let certificate = match &tls.client {
         ClientCertificate::None => None,
         ClientCertificate::Generated => Some(generated(settings)?),
         ClientCertificate::Given(given) => Some(load("client_ssl_cert", given)?),
     };
-    Ok(UpstreamDefaults { verify: tls.verify_upstreams, depth: tls.verify_depth, authorities, certificate })
+    Ok(UpstreamDefaults { verify: tls.verify_upstreams, trust, certificate, own_trust })
 }
 
-fn authorities(settings: &Settings) -> Result<Vec<CertificateDer<'static>>, LoadError> {
-    let property = "nginx_proxy_proxy_ssl_trusted_certificate";
-    let Some(pem) = &settings.tls.trusted else { return Ok(Vec::new()) };
+type Authorities = Vec<CertificateDer<'static>>;
+
+fn authorities(settings: &Settings) -> Result<Authorities, LoadError> {
+    let trusted = settings.tls.trusted.as_ref();
+    trusted.map_or(Ok(Vec::new()), |pem| believed("nginx_proxy_proxy_ssl_trusted_certificate", pem))
+}
+
+/// Of a system that keeps none there are none.
+fn own_authorities(settings: &Settings) -> Result<Authorities, LoadError> {
+    let mut all = Vec::new();
+    let of_system = || OF_SYSTEMS.map(Path::new).into_iter().find(|path| path.exists());
+    for trusted in &settings.tls.own_trusted {
+        let pem = match trusted {
+            Trusted::Given(pem) => Some(pem.clone()),
+            Trusted::System => of_system().map(|path| Pem::File(path.to_owned())),
+        };
+        if let Some(pem) = pem {
+            all.extend(believed("lua_ssl_trusted_certificate", &pem)?);
+        }
+    }
+    Ok(all)
+}
+
+fn believed(property: &'static str, pem: &Pem) -> Result<Authorities, LoadError> {
     certificates(&read(property, pem)?).map_err(|why| LoadError::Certificate { property, why })
 }
 

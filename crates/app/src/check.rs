@@ -2,6 +2,7 @@
 
 use polygate_config::Settings;
 use polygate_plugin_host::discovery::discover;
+use polygate_tls::UpstreamDefaults;
 
 use crate::plugins::{self, Announced, Enabled};
 use crate::{LoadError, certificates, compile, declarative, not_yet, translate, workers};
@@ -47,7 +48,9 @@ fn entities(settings: &Settings, enabled: &Enabled) -> Result<Vec<String>, LoadE
     let loaded = declarative::load(settings, enabled)?;
     let entities = loaded.entities.entities();
     compile::router(entities)?;
-    Ok(not_yet::warnings(settings, entities))
+    let (_, _, unusable) = compile::certificates(entities, Vec::new(), UpstreamDefaults::default());
+    let (_, left_out) = translate::ciphers(settings);
+    Ok(unusable.into_iter().chain(left_out).chain(not_yet::warnings(settings, entities)).collect())
 }
 
 async fn announced(settings: &Settings, enabled: &[String]) -> (Announced, Vec<String>) {

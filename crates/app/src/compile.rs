@@ -7,9 +7,9 @@ use polygate_balancer::Balancer;
 use polygate_chain::{Environment, Plan};
 use polygate_entities::EntitySet;
 use polygate_http::Gateway;
-use polygate_model::{Entities, Target, Upstream, Vaults};
+use polygate_model::{Entities, Id, Target, Upstream, Vaults};
 use polygate_router::{Router, RouterError};
-use polygate_tls::{Names, Server, UpstreamTls};
+use polygate_tls::{CertificateError, CertifiedKey, Names, Server, UpstreamDefaults, UpstreamTls};
 
 use crate::servers::Servers;
 use crate::translate;
@@ -25,12 +25,8 @@ pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<(Gateway, Vec<
     environment.error_pages = servers.error_pages.clone();
     environment.vaults = Vaults::env(&settings.vault_env_prefix).with(&entities);
 
-    let (names, unshown) = Names::new(&entities, servers.certificates.clone());
-    let (upstream_tls, unusable) = UpstreamTls::new(&entities, servers.upstream_tls.clone());
-    let told = |(id, why), so| format!("the certificate {id} cannot be used: {why}; {so}");
-    let unshown = unshown.into_iter().map(|it| told(it, "clients are shown another one for its names"));
-    let unusable = unusable.into_iter().map(|it| told(it, "requests of services that need it fail"));
-    let problems = unshown.chain(unusable).collect();
+    let (names, upstream_tls, problems) =
+        certificates(&entities, servers.certificates.clone(), servers.upstream_tls.clone());
     let configurations: Vec<_> = entities.plugins.values().cloned().collect();
     let gateway = Gateway {
         plan: Plan::new(&servers.plugins, &configurations),
@@ -42,6 +38,28 @@ pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<(Gateway, Vec<
         settings: translate::http(settings),
     };
     Ok((gateway, problems))
+}
+
+/// What clients are shown and how services are reached; also a line for each certificate that cannot be used.
+pub fn certificates(
+    entities: &Entities,
+    default: Vec<Arc<CertifiedKey>>,
+    defaults: UpstreamDefaults,
+) -> (Names, UpstreamTls, Vec<String>) {
+    let (names, unshown) = Names::new(entities, default);
+    let (upstream_tls, unusable) = UpstreamTls::new(entities, defaults);
+    let told = |(id, why): (Id, CertificateError), so: &str| {
+        let snis = entities.snis.values().filter(|sni| sni.certificate.id == id);
+        let mut names: Vec<_> = snis.map(|sni| sni.name.as_str()).collect();
+        names.sort_unstable();
+        let of = if names.is_empty() { String::new() } else { format!(" of {}", names.join(", ")) };
+        format!(
+            "the certificate {id}{of} cannot be used: {why}; {so}; give it a certificate and its key as PEM"
+        )
+    };
+    let unshown = unshown.into_iter().map(|it| told(it, "clients are shown another one for its names"));
+    let unusable = unusable.into_iter().map(|it| told(it, "requests of services that need it fail"));
+    (names, upstream_tls, unshown.chain(unusable).collect())
 }
 
 /// Routes of a service that is switched off do not match.
@@ -67,4 +85,35 @@ pub fn balancers(entities: &Entities, seed: u64) -> HashMap<String, Arc<Balancer
         (upstream.name.clone(), Arc::new(Balancer::new(upstream.clone(), targets, seed ^ own)))
     };
     entities.upstreams.values().map(balancer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use polygate_tls::generate;
+    use serde_json::json;
+
+    use super::*;
+    use crate::plugins::Enabled;
+
+    #[test]
+    fn a_certificate_that_cannot_be_used_is_told_with_its_names_and_the_remedy() {
+        let (one, other) = (generate().unwrap(), generate().unwrap());
+        let of = |key: &str| {
+            let snis = [json!({ "name": "b.test" }), json!({ "name": "a.test" })];
+            let certificate = json!({ "cert": one.certificate, "key": key, "snis": snis });
+            let text = json!({ "_format_version": "3.0", "certificates": [certificate] }).to_string();
+            let set = crate::declarative::from_text(&text, &Enabled::default()).unwrap();
+            certificates(set.entities(), Vec::new(), UpstreamDefaults::default()).2
+        };
+        assert_eq!(of(&one.key), [""; 0]);
+        let told = of(&other.key).join("\n");
+        assert!(told.starts_with("the certificate "), "{told}");
+        assert!(
+            told.ends_with(
+                " of a.test, b.test cannot be used: certificate and key do not belong together; clients are shown another \
+                 one for its names; give it a certificate and its key as PEM"
+            ),
+            "{told}"
+        );
+    }
 }

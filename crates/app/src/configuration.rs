@@ -73,7 +73,7 @@ impl Configuration {
         let used = configurations.iter().filter(|it| it.enabled).map(|it| it.name.as_str()).collect();
         let problems = problems::of(&enabled, &servers.announced, &plugin_servers.status(), &used, &refused);
         problems.iter().for_each(|problem| log!(Error, "{problem}"));
-        let probes = Probes::start(gateway.balancers.values());
+        let probes = Probes::start(&gateway);
         Ok(Self {
             servers,
             plugin_servers: Rc::new(plugin_servers),

@@ -9,9 +9,7 @@ use std::fmt::Display;
 
 use polygate_config::Settings;
 use polygate_config::settings::Listen;
-use polygate_model::{Entities, Protocol, Upstream};
-
-use crate::probes;
+use polygate_model::{Entities, Protocol};
 
 /// One thing.
 struct Entry {
@@ -135,16 +133,6 @@ static ENTRIES: &[Entry] = &[
         example: properties(&[("pg_host", "db")]),
     },
     Entry {
-        what: "active health checks of the types `https`, `grpc` and `grpcs`",
-        instead: "targets are not probed",
-        found: InEntities(|entities| {
-            listed(entities.upstreams.values().filter(|it| wants_other_probes(it)).map(|it| &it.name))
-        }),
-        example: entities(
-            "upstreams: [{name: u, healthchecks: {active: {type: https, unhealthy: {interval: 5}}}}]",
-        ),
-    },
-    Entry {
         what: "services over anything but `http` and `https`",
         instead: "their requests are refused with 502, never sent in the clear",
         found: InEntities(|entities| {
@@ -224,11 +212,6 @@ fn flagged(settings: &Settings, has_flag: fn(&Listen) -> bool) -> Option<String>
         Some(format!("{property} {}", chosen(settings, property, &flagged)?))
     });
     listed(places)
-}
-
-fn wants_other_probes(upstream: &Upstream) -> bool {
-    let checks = &upstream.healthchecks.active;
-    checks.is_on() && !probes::is_built(checks.kind)
 }
 
 /// At most this many names are in a line.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use polygate_balancer::{Balancer, Probe};
-use polygate_model::entities::CheckKind;
+use polygate_http::Gateway;
+use polygate_telemetry::log;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -24,26 +25,22 @@ pub struct Probes {
 }
 
 impl Probes {
-    pub fn start<'b>(balancers: impl Iterator<Item = &'b Arc<Balancer>>) -> Self {
+    pub fn start(gateway: &Gateway) -> Self {
         let mut tasks = JoinSet::new();
         let places = Arc::new(Semaphore::new(MOST));
-        for balancer in balancers {
-            let checks = &balancer.upstream().healthchecks.active;
-            if checks.is_on() && is_built(checks.kind) {
-                tasks.spawn(follow(balancer.clone(), places.clone()));
+        let upstreams = gateway.balancers.values().map(|balancer| (balancer, balancer.upstream()));
+        for (balancer, upstream) in upstreams.filter(|(_, upstream)| upstream.healthchecks.active.is_on()) {
+            match Question::of(upstream, &gateway.upstream_tls) {
+                Ok(question) => _ = tasks.spawn(follow(balancer.clone(), question, places.clone())),
+                Err(why) => log!(Error, "upstream '{}': its targets are not probed: {why}", upstream.name),
             }
         }
         Self { _tasks: tasks }
     }
 }
 
-/// Whether targets can be probed like that.
-pub fn is_built(kind: CheckKind) -> bool {
-    matches!(kind, CheckKind::Tcp | CheckKind::Http)
-}
-
-async fn follow(balancer: Arc<Balancer>, places: Arc<Semaphore>) {
-    let question = Arc::new(Question::of(balancer.upstream()));
+async fn follow(balancer: Arc<Balancer>, question: Question, places: Arc<Semaphore>) {
+    let question = Arc::new(question);
     let concurrency = balancer.upstream().healthchecks.active.concurrency as usize;
     let mut running = JoinSet::new();
     while let Some(due) = balancer.due_probes(Instant::now(), concurrency - running.len()) {

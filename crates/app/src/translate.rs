@@ -109,23 +109,32 @@ pub fn http2(entries: &[Listen]) -> bool {
     entries.iter().any(|entry| entry.http2)
 }
 
-/// How clients are spoken to. A cipher that is not built is told; the others of the list count.
+/// How clients are spoken to.
 pub fn tls(settings: &Settings) -> ServerOptions {
+    let tls = &settings.tls;
+    let (suites, left_out) = ciphers(settings);
+    left_out.iter().for_each(|line| log!(Warn, "{line}"));
+    ServerOptions {
+        suites,
+        tickets: tls.session_tickets,
+        session_timeout: tls.session_timeout,
+        prefer_own_suites: tls.prefer_server_ciphers,
+        http2: http2(&settings.proxy_listen),
+    }
+}
+
+/// Versions and ciphers that are spoken, and a line for each cipher that is wanted and not built; the others count.
+pub fn ciphers(settings: &Settings) -> (CipherSuites, Vec<String>) {
     let tls = &settings.tls;
     let mut suites = CipherSuites::new(match tls.versions {
         TlsVersions::Only12 => Versions::Only12,
         TlsVersions::Only13 => Versions::Only13,
         TlsVersions::Both => Versions::Both,
     });
-    for UnknownCipher(name) in tls.ciphers.iter().flat_map(|list| suites.choose(list)) {
-        log!(Warn, "ssl_ciphers names '{name}', which is not built");
-    }
-    ServerOptions {
-        suites,
-        tickets: tls.session_tickets,
-        prefer_own_suites: tls.prefer_server_ciphers,
-        http2: http2(&settings.proxy_listen),
-    }
+    let left_out = tls.ciphers.iter().flat_map(|list| suites.choose(list));
+    let line = |UnknownCipher(name)| format!("ssl_ciphers names '{name}', which is not built");
+    let lines = left_out.map(line).collect();
+    (suites, lines)
 }
 
 pub fn dns(settings: &Settings) -> DnsSettings {

@@ -129,6 +129,8 @@ pub struct Tls {
     pub sni: Option<String>,
     /// PEM, leaf first.
     pub client_chain: Option<String>,
+    /// Whether the session is one of an earlier connection's.
+    pub is_resumed: bool,
 }
 
 /// What plugins want of the TLS handshake that is under way, in the certificate phase.

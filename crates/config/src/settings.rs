@@ -16,7 +16,7 @@ pub use self::listen::{Listen, SoKeepalive};
 pub use self::log_level::LogLevel;
 pub use self::plugin_servers::{LegacyGo, PluginServerSettings, RawBody};
 pub(crate) use self::reader::Reader;
-pub use self::tls::{CertificatePair, ClientCertificate, Pem, Tls, TlsVersions};
+pub use self::tls::{CertificatePair, ClientCertificate, Pem, Tls, TlsVersions, Trusted};
 pub use self::tracing::{Instrumentation, Tracing};
 use crate::conf::Values;
 

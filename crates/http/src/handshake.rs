@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::{Acceptor, ClientHello};
-use tokio_rustls::rustls::{ProtocolVersion, ServerConnection};
+use tokio_rustls::rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 
 use crate::encrypted::Encrypted;
 use crate::metrics::HandshakeEnd;
@@ -60,6 +60,7 @@ pub struct Arrival<'a> {
 enum Fault {
     Client(io::Error),
     Late(Duration),
+    Crowded,
     Plugin(Failure),
     Stopped,
 }
@@ -69,11 +70,6 @@ impl Arrival<'_> {
     /// before.
     pub async fn shake(&mut self, stream: TcpStream, unread: Vec<u8>) -> Shaken {
         let client = self.peer.socket();
-        let Some(_place) = self.worker.handshakes.place() else {
-            log!(Notice, "client {client}: {MOST} TLS handshakes are under way, no more are begun");
-            METRICS.count_handshake(HandshakeEnd::Refused);
-            return Shaken::Ended;
-        };
         let end = match self.run(stream, unread).await {
             Ok(shaken) => {
                 if let Shaken::Encrypted { .. } = shaken {
@@ -89,6 +85,10 @@ impl Arrival<'_> {
             Err(Fault::Late(patience)) => {
                 log!(Info, "client {client}: no TLS handshake within {} ms", patience.as_millis());
                 HandshakeEnd::Late
+            }
+            Err(Fault::Crowded) => {
+                log!(Notice, "client {client}: {MOST} TLS handshakes are under way, no more are begun");
+                HandshakeEnd::Refused
             }
             Err(Fault::Plugin(failure)) => {
                 log!(Error, "client {client}: the TLS handshake is ended: {failure}");
@@ -120,6 +120,8 @@ impl Arrival<'_> {
             false => Box::new(Rewound { unread, stream }),
         };
         let mut begun = self.client(deadline, LazyConfigAcceptor::new(Acceptor::default(), stream)).await?;
+        // Whoever has not said hello takes no place from those who have.
+        let Some(_place) = self.worker.handshakes.place() else { return Err(Fault::Crowded) };
         let mut wishes = Handshake::default();
         if self.gateway.plan.wants_certificate() {
             let began = Instant::now();
@@ -147,6 +149,7 @@ impl Arrival<'_> {
             cipher: String::new(),
             sni: hello.server_name().map(str::to_owned),
             client_chain: None,
+            is_resumed: false,
         };
         let connection = Connection::new(self.peer.socket(), self.peer.local(), Some(tls), self.serial);
         let mut session = Session::new(
@@ -189,6 +192,7 @@ fn describe(connection: &ServerConnection) -> Tls {
         cipher: suite.map(|suite| cipher_name(suite.suite()).to_owned()).unwrap_or_default(),
         sni: connection.server_name().map(str::to_owned),
         client_chain: connection.peer_certificates().map(chain_pem),
+        is_resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
     }
 }
 
@@ -235,5 +239,52 @@ impl AsyncWrite for Rewound {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polygate_model::Entities;
+    use polygate_tls::{UpstreamDefaults, UpstreamTls};
+    use tokio::net::TcpListener;
+    use tokio_rustls::rustls::ClientConnection;
+
+    use super::*;
+    use crate::tests::{run, setup};
+
+    fn hello() -> Vec<u8> {
+        let (upstream, _) = UpstreamTls::new(&Entities::default(), UpstreamDefaults::default());
+        let config = upstream.probe(None, false).unwrap().config.clone();
+        let mut hello = Vec::new();
+        let mut client = ClientConnection::new(config, "a.test".try_into().unwrap()).unwrap();
+        client.write_tls(&mut hello).unwrap();
+        hello
+    }
+
+    #[test]
+    fn a_hello_that_finds_no_place_is_refused_and_one_that_does_not_come_is_late() {
+        run(async {
+            let world = setup().open();
+            let _places: Vec<_> = (0..MOST).map(|_| world.worker.handshakes.place().unwrap()).collect();
+            let hello = hello();
+            for (sent, is_refused) in [(&hello[..], true), (&hello[..hello.len() - 1], false), (&[], false)] {
+                let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+                let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+                let (stream, peer) = listener.accept().await.unwrap();
+                client.write_all(sent).await.unwrap();
+                let mut arrival = Arrival {
+                    peer: Peer::new(peer, stream.local_addr().unwrap(), None),
+                    serial: 1,
+                    worker: &world.worker,
+                    gateway: &world.worker.gateway(),
+                    stop: &mut world.stop.subscribe(),
+                };
+                match arrival.run(stream, Vec::new()).await {
+                    Err(Fault::Crowded) => assert!(is_refused),
+                    Err(Fault::Late(_)) => assert!(!is_refused),
+                    _ => panic!("the handshake goes on"),
+                }
+            }
+        });
     }
 }

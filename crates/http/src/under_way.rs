@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// Handshakes of one worker that are under way at a time; whoever comes then is turned away.
+/// Handshakes of one worker that are under way at a time, from the client's hello on; whose hello comes then is turned
+/// away.
 pub const MOST: usize = 1024;
 
 /// Handshakes under way.

@@ -13,11 +13,14 @@ use lexopt::prelude::*;
 use crate::gates::Gate;
 
 mod aborts;
+mod certificates;
 mod client;
 mod descriptors;
+mod encrypted;
 mod gates;
 mod holdings;
 mod idle;
+mod idle_tls;
 mod kill_gateway;
 mod kill_servers;
 mod large;
@@ -48,6 +51,8 @@ Usage: soak RUN [OPTIONS]
   plugin-bodies [--clients N] [--megabytes N]
                                 have plugins read large bodies, watch the memory
   idle [--clients N]            leave connections idle, watch the memory
+  idle-tls [--clients N]        the same within TLS
+  certificates [--changes N]    change the certificate by reloads, under new connections
   large [--megabytes N]         send more than fits into memory, both ways
   aborts [--clients N]          leave at every point of an exchange
   slow-upload [--seconds N]     send for longer than any timeout
@@ -64,6 +69,8 @@ enum Run {
     Uploads(usize),
     PluginBodies { clients: usize, megabytes: usize },
     Idle(usize),
+    IdleTls(usize),
+    Certificates(usize),
     Large(u64),
     Aborts(usize),
     SlowUpload(Duration),
@@ -90,6 +97,8 @@ fn main() -> ExitCode {
         Run::Uploads(clients) => uploads::run(clients),
         Run::PluginBodies { clients, megabytes } => plugin_bodies::run(clients, megabytes),
         Run::Idle(clients) => idle::run(clients),
+        Run::IdleTls(clients) => idle_tls::run(clients),
+        Run::Certificates(changes) => certificates::run(changes),
         Run::Large(megabytes) => large::run(megabytes),
         Run::Aborts(clients) => aborts::run(clients),
         Run::SlowUpload(time) => slow_upload::run(time),
@@ -101,6 +110,7 @@ fn main() -> ExitCode {
 /// `None` asks for help.
 fn parse(mut parser: lexopt::Parser) -> Result<Option<Run>, lexopt::Error> {
     let (mut name, mut minutes, mut requests, mut gate) = (None, 5, 1_000_000, Gate::Go);
+    let mut changes = 1_000;
     // Each run has a number of its own for these.
     let (mut seconds, mut clients, mut megabytes) = (None, None, None);
     while let Some(argument) = parser.next()? {
@@ -110,6 +120,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Run>, lexopt::Error> {
             Long("seconds") => seconds = Some(parser.value()?.parse()?),
             Long("clients") => clients = Some(parser.value()?.parse()?),
             Long("megabytes") => megabytes = Some(parser.value()?.parse()?),
+            Long("changes") => changes = parser.value()?.parse()?,
             Long("requests") => requests = parser.value()?.parse()?,
             Long("sdk") => gate = parser.value()?.parse_with(Gate::named)?,
             Value(value) if name.is_none() => name = Some(value.string()?),
@@ -130,6 +141,8 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Run>, lexopt::Error> {
             Run::PluginBodies { clients: clients(8), megabytes: megabytes.unwrap_or(64) as usize }
         }
         Some("idle") => Run::Idle(clients(10_000)),
+        Some("idle-tls") => Run::IdleTls(clients(10_000)),
+        Some("certificates") => Run::Certificates(changes),
         Some("large") => Run::Large(megabytes.unwrap_or(5 * 1024)),
         Some("aborts") => Run::Aborts(clients(10_000)),
         Some("slow-upload") => Run::SlowUpload(seconds(120)),
@@ -157,6 +170,9 @@ mod tests {
             ("plugin-bodies --clients 2 --megabytes 4", Run::PluginBodies { clients: 2, megabytes: 4 }),
             ("plugin-bodies", Run::PluginBodies { clients: 8, megabytes: 64 }),
             ("idle", Run::Idle(10_000)),
+            ("idle-tls --clients 9", Run::IdleTls(9)),
+            ("certificates", Run::Certificates(1_000)),
+            ("certificates --changes 9", Run::Certificates(9)),
             ("large --megabytes 9", Run::Large(9)),
             ("aborts", Run::Aborts(10_000)),
             ("slow-upload", Run::SlowUpload(2 * minute)),

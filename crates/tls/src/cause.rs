@@ -25,7 +25,8 @@ fn of_certificate(error: &CertificateError) -> String {
         }
         CertificateError::UnknownIssuer => {
             "its certificate is of an authority that is not trusted; name it in \
-            ca_certificates of the service or in nginx_proxy_proxy_ssl_trusted_certificate"
+            ca_certificates of the service or in nginx_proxy_proxy_ssl_trusted_certificate, for health checks in \
+            lua_ssl_trusted_certificate"
                 .to_owned()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {

@@ -9,6 +9,7 @@ mod cipher;
 mod names;
 mod provider;
 mod server;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod upstream;
@@ -21,4 +22,4 @@ pub use names::Names;
 pub use rustls::pki_types::CertificateDer;
 pub use rustls::sign::CertifiedKey;
 pub use server::{Handshake, Server, ServerOptions};
-pub use upstream::{Client, Unusable, UpstreamDefaults, UpstreamTls, Wanted};
+pub use upstream::{Client, Trust, Unusable, UpstreamDefaults, UpstreamTls, Wanted};

@@ -1,19 +1,15 @@
 //! Connections of clients.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
+use std::time::Duration;
 
-use rustls::crypto::ring::Ticketer;
-use rustls::server::{
-    ClientHello, NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions,
-};
+use rustls::server::{ClientHello, NoServerSessionStorage};
 use rustls::{CipherSuite, ServerConfig};
 
 use crate::cipher::CipherSuites;
 use crate::names::Names;
+use crate::sessions::{ASKING, Sessions, USUAL};
 use crate::verifier::Asked;
-
-/// Sessions that are kept for clients without tickets.
-const SESSIONS: usize = 32 * 1024;
 
 /// What the handshakes of one loaded configuration are made with.
 #[derive(Debug)]
@@ -44,6 +40,8 @@ pub struct ServerOptions {
     pub suites: CipherSuites,
     /// Whether clients keep their sessions themselves.
     pub tickets: bool,
+    /// How long a session may be resumed.
+    pub session_timeout: Duration,
     /// Whether the server's order of suites counts, not the client's.
     pub prefer_own_suites: bool,
     /// Whether HTTP/2 is offered to clients that speak it.
@@ -52,26 +50,16 @@ pub struct ServerOptions {
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { suites: CipherSuites::default(), tickets: true, prefer_own_suites: true, http2: false }
+        let session_timeout = Duration::from_secs(24 * 3600);
+        Self {
+            suites: CipherSuites::default(),
+            tickets: true,
+            session_timeout,
+            prefer_own_suites: true,
+            http2: false,
+        }
     }
 }
-
-/// Sessions outlive configurations, so that clients resume them after a reload. Who was asked for a certificate resumes
-/// a session in which it was.
-struct Sessions {
-    kept: Arc<dyn StoresServerSessions>,
-    /// None where the system has no randomness, which is to be taken for "no tickets".
-    tickets: Option<Arc<dyn ProducesTickets>>,
-}
-
-impl Sessions {
-    fn new() -> Self {
-        Self { kept: ServerSessionMemoryCache::new(SESSIONS), tickets: Ticketer::new().ok() }
-    }
-}
-
-static USUAL: LazyLock<Sessions> = LazyLock::new(Sessions::new);
-static ASKING: LazyLock<Sessions> = LazyLock::new(Sessions::new);
 
 impl Server {
     pub fn new(names: Names, options: &ServerOptions) -> Self {
@@ -118,9 +106,9 @@ impl Pair {
         };
         fresh.ignore_client_order = options.prefer_own_suites;
         let mut resuming = fresh.clone();
-        resuming.session_storage = sessions.kept.clone();
-        if let Some(tickets) = sessions.tickets.as_ref().filter(|_| options.tickets) {
-            resuming.ticketer = tickets.clone();
+        resuming.session_storage = sessions.kept(options.session_timeout);
+        if let Some(tickets) = sessions.tickets(options.session_timeout).filter(|_| options.tickets) {
+            resuming.ticketer = tickets;
         }
         fresh.session_storage = Arc::new(NoServerSessionStorage {});
         fresh.send_tls13_tickets = 0;

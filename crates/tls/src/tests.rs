@@ -169,6 +169,27 @@ async fn what_is_wrong_with_a_certificate_is_named() {
 }
 
 #[tokio::test]
+async fn the_gateway_itself_believes_its_own_authorities() {
+    let (root, other) = (Authority::new(), Authority::new());
+    let (shown, own) = (root.sign("a.test"), root.sign("client.test"));
+    let (entities, _) = entities(&own, &other.pem, json!({"client_certificate": {"id": CERTIFICATE}}));
+    let own_trust = Trust { authorities: certificates(&root.pem).unwrap().into(), depth: 0 };
+    let defaults = UpstreamDefaults { own_trust, ..UpstreamDefaults::default() };
+    let (upstream, _) = UpstreamTls::new(&entities, defaults);
+    let asking = Handshake { request_client_certificate: true, ..Handshake::default() };
+    let verifying = upstream.probe(Some(CERTIFICATE), true).unwrap();
+    let (_, far) = shake(&verifying.config, &server(&shown), asking, "a.test").await.unwrap();
+    assert_eq!(far.get_ref().1.peer_certificates().unwrap(), pair(&own.chain, &own.key).unwrap().cert);
+    let stranger = server(&other.sign("a.test"));
+    let error = shake(&verifying.config, &stranger, asking, "a.test").await.unwrap_err();
+    assert!(cause(&error).unwrap().contains("lua_ssl_trusted_certificate"), "{error}");
+    let unverified = upstream.probe(None, false).unwrap();
+    let (_, far) = shake(&unverified.config, &stranger, asking, "b.test").await.unwrap();
+    assert_eq!(far.get_ref().1.peer_certificates(), None);
+    assert!(upstream.probe(Some(Id::from_u128(9)), true).is_err());
+}
+
+#[tokio::test]
 async fn nobody_is_verified_unless_somebody_says_so() {
     let shown = Authority::new().sign("other.test");
     let (entities, service) = entities(&shown, &shown.chain, json!({}));

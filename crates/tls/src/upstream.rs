@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use polygate_model::{Entities, Id, Service};
+use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
@@ -26,16 +27,30 @@ pub struct UpstreamTls {
 #[derive(Clone)]
 pub struct UpstreamDefaults {
     pub verify: bool,
-    /// Certificates that a chain may have between the service's and the authority's.
-    pub depth: u32,
-    pub authorities: Vec<CertificateDer<'static>>,
+    pub trust: Trust,
     pub certificate: Option<Arc<CertifiedKey>>,
+    /// For connections that no request makes.
+    pub own_trust: Trust,
+}
+
+/// Who is believed.
+#[derive(Clone)]
+pub struct Trust {
+    pub authorities: Arc<[CertificateDer<'static>]>,
+    /// Certificates that a chain may have between the leaf's and the authority's.
+    pub depth: u32,
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self { authorities: Arc::default(), depth: 1 }
+    }
 }
 
 impl Default for UpstreamDefaults {
     /// Those of nginx.
     fn default() -> Self {
-        Self { verify: false, depth: 1, authorities: Vec::new(), certificate: None }
+        Self { verify: false, trust: Trust::default(), certificate: None, own_trust: Trust::default() }
     }
 }
 
@@ -53,8 +68,16 @@ pub struct Wanted<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Wishes {
     certificate: Option<Id>,
-    /// Whose authorities are believed, and the depth.
-    verify: Option<(Option<Id>, u32)>,
+    /// Who is believed, and the depth.
+    verify: Option<(Believed, u32)>,
+}
+
+/// Whose authorities are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Believed {
+    Services,
+    OneService(Id),
+    Own,
 }
 
 /// A certificate entity that a service needs is not there, or is none that can be used.
@@ -121,11 +144,24 @@ impl UpstreamTls {
         let service = wanted.service;
         let verify = wanted.verify.or(service.and_then(|it| it.tls_verify)).unwrap_or(self.defaults.verify);
         let of_service = || service.and_then(|it| it.tls_verify_depth).map(u32::from);
-        let depth = wanted.depth.or_else(of_service).unwrap_or(self.defaults.depth);
-        let believed = service.filter(|it| it.ca_certificates.is_some()).map(|it| it.id);
+        let depth = wanted.depth.or_else(of_service).unwrap_or(self.defaults.trust.depth);
+        let believed = service
+            .filter(|it| it.ca_certificates.is_some())
+            .map_or(Believed::Services, |it| Believed::OneService(it.id));
         let own = service.and_then(|it| it.client_certificate).map(|reference| reference.id);
-        let wishes =
-            Wishes { certificate: own.or(wanted.certificate), verify: verify.then_some((believed, depth)) };
+        self.made(
+            Wishes { certificate: own.or(wanted.certificate), verify: verify.then_some((believed, depth)) },
+            service,
+        )
+    }
+
+    /// How to connect to a target of an upstream entity that shows `certificate`, on the gateway's own account.
+    pub fn probe(&self, certificate: Option<Id>, verify: bool) -> Result<Arc<Client>, Unusable> {
+        let verify = verify.then_some((Believed::Own, self.defaults.own_trust.depth));
+        self.made(Wishes { certificate, verify }, None)
+    }
+
+    fn made(&self, wishes: Wishes, service: Option<&Service>) -> Result<Arc<Client>, Unusable> {
         if let Some(client) = self.made.read().unwrap_or_else(PoisonError::into_inner).get(&wishes) {
             return Ok(client.clone());
         }
@@ -142,8 +178,11 @@ impl UpstreamTls {
             .dangerous();
         let builder = match wishes.verify {
             None => builder.with_custom_certificate_verifier(Arc::new(Unverified)),
-            Some((_, depth)) => {
-                let believed = self.believed(service)?;
+            Some((whose, depth)) => {
+                let believed = match whose {
+                    Believed::Own => self.defaults.own_trust.authorities.to_vec(),
+                    Believed::Services | Believed::OneService(_) => self.believed(service)?,
+                };
                 let mut authorities = RootCertStore::empty();
                 // One that is no certificate is not believed.
                 authorities.add_parsable_certificates(believed.iter().cloned());
@@ -160,7 +199,7 @@ impl UpstreamTls {
             }
             None => self.defaults.certificate.as_ref(),
         };
-        let config = match shown {
+        let mut config = match shown {
             None => builder.with_no_client_auth(),
             Some(pair) => {
                 digest.update(b"shown");
@@ -168,12 +207,16 @@ impl UpstreamTls {
                 builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair.clone())))
             }
         };
+        if matches!(wishes.verify, Some((Believed::Own, _))) {
+            // A probe is to see the certificate each time, not what it was when the session began.
+            config.resumption = Resumption::disabled();
+        }
         Ok(Client { config: Arc::new(config), digest: digest.finalize().into() })
     }
 
     fn believed(&self, service: Option<&Service>) -> Result<Vec<CertificateDer<'static>>, Unusable> {
         let Some(ids) = service.and_then(|service| service.ca_certificates.as_ref()) else {
-            return Ok(self.defaults.authorities.clone());
+            return Ok(self.defaults.trust.authorities.to_vec());
         };
         let mut believed = Vec::new();
         for id in ids {

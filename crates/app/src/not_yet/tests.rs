@@ -42,9 +42,9 @@ fn every_entry_is_refused_or_told_in_one_line() {
 
 #[test]
 fn a_line_names_what_it_is_about() {
-    let many = "upstreams: [a, b, c, d, e, f, g, h, i, j, k, l]";
+    let many = "services: [a, b, c, d, e, f, g, h, i, j, k, l]";
     let many = many.replace(", ", "}, {name: ").replace('[', "[{name: ").replace(']', "}]");
-    let many = many.replace('}', ", healthchecks: {active: {type: grpcs, healthy: {interval: 1}}}}");
+    let many = many.replace('}', ", url: 'tcp://example.com:1'}");
     let entities: &'static str = many.leak();
     assert_eq!(
         load(&Example { entities, properties: &[("proxy_listen", "127.0.0.1:1 deferred, 127.0.0.1:2 deferred ssl")] }),
@@ -52,8 +52,8 @@ fn a_line_names_what_it_is_about() {
             "not built yet: the flag 'deferred' of a listener (proxy_listen 127.0.0.1:1, 127.0.0.1:2): connections \
              are accepted before they send anything"
                 .to_owned(),
-            "not built yet: active health checks of the types 'https', 'grpc' and 'grpcs' (a, b, c, d, e, f, g, h, i, \
-             j and 2 more): targets are not probed"
+            "not built yet: services over anything but 'http' and 'https' (a, b, c, d, e, f, g, h, i, j and 2 more): \
+             their requests are refused with 502, never sent in the clear"
                 .to_owned(),
         ])
     );

@@ -1,6 +1,8 @@
-//! One probe: a connection, and over it a request of which the status counts.
+//! One probe: a connection, within TLS or not, and over it a request of which the status counts.
 
+use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use polygate_balancer::Outcome;
@@ -9,9 +11,13 @@ use polygate_model::Upstream;
 use polygate_model::entities::CheckKind;
 use polygate_net::shortage::is_shortage;
 use polygate_telemetry::log;
+use polygate_tls::{Client, Unusable, UpstreamTls, cause};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 /// In place of a time-out of zero.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(1);
@@ -20,7 +26,8 @@ const USUAL_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Question {
     kind: CheckKind,
-    /// For the connection, the request and the head of the response together.
+    tls: Option<Tls>,
+    /// For the connection, its handshake, the request and the head of the response together.
     timeout: Duration,
     /// The request line and the configured header lines, without `Host`.
     head: String,
@@ -28,8 +35,15 @@ pub struct Question {
     host: Option<String>,
 }
 
+#[derive(Debug)]
+struct Tls {
+    client: Arc<Client>,
+    /// The name that targets are asked for in place of their own.
+    name: Option<String>,
+}
+
 impl Question {
-    pub fn of(upstream: &Upstream) -> Self {
+    pub fn of(upstream: &Upstream, tls: &UpstreamTls) -> Result<Self, Unusable> {
         let active = &upstream.healthchecks.active;
         let (mut head, mut host) = (format!("GET {} HTTP/1.0\r\n", active.http_path), None);
         let lines = active.headers.iter().flatten();
@@ -48,7 +62,11 @@ impl Question {
         }
         let limit = Duration::try_from_secs_f64(active.timeout).unwrap_or_default();
         let timeout = if limit.is_zero() { USUAL_TIMEOUT } else { limit };
-        Self { kind: active.kind, timeout, head, host: upstream.host_header.clone().or(host) }
+        let tls = match active.kind {
+            CheckKind::Https | CheckKind::Grpcs => Some(Tls::of(upstream, tls)?),
+            CheckKind::Tcp | CheckKind::Http | CheckKind::Grpc => None,
+        };
+        Ok(Self { kind: active.kind, tls, timeout, head, host: upstream.host_header.clone().or(host) })
     }
 
     /// What a target at `address` does, which goes by the name `host`. `None` is no doing of its own.
@@ -59,16 +77,29 @@ impl Question {
                 log!(Error, "the gateway cannot probe {host} ({address}): {error}");
                 None
             }
-            Ok(Err(_)) => Some(Outcome::TcpFailure),
+            Ok(Err(error)) => {
+                if let Some(cause) = cause(&error) {
+                    log!(Notice, "the probe of {host} ({address}) fails: {cause}");
+                }
+                Some(Outcome::TcpFailure)
+            }
             Err(_) => Some(Outcome::Timeout),
         }
     }
 
-    async fn exchange(&self, address: SocketAddr, host: &str) -> std::io::Result<Outcome> {
+    async fn exchange(&self, address: SocketAddr, host: &str) -> io::Result<Outcome> {
         let stream = TcpStream::connect(address).await?;
+        match &self.tls {
+            None => self.conclude(stream, host).await,
+            Some(tls) => self.conclude(tls.shake(stream, address, host).await?, host).await,
+        }
+    }
+
+    /// The checker of the reference knows no gRPC; there a connection is a success.
+    async fn conclude(&self, stream: impl AsyncRead + AsyncWrite + Unpin, host: &str) -> io::Result<Outcome> {
         match self.kind {
-            CheckKind::Tcp => Ok(Outcome::Connected),
-            _ => status(stream, &self.request(host)).await,
+            CheckKind::Tcp | CheckKind::Grpc | CheckKind::Grpcs => Ok(Outcome::Connected),
+            CheckKind::Http | CheckKind::Https => status(stream, &self.request(host)).await,
         }
     }
 
@@ -79,8 +110,38 @@ impl Question {
     }
 }
 
+impl Tls {
+    /// The name is `https_sni`, else the host of the requests, without its port (gateway.md, section 6.4).
+    fn of(upstream: &Upstream, tls: &UpstreamTls) -> Result<Self, Unusable> {
+        let active = &upstream.healthchecks.active;
+        let certificate = upstream.client_certificate.map(|reference| reference.id);
+        let client = tls.probe(certificate, active.https_verify_certificate)?;
+        let host = upstream.host_header.as_deref().map(without_port);
+        Ok(Self { client, name: active.https_sni.as_deref().or(host).map(str::to_owned) })
+    }
+
+    /// A name that is none of DNS is not told to the target; then it is verified by its address.
+    async fn shake(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        host: &str,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let name = ServerName::try_from(self.name.as_deref().unwrap_or(host).to_owned());
+        let name = name.unwrap_or_else(|_| address.ip().into());
+        TlsConnector::from(self.client.config.clone()).connect(name, stream).await
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
 /// Sends a request and reads the head of its response, over any kind of connection.
-async fn status(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> std::io::Result<Outcome> {
+async fn status(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> io::Result<Outcome> {
     stream.write_all(request.as_bytes()).await?;
     stream.flush().await?;
     let mut parser = ResponseParser::new(Limits::default());
@@ -105,12 +166,15 @@ async fn status(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) 
 
 #[cfg(test)]
 mod tests {
+    use polygate_tls::UpstreamDefaults;
+
     use super::*;
 
     fn question(text: &str) -> Question {
         let text = format!("_format_version: '3.0'\nupstreams: [{{name: u, {text}}}]");
         let set = crate::declarative::from_text(&text, &crate::plugins::Enabled::default()).unwrap();
-        Question::of(set.entities().upstreams.values().next().unwrap())
+        let (tls, _) = UpstreamTls::new(set.entities(), UpstreamDefaults::default());
+        Question::of(set.entities().upstreams.values().next().unwrap(), &tls).unwrap()
     }
 
     #[test]
@@ -127,6 +191,19 @@ mod tests {
         );
         let expected = "GET / HTTP/1.0\r\nX-A: 1\r\nX-A: 4\r\nHost: b.test:81\r\n\r\n";
         assert_eq!((rich.request("a.test").as_str(), rich.timeout), (expected, Duration::from_millis(250)));
+    }
+
+    #[test]
+    fn targets_are_asked_for_a_name_without_its_port() {
+        let name = |text: &str| {
+            question(&format!("{text}, healthchecks: {{active: {{type: https}}}}")).tls.unwrap().name
+        };
+        assert_eq!(name("slots: 100"), None);
+        assert_eq!(name("host_header: b.test").as_deref(), Some("b.test"));
+        assert_eq!(name("host_header: 'b.test:81'").as_deref(), Some("b.test"));
+        let own = question("host_header: b.test, healthchecks: {active: {type: grpcs, https_sni: c.test}}");
+        assert_eq!(own.tls.unwrap().name.as_deref(), Some("c.test"));
+        assert!(question("healthchecks: {active: {type: grpc}}").tls.is_none());
     }
 
     #[tokio::test]

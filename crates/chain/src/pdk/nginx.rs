@@ -16,7 +16,10 @@ use crate::exchange::entity;
 use crate::pdk::ctx_shared::store;
 use crate::pdk::{client, headers, query, request};
 use crate::timings::{Span, Timings};
-use crate::{Exchange, HeldBody, Key, Phase, Session, Source, Value, credentials, forwarded, serialize};
+use crate::{
+    Exchange, HeldBody, Key, Phase, Session, Source, Value, client_certificate, credentials, forwarded,
+    serialize,
+};
 
 /// A variable by its name in nginx; nil for unknown ones.
 pub fn get_var(exchange: &Exchange, name: Cow<'_, str>) -> Value {
@@ -178,9 +181,13 @@ fn connection_variable(session: &Session, name: &str) -> Value {
         "ssl_cipher" => tls.map(|tls| tls.cipher.as_str()).into(),
         "ssl_server_name" => tls.and_then(|tls| tls.sni.as_deref()).into(),
         "ssl_client_verify" => tls.map(|tls| serialize::client_verify(session, tls)).into(),
+        "ssl_session_reused" => tls.map(|tls| if tls.is_resumed { "r" } else { "." }).into(),
         "ssl_client_raw_cert" => leaf().into(),
         "ssl_client_cert" => leaf().map(|pem| pem.trim_end().replace('\n', "\n\t")).into(),
         "ssl_client_escaped_cert" => leaf().map(|pem| query::escape(pem.as_bytes())).into(),
+        _ if name.starts_with("ssl_client_") => {
+            leaf().and_then(|pem| client_certificate::variable(pem, name)).into()
+        }
         _ => Value::Nil,
     }
 }
@@ -364,9 +371,9 @@ fn seconds(duration: Duration) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RequestBody;
     use crate::pdk::fixture::{self, call, thrown};
     use crate::session::SentRequest;
+    use crate::{Connection, RequestBody, Tls};
 
     #[test]
     fn variables() {
@@ -447,6 +454,33 @@ mod tests {
             assert_eq!(variable(exchange, "args"), args, "of {target}");
             assert_eq!(variable(exchange, "query_string"), args, "of {target}");
             assert_eq!(variable(exchange, "is_args"), is_args.into(), "of {target}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_tls() {
+        let exchange = &mut fixture::routed("/");
+        let (peer, local) = (exchange.session.connection.peer, exchange.session.connection.local);
+        for (is_resumed, reused) in [(false, "."), (true, "r")] {
+            let tls = Tls {
+                version: "TLSv1.3",
+                cipher: "TLS_AES_128_GCM_SHA256".to_owned(),
+                sni: Some("client.test".to_owned()),
+                client_chain: None,
+                is_resumed,
+            };
+            exchange.session.connection = Connection::new(peer, local, Some(tls), 1).into();
+            for (name, expected) in [
+                ("ssl_protocol", Some("TLSv1.3")),
+                ("ssl_cipher", Some("TLS_AES_128_GCM_SHA256")),
+                ("ssl_server_name", Some("client.test")),
+                ("ssl_session_reused", Some(reused)),
+                ("ssl_client_verify", Some("NONE")),
+                ("ssl_client_s_dn", None),
+                ("ssl_client_raw_cert", None),
+            ] {
+                assert_eq!(variable(exchange, name), expected.into(), "of {name}");
+            }
         }
     }
 

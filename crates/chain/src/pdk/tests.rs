@@ -48,6 +48,7 @@ fn with_tls() -> Exchange {
         cipher: "c".to_owned(),
         sni: Some("client.test".to_owned()),
         client_chain: Some("PEM".to_owned()),
+        is_resumed: true,
     };
     exchange.session.connection = Connection::new(peer, local, Some(tls), 1).into();
     exchange

@@ -1,11 +1,14 @@
 //! Certificates, and what TLS is spoken with.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::reader::Reader;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What the `ssl_*`, `client_ssl*` and `nginx_proxy_proxy_ssl_*` properties say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,7 @@ pub struct Tls {
     pub ciphers: Option<String>,
     pub prefer_server_ciphers: bool,
     pub session_tickets: bool,
+    pub session_timeout: Duration,
     /// Shown to services that name none.
     pub client: ClientCertificate,
     /// Whether services that say nothing of it are verified.
@@ -25,6 +29,9 @@ pub struct Tls {
     pub verify_depth: u32,
     /// For services that name no authorities.
     pub trusted: Option<Pem>,
+    /// For connections of the gateway's own.
+    pub own_trusted: Vec<Trusted>,
+    pub own_verify_depth: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +52,14 @@ pub enum TlsVersions {
 pub struct CertificatePair {
     pub certificate: Pem,
     pub key: Pem,
+}
+
+/// Authorities that are believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trusted {
+    /// Those of the system.
+    System,
+    Given(Pem),
 }
 
 /// Where a PEM text is.
@@ -70,6 +85,12 @@ impl Pem {
     }
 }
 
+impl Trusted {
+    fn of(item: &str) -> Self {
+        if item == "system" { Self::System } else { Self::Given(Pem::of(item)) }
+    }
+}
+
 pub(super) fn resolve(reader: &mut Reader<'_>) -> Tls {
     let (versions, ciphers) = suite(reader);
     Tls {
@@ -78,12 +99,19 @@ pub(super) fn resolve(reader: &mut Reader<'_>) -> Tls {
         ciphers,
         prefer_server_ciphers: reader.boolean("ssl_prefer_server_ciphers"),
         session_tickets: reader.boolean("ssl_session_tickets"),
+        session_timeout: reader.time("ssl_session_timeout").unwrap_or(DAY),
         client: client(reader),
         verify_upstreams: reader
             .directive("nginx_proxy_proxy_ssl_verify")
             .is_some_and(|(_, text)| text == "on"),
         verify_depth: verify_depth(reader),
         trusted: reader.directive("nginx_proxy_proxy_ssl_trusted_certificate").map(|(_, text)| Pem::of(text)),
+        own_trusted: reader
+            .list("lua_ssl_trusted_certificate")
+            .iter()
+            .map(|item| Trusted::of(item))
+            .collect(),
+        own_verify_depth: reader.integer("lua_ssl_verify_depth", 0, u32::MAX.into()).unwrap_or(1) as u32,
     }
 }
 
@@ -117,7 +145,13 @@ fn client(reader: &mut Reader<'_>) -> ClientCertificate {
 
 /// Older versions and suites are not built: they are weak.
 fn suite(reader: &mut Reader<'_>) -> (TlsVersions, Option<String>) {
-    match reader.text("ssl_cipher_suite") {
+    let suite = reader.text("ssl_cipher_suite");
+    for name in ["ssl_protocols", "ssl_ciphers"] {
+        if suite != Some("custom") && reader.text(name).is_some_and(|text| text != reader.default(name)) {
+            reader.warn(format!("{name} has no effect unless ssl_cipher_suite is custom"));
+        }
+    }
+    match suite {
         Some("modern") => (TlsVersions::Only13, None),
         Some("custom") => (versions(reader), reader.text("ssl_ciphers").map(str::to_owned)),
         Some("old") => {
@@ -199,6 +233,10 @@ mod tests {
             (
                 &[("ssl_cipher_suite", "custom"), ("ssl_protocols", "TLSv1.1 TLSv1.2")],
                 "ssl_protocols names TLSv1.1, which is not built; TLSv1.2 and TLSv1.3 are",
+            ),
+            (
+                &[("ssl_cipher_suite", "modern"), ("ssl_ciphers", "ECDHE-RSA-AES128-GCM-SHA256")],
+                "ssl_ciphers has no effect unless ssl_cipher_suite is custom",
             ),
             (
                 &[("nginx_proxy_proxy_ssl_verify_depth", "x")],

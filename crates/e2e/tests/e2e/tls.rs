@@ -1,7 +1,9 @@
 //! TLS towards services, with real certificates and a server of another make.
 
+mod abuse;
 mod certificates;
 mod clients;
+mod probes;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};

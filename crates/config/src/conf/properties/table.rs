@@ -638,39 +638,22 @@ pub(in crate::conf) static PROPERTIES: &[Property] = &[
         ..Property::EMPTY
     },
     Property { name: "ssl_session_tickets", kind: Kind::Boolean, default: "on", ..Property::EMPTY },
-    Property {
-        name: "ssl_session_timeout",
-        default: "1d",
-        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
-        ..Property::EMPTY
-    },
+    Property { name: "ssl_session_timeout", kind: Kind::Time, default: "1d", ..Property::EMPTY },
     Property {
         name: "ssl_session_cache_size",
         default: "10m",
-        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
+        effect: Effect::None("up to 32768 sessions are kept for clients without tickets, in some 10 MB"),
         ..Property::EMPTY
     },
     Property { name: "client_ssl", kind: Kind::Boolean, default: "off", ..Property::EMPTY },
     Property { name: "client_ssl_cert", ..Property::EMPTY },
     Property { name: "client_ssl_cert_key", is_secret: true, ..Property::EMPTY },
-    Property {
-        name: "lua_ssl_trusted_certificate",
-        kind: Kind::List,
-        default: "system",
-        effect: Effect::None("there is no TLS towards services yet"),
-        ..Property::EMPTY
-    },
-    Property {
-        name: "lua_ssl_verify_depth",
-        kind: Kind::Number,
-        default: "1",
-        effect: Effect::None("there is no TLS towards services yet"),
-        ..Property::EMPTY
-    },
+    Property { name: "lua_ssl_trusted_certificate", kind: Kind::List, default: "system", ..Property::EMPTY },
+    Property { name: "lua_ssl_verify_depth", kind: Kind::Number, default: "1", ..Property::EMPTY },
     Property {
         name: "lua_ssl_protocols",
         default: "TLSv1.2 TLSv1.3",
-        effect: Effect::None("there is no TLS towards services yet"),
+        effect: Effect::None("TLS 1.2 and 1.3 are spoken"),
         ..Property::EMPTY
     },
     Property {

@@ -23,13 +23,18 @@ impl Certificates {
 
     /// Signs a certificate whose files are named after its name.
     pub fn sign(&self, name: &str) -> &Self {
+        self.sign_with(name, name, "ec -pkeyopt ec_paramgen_curve:P-256")
+    }
+
+    /// Signs a certificate with a key of a kind, as `openssl req -newkey` takes it.
+    pub fn sign_with(&self, file: &str, name: &str, kind: &str) -> &Self {
         fs::write(self.folder.path().join("extensions"), format!("subjectAltName=DNS:{name},IP:127.0.0.1\n"))
             .unwrap();
         self.openssl(&format!(
-            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {name}.key -out {name}.csr -subj /CN={name}"
+            "req -newkey {kind} -nodes -keyout {file}.key -out {file}.csr -subj /CN={name}"
         ));
         self.openssl(&format!(
-            "x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out {name}.crt -days 30 -extfile \
+            "x509 -req -in {file}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out {file}.crt -days 30 -extfile \
              extensions"
         ));
         self

@@ -9,18 +9,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use polygate_testkit::peers::{fixture, peer};
-use polygate_testkit::{EchoUpstream, Gateway, Request};
+use polygate_testkit::{EchoUpstream, Gateway, Request, eventually};
 use serde_json::{Value, json};
 
 use super::certificates::Certificates;
 
 /// A gateway whose proxy listener speaks TLS.
-fn start(conf: &str, declarative: &str) -> Gateway {
+pub fn start(conf: &str, declarative: &str) -> Gateway {
     Gateway::builder().conf(&format!("proxy_listen = {{proxy}} ssl\n{conf}")).declarative(declarative).start()
 }
 
 /// One route to the upstream for https, and certificates for names.
-fn declarative(upstream: &EchoUpstream, certificates: &[(&Certificates, &str, &[&str])]) -> String {
+pub fn declarative(upstream: &EchoUpstream, certificates: &[(&Certificates, &str, &[&str])]) -> String {
     let certificate = |(made, file, names): &(&Certificates, &str, &[&str])| {
         let snis: Vec<_> = names.iter().map(|name| json!({ "name": name })).collect();
         let (cert, key) = (made.text(&format!("{file}.crt")), made.text(&format!("{file}.key")));
@@ -36,14 +36,14 @@ fn declarative(upstream: &EchoUpstream, certificates: &[(&Certificates, &str, &[
 }
 
 /// The command's output, and whether it succeeded.
-fn run(command: &mut Command) -> (String, bool) {
+pub fn run(command: &mut Command) -> (String, bool) {
     let output = command.stdin(Stdio::null()).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (String::from_utf8_lossy(&text).into_owned(), output.status.success())
 }
 
 /// `GET /` to a name, which must have a certificate of the authority.
-fn curl(gateway: &Gateway, certificates: &Certificates, name: &str, more: &[&str]) -> (String, bool) {
+pub fn curl(gateway: &Gateway, certificates: &Certificates, name: &str, more: &[&str]) -> (String, bool) {
     let port = gateway.proxy().port();
     run(Command::new("curl")
         .args(["-sS", "--max-time", "10", "--cacert"])
@@ -77,6 +77,37 @@ fn names_have_their_certificates_and_requests_are_https() {
     // The generated pair is kept.
     let kept = fs::read_to_string(gateway.prefix().join("ssl/kong-default-ecdsa.crt")).unwrap();
     assert!(s_client(&gateway, &["-noservername"]).0.contains(kept.lines().nth(1).unwrap()));
+}
+
+#[test]
+fn the_kind_of_key_that_a_client_can_verify_is_taken() {
+    let upstream = EchoUpstream::start();
+    let made = Certificates::new();
+    made.sign("a.test")
+        .sign_with("rsa", "a.test", "rsa:2048")
+        .sign("b.test")
+        .sign_with("rsab", "b.test", "rsa:2048");
+    let mut file: Value =
+        serde_json::from_str(&declarative(&upstream, &[(&made, "a.test", &["a.test"])])).unwrap();
+    file["certificates"][0]["cert_alt"] = made.text("rsa.crt").into();
+    file["certificates"][0]["key_alt"] = made.text("rsa.key").into();
+    let folder = made.folder().display();
+    let conf = format!(
+        "ssl_cert = {folder}/rsab.crt,{folder}/b.test.crt\nssl_cert_key = {folder}/rsab.key,{folder}/b.test.key\n"
+    );
+    let gateway = start(&conf, &file.to_string());
+    for name in ["a.test", "b.test"] {
+        for (offered, kind) in [
+            (&["-tls1_3", "-sigalgs", "rsa_pss_rsae_sha256"][..], "RSA-PSS"),
+            (&["-tls1_3", "-sigalgs", "ecdsa_secp256r1_sha256"], "ECDSA"),
+            (&["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"], "RSA-PSS"),
+            (&["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"], "ECDSA"),
+        ] {
+            let (said, _) = s_client(&gateway, &[offered, &["-servername", name]].concat());
+            assert!(said.contains(&format!("Peer signature type: {kind}")), "{name} {offered:?}: {said}");
+            assert!(said.contains(&format!("subject=CN = {name}")), "{said}");
+        }
+    }
 }
 
 #[test]
@@ -141,6 +172,19 @@ fn only_strong_versions_and_ciphers_are_spoken() {
     let gateway = start("ssl_cipher_suite = modern\n", &declarative(&upstream, &[]));
     assert!(s_client(&gateway, &["-tls1_3"]).1);
     assert!(!s_client(&gateway, &["-tls1_2"]).1);
+    drop(gateway);
+    let custom = "ssl_cipher_suite = custom\nssl_protocols = TLSv1.1 TLSv1.2\nssl_ciphers = \
+        AES128-SHA:ECDHE-ECDSA-AES128-GCM-SHA256\n";
+    let gateway = start(custom, &declarative(&upstream, &[]));
+    for (arguments, is_spoken) in [
+        (&["-tls1_3"][..], false),
+        (&["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"], false),
+        (&["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"], false),
+        (&["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"], true),
+    ] {
+        assert_eq!(s_client(&gateway, arguments).1, is_spoken, "{arguments:?}");
+    }
+    gateway.wait_for_log("ssl_ciphers names 'AES128-SHA', which is not built");
 }
 
 #[test]
@@ -153,6 +197,27 @@ fn sessions_are_resumed_after_a_reload_too() {
     gateway.reload();
     let (said, _) = s_client(&gateway, &["-tls1_2", "-sess_in", session]);
     assert!(said.contains("Reused, TLSv1.2"), "{said}");
+}
+
+#[test]
+fn sessions_are_resumed_without_tickets_and_until_their_time() {
+    let upstream = EchoUpstream::start();
+    for (conf, has_tickets) in [("ssl_session_tickets = off\n", false), ("ssl_session_tickets = on\n", true)]
+    {
+        let gateway = start(&format!("{conf}ssl_session_timeout = 5s\n"), &declarative(&upstream, &[]));
+        let session = gateway.prefix().join("session");
+        let session = session.to_str().unwrap();
+        let began = Instant::now();
+        let (said, _) = s_client(&gateway, &["-tls1_2", "-sess_out", session]);
+        assert_eq!(said.contains("TLS session ticket:"), has_tickets, "{said}");
+        let is_resumed =
+            || s_client(&gateway, &["-tls1_2", "-sess_in", session]).0.contains("Reused, TLSv1.2");
+        let resumed = is_resumed();
+        // On a busy machine the time may be over.
+        assert!(resumed || began.elapsed() > Duration::from_secs(4), "{conf}");
+        eventually(Duration::from_secs(30), "the end of the session", || (!is_resumed()).then_some(()));
+        assert!(began.elapsed() >= Duration::from_secs(5), "{conf}");
+    }
 }
 
 #[test]
@@ -214,7 +279,7 @@ pub fn python_server() -> String {
 }
 
 #[track_caller]
-fn handshakes(gateway: &Gateway, end: &str) -> u64 {
+pub fn handshakes(gateway: &Gateway, end: &str) -> u64 {
     let metrics = Request::get("/metrics").send(gateway.status()).expect(200).text();
     let name = format!("polygate_tls_handshakes_total{{end=\"{end}\"}} ");
     metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).expect(&name)
@@ -240,6 +305,17 @@ fn a_javascript_plugin_takes_part_in_handshakes() {
     gateway.wait_for_log("js saw ask.test over TLSv1.3 from 127.0.0.1");
     let (said, _) = curl(&gateway, &own, "other.test", &shown);
     assert!(said.contains("x-client-certificate: none"), "it is not asked: {said}");
+    // Variables.
+    let again = format!("https://ask.test:{}/", gateway.proxy().port());
+    let closing = [&shown[..], &["-H", "Connection: close", &again]].concat();
+    let (said, _) = curl(&gateway, &own, "ask.test", &closing);
+    let [first, second] = [".", "r"].map(|reused| {
+        format!(
+            "x-ssl: TLSv1.3 TLS_AES_256_GCM_SHA384 ask.test {reused} FAILED:unable to verify the first certificate \
+             CN=client.test CN=authority"
+        )
+    });
+    assert!(said.contains(&first) && said.contains(&second), "{said}");
     // Sessions.
     let session = gateway.prefix().join("session");
     let session = session.to_str().unwrap();
