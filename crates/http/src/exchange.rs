@@ -1,6 +1,6 @@
 //! One request, from its head to the end of its way: the list of steps.
 //!
-//! The reading order of the files is that of the list: `server`, `client`, here, `receive`, `routing`, `upstream`
+//! The reading order of the files is that of the list: `server`, `http1` or `http2`, `client`, here, `receive`, `routing`, `upstream`
 //! (`tries`, `head`, `upload`, `connection`, `pool`), `response`, `relay`, `end`.
 
 use std::rc::Rc;
