@@ -19,7 +19,7 @@ pub mod cluster;
 pub mod ctx_shared;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod grpc;
+pub mod grpc;
 pub mod headers;
 pub mod ip;
 pub mod log;

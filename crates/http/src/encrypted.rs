@@ -102,7 +102,7 @@ mod tests {
         let (names, _) = Names::new(&Entities::default(), vec![shown]);
         let server = Server::new(names, &ServerOptions::default());
         let (upstream, _) = UpstreamTls::new(&Entities::default(), UpstreamDefaults::default());
-        let wanted = Wanted { service: None, certificate: None, verify: None, depth: None };
+        let wanted = Wanted { service: None, certificate: None, verify: None, depth: None, http2: false };
         let client = upstream.client(&wanted).unwrap();
         let (near, far) = pipe(1000);
         let (near, far): (Box<dyn Stream>, Box<dyn Stream>) = (Box::new(near), Box::new(far));

@@ -45,12 +45,17 @@ impl Way<'_> {
         self.body_ahead().await?;
         let exchanged = upstream::send(self, picked).await.map_err(|failure| self.failed(failure))?;
         let is_switched = exchanged.head.status == 101;
-        let is_buffered = !is_switched && (self.exchange.buffering || self.collected.wants_response());
-        let exchanged = response::take_head(self, exchanged, is_buffered);
+        let is_endless = response::is_endless(&exchanged.head);
+        let is_held = !is_switched && (self.exchange.buffering || self.collected.wants_response());
+        let exchanged = response::take_head(self, exchanged, is_held);
         if is_switched {
             return Ok(tunnel::content(self, exchanged));
         }
-        if !is_buffered {
+        if !is_held {
+            return Ok(Content::Upstream(exchanged));
+        }
+        if is_endless {
+            self.response().await?;
             return Ok(Content::Upstream(exchanged));
         }
         let body = self.buffer(exchanged).await?;
@@ -101,10 +106,13 @@ impl Way<'_> {
     /// be sent again, for nothing.
     async fn body_ahead(&mut self) -> Result<(), Early> {
         let exchange = &mut *self.exchange;
+        // The end of a stream of gRPC may wait for the answer.
+        let is_grpc =
+            exchange.session.upstream.scheme.as_deref().is_some_and(|scheme| scheme.starts_with("grpc"));
         let buffered =
             exchange.buffering || exchange.session.route().is_some_and(|route| route.request_buffering);
         let body = &exchange.request_body;
-        if body.held().is_none() && (buffered || body.is_here()) {
+        if body.held().is_none() && (buffered && !is_grpc || body.is_here()) {
             let read = exchange.request_body.read().await;
             exchange.session.timings.now();
             read.map_err(|error| self.failed(error.into()))?;

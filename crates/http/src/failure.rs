@@ -49,8 +49,10 @@ pub enum Failure {
     NoPeer(u16, String),
     #[error("{0}")]
     Certificates(#[from] polygate_tls::Unusable),
-    #[error("services over {0} are not supported yet")]
+    #[error("services over {0} are not supported here")]
     Unsupported(String),
+    #[error("the host or the path of the request cannot be said in HTTP/2")]
+    Unsayable,
 }
 
 /// Who has to do something about it.
@@ -84,7 +86,8 @@ impl Failure {
             | Self::TargetTooLong
             | Self::NoPeer(..)
             | Self::Certificates(_)
-            | Self::Unsupported(_) => Blame::Gateway,
+            | Self::Unsupported(_)
+            | Self::Unsayable => Blame::Gateway,
             Self::NotConnected(_)
             | Self::Handshake(_)
             | Self::ConnectTimeout(_)
@@ -112,7 +115,7 @@ impl Failure {
             | Self::UnaskedUpgrade
             | Self::BrokenOff
             | Self::Unsupported(_) => 502,
-            Self::NoResources(_) | Self::Certificates(_) => 500,
+            Self::NoResources(_) | Self::Certificates(_) | Self::Unsayable => 500,
             Self::TargetTooLong => 414,
             Self::NoPeer(status, _) => *status,
         }

@@ -78,7 +78,7 @@ fn poll_relay(
         match body.poll_content(cx) {
             Poll::Ready(Ok(())) if body.content().is_empty() => {
                 if !std::mem::replace(is_ended, true) {
-                    client.queue_end(None);
+                    client.queue_end(body.trailers().as_ref());
                 }
                 return client.poll_flush(cx).map_err(Unsent::from);
             }

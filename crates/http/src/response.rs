@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Version;
 use polygate_chain::exchange::ServiceResponse;
 use polygate_chain::{Exchange, Head, forwarded};
-use polygate_http1::Headers;
+use polygate_http1::{Headers, ResponseHead};
 
 use crate::client::{BodyFraming, FinalHead};
 use crate::lines::{SINGLE, clean};
@@ -22,6 +22,15 @@ const CHARSET_TYPES: [&str; 6] = [
     "application/javascript",
     "application/rss+xml",
 ];
+
+/// Whether the body may have no end that is worth waiting for: events (HTML, section 9.2) and messages of gRPC. Handlers of
+/// the response see its head alone then.
+pub fn is_endless(head: &ResponseHead) -> bool {
+    let kind = head.headers.text("Content-Type").unwrap_or_default();
+    ["text/event-stream", "application/grpc"]
+        .iter()
+        .any(|endless| kind.get(..endless.len()).is_some_and(|start| start.eq_ignore_ascii_case(endless)))
+}
 
 /// Makes the upstream's head the response's, with what plugins set before.
 pub fn take_head(way: &mut Way<'_>, reply: Reply, is_buffered: bool) -> Exchanged {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
+use polygate_chain::pdk::grpc;
 use polygate_chain::session::{Captures, Matched};
 use polygate_chain::{Exchange, Source, forwarded};
 use polygate_model::{Protocol, path};
@@ -25,7 +26,8 @@ pub fn route(way: &mut Way<'_>) -> Result<(), Early> {
     exchange.forwarded = Some(forwarded::lines(exchange));
     exchange.websocket = exchange.asks_for_websocket();
     debug_headers(exchange, &way.gateway);
-    require_https(exchange)
+    require_https(exchange)?;
+    require_grpc(exchange)
 }
 
 fn find(exchange: &Exchange, gateway: &Gateway) -> Option<Matched> {
@@ -109,6 +111,29 @@ fn require_https(exchange: &mut Exchange) -> Result<(), Early> {
         exchange.response.headers.insert("Location", location);
         let content_type = if status < 303 { "text/html" } else { "text/html; charset=UTF-8" };
         respond::plain_page(exchange, Source::Exit, status, content_type);
+    }
+    Err(Early::Answered)
+}
+
+/// A route for gRPC takes nothing else, and one for gRPC over TLS alone nothing in the clear (gateway.md, section 8.4).
+fn require_grpc(exchange: &mut Exchange) -> Result<(), Early> {
+    let Some(route) = exchange.session.route() else { return Ok(()) };
+    let takes = |protocol| route.protocols.contains(&protocol);
+    let (takes_plain, takes_tls) = (takes(Protocol::Grpc), takes(Protocol::Grpcs));
+    if !takes_plain && !takes_tls {
+        return Ok(());
+    }
+    if !grpc::has_grpc_type(&exchange.request.headers) {
+        respond::decide(exchange, Source::Exit, 415, "Non-gRPC request matched gRPC route");
+    } else if !grpc::is_request(exchange) {
+        respond::decide(exchange, Source::Exit, 426, "Please use HTTP2 protocol");
+        exchange.response.headers.insert("Connection", "Upgrade");
+        exchange.response.headers.insert("Upgrade", "HTTP/2");
+    } else if !takes_plain && forwarded::scheme(exchange) != "https" {
+        exchange.response.headers.insert("grpc-status", "1");
+        respond::grpc(exchange, Source::Exit, 200, Some("gRPC request matched gRPCs route"));
+    } else {
+        return Ok(());
     }
     Err(Early::Answered)
 }

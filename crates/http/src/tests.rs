@@ -12,6 +12,7 @@ mod client_leaves;
 mod early_answers;
 mod ends;
 mod framing;
+mod grpc;
 mod health;
 mod http2;
 mod keep_alive;

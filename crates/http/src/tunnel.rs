@@ -41,7 +41,7 @@ pub fn content(way: &Way<'_>, exchanged: Exchanged) -> Content {
 
 /// Carries bytes both ways. The upstream's read timeout is the longest silence of both.
 pub async fn run(client: &dyn Client, mut exchanged: Exchanged) -> Result<(), Torn> {
-    let (upstream, patience) = exchanged.body.tunnel();
+    let Some((upstream, patience)) = exchanged.body.tunnel() else { return Ok(()) };
     let (mut up, mut down) = (Direction::default(), Direction::default());
     let mut silence = Clock::new();
     silence.restart(patience);

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::under_way::UnderWay;
-use crate::upstream::Pool;
+use crate::upstream::{Connection, Http2Connection, Pool};
 use crate::{Gateway, METRICS};
 
 /// Log phases that wait or run at a time; more are dropped and counted.
@@ -22,7 +22,8 @@ const LOG_RUNNING: usize = 1_024;
 
 pub struct Worker {
     pub(crate) resolver: Resolver,
-    pub(crate) pool: RefCell<Pool>,
+    pub(crate) pool: RefCell<Pool<Connection>>,
+    pub(crate) http2_pool: RefCell<Pool<Http2Connection>>,
     pub(crate) handshakes: UnderWay,
     pub(crate) access_log: Option<LogBuffer>,
     pub(crate) tracer: Option<Arc<Tracer>>,
@@ -54,6 +55,7 @@ impl Worker {
         Rc::new(Self {
             resolver,
             pool: RefCell::default(),
+            http2_pool: RefCell::default(),
             handshakes: UnderWay::default(),
             access_log,
             tracer,

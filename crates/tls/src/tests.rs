@@ -126,7 +126,7 @@ fn entities(
 }
 
 fn wanted(service: &polygate_model::Service) -> Wanted<'_> {
-    Wanted { service: Some(service), certificate: None, verify: None, depth: None }
+    Wanted { service: Some(service), certificate: None, verify: None, depth: None, http2: false }
 }
 
 /// Why a connection to `shown` fails when the authority is believed; empty if it does not.

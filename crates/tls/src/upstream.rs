@@ -62,12 +62,15 @@ pub struct Wanted<'a> {
     /// A plugin's, as the next.
     pub verify: Option<bool>,
     pub depth: Option<u32>,
+    /// HTTP/2 is to be spoken.
+    pub http2: bool,
 }
 
 /// What tells connections of one configuration apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Wishes {
     certificate: Option<Id>,
+    http2: bool,
     /// Who is believed, and the depth.
     verify: Option<(Believed, u32)>,
 }
@@ -150,7 +153,11 @@ impl UpstreamTls {
             .map_or(Believed::Services, |it| Believed::OneService(it.id));
         let own = service.and_then(|it| it.client_certificate).map(|reference| reference.id);
         self.made(
-            Wishes { certificate: own.or(wanted.certificate), verify: verify.then_some((believed, depth)) },
+            Wishes {
+                certificate: own.or(wanted.certificate),
+                http2: wanted.http2,
+                verify: verify.then_some((believed, depth)),
+            },
             service,
         )
     }
@@ -158,7 +165,7 @@ impl UpstreamTls {
     /// How to connect to a target of an upstream entity that shows `certificate`, on the gateway's own account.
     pub fn probe(&self, certificate: Option<Id>, verify: bool) -> Result<Arc<Client>, Unusable> {
         let verify = verify.then_some((Believed::Own, self.defaults.own_trust.depth));
-        self.made(Wishes { certificate, verify }, None)
+        self.made(Wishes { certificate, http2: false, verify }, None)
     }
 
     fn made(&self, wishes: Wishes, service: Option<&Service>) -> Result<Arc<Client>, Unusable> {
@@ -207,6 +214,10 @@ impl UpstreamTls {
                 builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair.clone())))
             }
         };
+        if wishes.http2 {
+            config.alpn_protocols = vec![b"h2".to_vec()];
+            digest.update(b"h2");
+        }
         if matches!(wishes.verify, Some((Believed::Own, _))) {
             // A probe is to see the certificate each time, not what it was when the session began.
             config.resumption = Resumption::disabled();

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
+use http::Response;
 use polygate_chain::{BodyError, BodySource};
 use polygate_http1::{Framing, Headers, ResponseHead};
 use polygate_net::clock::Clock;
@@ -39,6 +40,8 @@ struct State {
 /// How far the response is.
 enum Sink {
     Head(SendResponse<Bytes>),
+    /// The head waits for what follows it: with nothing behind it, it ends the stream, as clients of gRPC demand.
+    Ready(SendResponse<Bytes>, Response<()>),
     Body(SendStream<Bytes>),
     Ended,
 }
@@ -71,7 +74,7 @@ impl Http2Client {
     /// Tells the client that nothing more of the response will come, although it is not whole.
     pub fn reset(&self) {
         match &mut self.state.borrow_mut().sink {
-            Sink::Head(respond) => respond.send_reset(Reason::INTERNAL_ERROR),
+            Sink::Head(respond) | Sink::Ready(respond, _) => respond.send_reset(Reason::INTERNAL_ERROR),
             Sink::Body(stream) => stream.send_reset(Reason::INTERNAL_ERROR),
             Sink::Ended => {}
         }
@@ -104,7 +107,7 @@ impl Client for Http2Client {
 
     fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
         let reset = match &mut self.state.borrow_mut().sink {
-            Sink::Head(respond) => respond.poll_reset(cx),
+            Sink::Head(respond) | Sink::Ready(respond, _) => respond.poll_reset(cx),
             Sink::Body(stream) => stream.poll_reset(cx),
             Sink::Ended => return Poll::Pending,
         };
@@ -121,14 +124,13 @@ impl Client for Http2Client {
     fn queue_head(&self, sent: &FinalHead<'_>, framing: BodyFraming) -> u64 {
         let state = &mut *self.state.borrow_mut();
         state.sent += sent.headers.wire_length() as u64;
-        if let Sink::Head(respond) = &mut state.sink {
-            let response = head::response(sent.status, sent.date, sent.headers);
-            let is_whole = framing == BodyFraming::None;
-            state.sink = match respond.send_response(response, is_whole) {
-                Ok(stream) if !is_whole => Sink::Body(stream),
-                // After a failure, too: that the client has left.
-                _ => Sink::Ended,
-            };
+        let response = head::response(sent.status, sent.date, sent.headers);
+        state.sink = match std::mem::replace(&mut state.sink, Sink::Ended) {
+            Sink::Head(respond) => Sink::Ready(respond, response),
+            other => other,
+        };
+        if framing == BodyFraming::None {
+            state.send_head(true);
         }
         state.sent
     }
@@ -139,6 +141,7 @@ impl Client for Http2Client {
 
     fn queue_end(&self, trailers: Option<&Headers>) {
         let state = &mut *self.state.borrow_mut();
+        state.send_head(trailers.is_none() && state.held.is_empty());
         if let Sink::Body(stream) = &mut state.sink {
             let held = std::mem::take(&mut state.held);
             // Failures are that the client has left.
@@ -192,8 +195,21 @@ impl State {
         Poll::Ready(Ok(count))
     }
 
+    /// Hands the head over, if that was not done; `is_whole` is whether nothing follows.
+    fn send_head(&mut self, is_whole: bool) {
+        self.sink = match std::mem::replace(&mut self.sink, Sink::Ended) {
+            Sink::Ready(mut respond, response) => match respond.send_response(response, is_whole) {
+                Ok(stream) if !is_whole => Sink::Body(stream),
+                // After a failure, too: that the client has left.
+                _ => Sink::Ended,
+            },
+            other => other,
+        };
+    }
+
     /// Hands over what was held, as more will follow.
     fn release(&mut self) -> Result<(), SendError> {
+        self.send_head(false);
         let held = std::mem::take(&mut self.held);
         match &mut self.sink {
             Sink::Body(stream) if !held.is_empty() => Ok(stream.send_data(held, false).map_err(gone)?),

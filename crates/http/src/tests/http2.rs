@@ -1,6 +1,7 @@
 //! Clients that speak HTTP/2.
 
+pub mod client;
 mod downgrades;
 mod floods;
-mod frames;
+pub mod frames;
 mod streams;

@@ -44,6 +44,11 @@ impl Peer {
         Self { end, input: Vec::new() }
     }
 
+    /// The connection, of which nothing was read.
+    pub fn into_end(self) -> End {
+        self.end
+    }
+
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_send(bytes).await.unwrap();
     }

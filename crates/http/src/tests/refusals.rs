@@ -93,7 +93,7 @@ fn what_the_configuration_does_not_serve() {
         elsewhere.route["paths"] = json!(["/api"]);
         assert_eq!(refused(elsewhere, GET).await, stays(404));
         let mut encrypted = setup();
-        encrypted.service["protocol"] = json!("grpc");
+        encrypted.service["protocol"] = json!("tls");
         assert_eq!(refused(encrypted, GET).await, stays(502), "never in the clear");
         let mut https = setup();
         https.route["protocols"] = json!(["https"]);

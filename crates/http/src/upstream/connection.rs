@@ -1,6 +1,6 @@
 //! The upstream's end of an exchange: sending a request while its answer may already come.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -11,7 +11,9 @@ use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::failure::Failure;
+use crate::upstream::attempt::{Asked, Broken, Carrier, UpstreamTimeouts};
 use crate::upstream::connect;
+use crate::upstream::pool::Reusable;
 use crate::upstream::target::Target;
 use crate::upstream::upload::{Upload, UploadError};
 use crate::wire::Wire;
@@ -23,14 +25,15 @@ const BODY_READ: usize = 64 * 1024;
 /// What an upstream's head may have; the reference's limit is its buffer, 64 KiB here as on the way out.
 const LIMITS: Limits = Limits { line: 64 * 1024, head: 64 * 1024 };
 
-/// How long an upstream may take; zero is no limit.
-#[derive(Debug, Clone, Copy)]
-pub struct UpstreamTimeouts {
-    pub connect: Duration,
-    /// Between two writes.
-    pub write: Duration,
-    /// Between two reads, from the end of the request on.
-    pub read: Duration,
+/// What comes of `connecting` in time.
+pub async fn within<T>(
+    patience: Duration,
+    connecting: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    if patience.is_zero() {
+        return connecting.await;
+    }
+    timeout(patience, connecting).await.unwrap_or(Err(Failure::ConnectTimeout(patience)))
 }
 
 /// An open connection that carries one request at a time.
@@ -44,36 +47,7 @@ pub struct Connection {
     served: u64,
 }
 
-/// A final response's head, with its body still to come over the connection.
-pub struct Answer {
-    pub head: ResponseHead,
-    pub body: AnswerBody,
-}
-
-/// What an answer is to, as far as it matters to where it ends.
-#[derive(Clone, Copy)]
-pub struct Asked {
-    pub is_head: bool,
-    pub websocket: bool,
-}
-
-/// A try without an answer.
-pub struct Broken {
-    pub failure: Failure,
-    /// The peer closed the connection and had said nothing.
-    pub is_silent: bool,
-    /// Nothing of the request was sent.
-    pub is_unsent: bool,
-}
-
-impl Broken {
-    /// Before there was a connection.
-    pub fn unsent(failure: Failure) -> Self {
-        Self { failure, is_silent: false, is_unsent: true }
-    }
-}
-
-pub struct AnswerBody {
+pub struct Http1Body {
     connection: Box<Connection>,
     decoder: Decoder,
     /// What is left of the request; an upstream may answer before it has read all of it.
@@ -83,56 +57,43 @@ pub struct AnswerBody {
     keep_alive: bool,
 }
 
-impl Connection {
-    /// Connects within `timeouts.connect`.
-    pub async fn open(target: Target, timeouts: UpstreamTimeouts) -> Result<Box<Self>, Failure> {
-        let connecting = connect::open(&target);
-        let stream = match timeouts.connect.is_zero() {
-            true => connecting.await,
-            false => match timeout(timeouts.connect, connecting).await {
-                Ok(connected) => connected,
-                Err(_) => return Err(Failure::ConnectTimeout(timeouts.connect)),
-            },
-        }?;
-        let wire = Wire::new(stream);
-        Ok(Box::new(Self { target, wire, reading: Clock::new(), writing: Clock::new(), timeouts, served: 0 }))
-    }
-
-    pub fn target(&self) -> &Target {
+impl Reusable for Connection {
+    fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Readies the connection for another request.
-    pub fn begin(&mut self, timeouts: UpstreamTimeouts) {
-        self.timeouts = timeouts;
-        self.served += 1;
-    }
-
-    /// How many requests it has carried.
-    pub fn served(&self) -> u64 {
+    fn served(&self) -> u64 {
         self.served
     }
 
-    /// Whether it still lives while it is idle. The peer has nothing to say then, so that anything to read is its end.
-    pub fn is_alive(&mut self) -> bool {
+    /// The peer has nothing to say while it is idle, so that anything to read is its end.
+    fn is_alive(&mut self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         self.wire.poll_fill(&mut cx, 1).is_pending()
     }
+}
 
-    /// Where a request's head is put before [`Connection::exchange`].
-    pub fn output(&mut self) -> &mut Vec<u8> {
-        self.wire.output()
+impl Carrier for Connection {
+    type Head = [u8];
+    type Body = Http1Body;
+
+    async fn open(target: Target, timeouts: UpstreamTimeouts) -> Result<Box<Self>, Failure> {
+        let wire = Wire::new(within(timeouts.connect, connect::open(&target)).await?);
+        Ok(Box::new(Self { target, wire, reading: Clock::new(), writing: Clock::new(), timeouts, served: 0 }))
     }
 
-    /// Sends a request, whose head is in the output, and reads the head of its answer. `interim` is shown
-    /// informational responses.
-    pub async fn exchange(
+    async fn exchange(
         mut self: Box<Self>,
+        head: &[u8],
         mut upload: Upload,
         asked: Asked,
+        timeouts: UpstreamTimeouts,
         client: &dyn Client,
         mut interim: impl FnMut(ResponseHead),
-    ) -> Result<Answer, (Broken, Upload)> {
+    ) -> Result<(ResponseHead, Http1Body), (Broken, Upload)> {
+        self.timeouts = timeouts;
+        self.served += 1;
+        self.wire.output().extend_from_slice(head);
         let (received, sent) = (self.wire.received(), self.wire.sent());
         let mut parser = ResponseParser::new(LIMITS);
         let head =
@@ -142,10 +103,8 @@ impl Connection {
                 self.reading.stop();
                 let decoder = Decoder::new(head.framing_for(asked.is_head));
                 let keep_alive = head.keep_alive;
-                Ok(Answer {
-                    head,
-                    body: AnswerBody { connection: self, decoder, upload, ready: 0, keep_alive },
-                })
+                let body = Http1Body { connection: self, decoder, upload, ready: 0, keep_alive };
+                Ok((head, body))
             }
             Err(failure) => {
                 let is_silent = failure.is_silent_end() && self.wire.received() == received;
@@ -153,7 +112,9 @@ impl Connection {
             }
         }
     }
+}
 
+impl Connection {
     fn poll_exchange(
         &mut self,
         cx: &mut Context<'_>,
@@ -220,7 +181,7 @@ fn is_websocket(head: &ResponseHead) -> bool {
     head.headers.text("Upgrade").is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
 }
 
-impl AnswerBody {
+impl Http1Body {
     pub fn address(&self) -> SocketAddr {
         self.connection.target.address
     }
@@ -283,28 +244,6 @@ impl AnswerBody {
     pub fn consume(&mut self, bytes: usize) {
         self.connection.wire.consume(bytes);
         self.ready -= bytes;
-    }
-
-    /// Reads the content to its end.
-    pub async fn collect(&mut self, client: &dyn Client) -> Result<Vec<u8>, Failure> {
-        let mut whole = Vec::with_capacity(self.remaining().unwrap_or(0).min(1 << 20) as usize);
-        poll_fn(|cx| {
-            self.poll_upload(cx);
-            loop {
-                if self.poll_content(cx)?.is_pending() {
-                    ready!(client.poll_gone(cx));
-                    return Poll::Ready(Err(Failure::ClientLeft));
-                }
-                let content = self.content();
-                if content.is_empty() {
-                    return Poll::Ready(Ok(std::mem::take(&mut whole)));
-                }
-                whole.extend_from_slice(content);
-                let taken = content.len();
-                self.consume(taken);
-            }
-        })
-        .await
     }
 
     /// The connection as it is, behind a switch of protocols, and how long it may be silent.

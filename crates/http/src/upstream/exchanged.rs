@@ -1,14 +1,15 @@
 //! An exchange of which the answer's body is left, and what becomes of its connection.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use polygate_chain::Exchange;
 
 use crate::failure::Failure;
-use crate::upstream::connection::{AnswerBody, Connection};
+use crate::upstream::answer::{AnswerBody, Idle};
 use crate::upstream::peers::{Balanced, log_failure};
-use crate::upstream::pool::PoolLimits;
+use crate::upstream::pool::{Pool, PoolLimits, Reusable};
 use crate::{HttpSettings, Worker};
 
 /// How often idle connections are looked at: none outlives its time by more than this.
@@ -36,21 +37,28 @@ impl Exchanged {
             requests: settings.upstream_max_requests,
             idle: settings.upstream_idle,
         };
-        if let Some(connection) = self.body.into_idle() {
-            give_back(worker, connection, limits);
+        match self.body.into_idle() {
+            Some(Idle::Http1(connection)) => keep(worker, |worker| &worker.pool, connection, limits),
+            Some(Idle::Http2(connection)) => keep(worker, |worker| &worker.http2_pool, connection, limits),
+            None => {}
         }
     }
 }
 
 /// Keeps a connection for later requests of this worker.
-fn give_back(worker: &Rc<Worker>, connection: Box<Connection>, limits: PoolLimits) {
-    if worker.pool.borrow_mut().put(connection, limits) {
+fn keep<C: Reusable + 'static>(
+    worker: &Rc<Worker>,
+    pool: fn(&Worker) -> &RefCell<Pool<C>>,
+    connection: Box<C>,
+    limits: PoolLimits,
+) {
+    if pool(worker).borrow_mut().put(connection, limits) {
         let worker = Rc::downgrade(worker);
         tokio::task::spawn_local(async move {
             loop {
                 tokio::time::sleep(SWEEP).await;
                 match worker.upgrade() {
-                    Some(worker) if worker.pool.borrow_mut().sweep() => {}
+                    Some(worker) if pool(&worker).borrow_mut().sweep() => {}
                     _ => break,
                 }
             }

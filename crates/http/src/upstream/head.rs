@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
-use http::Method;
+use http::header::{CONTENT_LENGTH, TE};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use polygate_chain::session::SentRequest;
 use polygate_chain::{Exchange, forwarded};
 use polygate_http1::{Headers, items, write};
@@ -97,9 +99,7 @@ pub fn write(
     if headers.lists("TE", "trailers") {
         write::line(out, "TE", b"trailers");
     }
-    if let Some(lines) = &exchange.forwarded
-        && let Some(via) = lines.get(forwarded::VIA)
-    {
+    if let Some(via) = via(exchange) {
         write::line(out, forwarded::VIA, via);
     }
     write::line(out, "Host", sent.host.as_bytes());
@@ -107,14 +107,7 @@ pub fn write(
         write::line(out, "Upgrade", b"websocket");
     }
     write::line(out, "Connection", if exchange.websocket { b"keep-alive, Upgrade" } else { b"keep-alive" });
-    if let Some(lines) = &exchange.forwarded {
-        for (name, value) in lines.lines().filter(|(name, _)| *name != forwarded::VIA.as_bytes()) {
-            write::line(out, name, value);
-        }
-    }
-    if with_request_id {
-        write::line(out, "X-Kong-Request-Id", exchange.session.id.as_bytes());
-    }
+    told(exchange, with_request_id, &mut |name, value| write::line(out, name, value));
     match body {
         BodyFraming::None => {}
         BodyFraming::Length(length) => {
@@ -124,6 +117,63 @@ pub fn write(
         }
         BodyFraming::Chunked => write::line(out, "Transfer-Encoding", b"chunked"),
     }
+    passed(exchange, trace, &mut |name, value| write::line(out, name, value));
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The head as HTTP/2 has it; `is_tls` is whether it goes within TLS.
+pub fn http2(
+    exchange: &Exchange,
+    sent: &SentRequest,
+    body: BodyFraming,
+    trace: &Headers,
+    with_request_id: bool,
+    is_tls: bool,
+) -> Option<Request<()>> {
+    let scheme = if is_tls { Scheme::HTTPS } else { Scheme::HTTP };
+    let target = PathAndQuery::from_maybe_shared(sent.uri.clone()).ok()?;
+    let uri =
+        Uri::builder().scheme(scheme).authority(sent.host.as_str()).path_and_query(target).build().ok()?;
+    let mut request = Request::new(());
+    (*request.method_mut(), *request.uri_mut()) = (exchange.request.method.clone(), uri);
+    let headers = request.headers_mut();
+    headers.insert(TE, HeaderValue::from_static("trailers"));
+    if let BodyFraming::Length(length) = body {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    let mut add = |name: &[u8], value: &[u8]| {
+        // What HTTP/1 takes and HTTP/2 does not cannot be said.
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+            headers.append(name, value);
+        }
+    };
+    if let Some(via) = via(exchange) {
+        add(forwarded::VIA.as_bytes(), via);
+    }
+    told(exchange, with_request_id, &mut add);
+    passed(exchange, trace, &mut add);
+    Some(request)
+}
+
+fn via(exchange: &Exchange) -> Option<&[u8]> {
+    exchange.forwarded.as_ref()?.get(forwarded::VIA)
+}
+
+/// What the upstream is told of the way so far, but for `Via`.
+fn told(exchange: &Exchange, with_request_id: bool, add: &mut impl FnMut(&[u8], &[u8])) {
+    if let Some(lines) = &exchange.forwarded {
+        for (name, value) in lines.lines().filter(|(name, _)| *name != forwarded::VIA.as_bytes()) {
+            add(name, value);
+        }
+    }
+    if with_request_id {
+        add(b"X-Kong-Request-Id", exchange.session.id.as_bytes());
+    }
+}
+
+/// The client's own lines, and those of the trace.
+fn passed(exchange: &Exchange, trace: &Headers, add: &mut impl FnMut(&[u8], &[u8])) {
+    let headers = &exchange.request.headers;
     // What the client's `Connection` lists is meant for the gateway alone (RFC 9110, section 7.6.1).
     let listed: Vec<&[u8]> = headers.get_all("Connection").flat_map(items).collect();
     for (name, value) in headers.lines() {
@@ -131,11 +181,10 @@ pub fn write(
             || listed.iter().any(|item| item.eq_ignore_ascii_case(name))
             || (!trace.is_empty() && TRACE.contains(name));
         if !is_left_out {
-            write::line(out, name, value);
+            add(name, value);
         }
     }
-    trace.write_to(out);
-    out.extend_from_slice(b"\r\n");
+    trace.lines().for_each(|(name, value)| add(name, value));
 }
 
 /// `Host` for the upstream. The port is named unless it is the scheme's own.

@@ -5,8 +5,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::upstream::connection::Connection;
 use crate::upstream::target::Target;
+
+/// A connection that can carry one request after the other.
+pub trait Reusable {
+    fn target(&self) -> &Target;
+
+    /// How many requests it has carried.
+    fn served(&self) -> u64;
+
+    /// Whether it still lives while it is idle.
+    fn is_alive(&mut self) -> bool;
+}
 
 #[derive(Debug, Clone, Copy)]
 pub struct PoolLimits {
@@ -18,27 +28,32 @@ pub struct PoolLimits {
     pub idle: Duration,
 }
 
-#[derive(Default)]
-pub struct Pool {
-    idle: BTreeMap<Target, Vec<Idle>>,
+pub struct Pool<C> {
+    idle: BTreeMap<Target, Vec<Idle<C>>>,
     is_swept: bool,
 }
 
-struct Idle {
-    connection: Box<Connection>,
+impl<C> Default for Pool<C> {
+    fn default() -> Self {
+        Self { idle: BTreeMap::new(), is_swept: false }
+    }
+}
+
+struct Idle<C> {
+    connection: Box<C>,
     since: Instant,
     limit: Duration,
 }
 
-impl Idle {
+impl<C: Reusable> Idle<C> {
     fn is_usable(&mut self, now: Instant) -> bool {
         (self.limit.is_zero() || now.duration_since(self.since) < self.limit) && self.connection.is_alive()
     }
 }
 
-impl Pool {
+impl<C: Reusable> Pool<C> {
     /// The connection used last, if it still lives.
-    pub fn take(&mut self, target: &Target) -> Option<Box<Connection>> {
+    pub fn take(&mut self, target: &Target) -> Option<Box<C>> {
         let idle = self.idle.get_mut(target)?;
         let now = Instant::now();
         while let Some(mut kept) = idle.pop() {
@@ -50,7 +65,7 @@ impl Pool {
     }
 
     /// Keeps a connection; of too many the one that lay idle for longest goes. Answers whether sweeping must begin.
-    pub fn put(&mut self, connection: Box<Connection>, limits: PoolLimits) -> bool {
+    pub fn put(&mut self, connection: Box<C>, limits: PoolLimits) -> bool {
         if limits.size == 0 || (limits.requests > 0 && connection.served() >= limits.requests) {
             return false;
         }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     pub address: SocketAddr,
+    /// HTTP/2 is spoken, from the first byte on.
+    pub http2: bool,
     /// Boxed, as most have none.
     pub tls: Option<Box<Tls>>,
 }
@@ -17,4 +19,12 @@ pub struct Tls {
     /// The name that it is asked for, or an address.
     pub name: String,
     pub client: Arc<polygate_tls::Client>,
+}
+
+/// How peers are spoken to.
+#[derive(Clone)]
+pub struct Protocol {
+    pub http2: bool,
+    /// Within TLS, and as whom.
+    pub tls: Option<Arc<polygate_tls::Client>>,
 }

@@ -1,5 +1,6 @@
 //! The tries of one request.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -16,11 +17,13 @@ use polygate_tls::{Client, Wanted};
 
 use crate::client;
 use crate::failure::{Blame, Condition, Failure};
-use crate::upstream::connection::{Answer, Asked, Broken, Connection, UpstreamTimeouts};
+use crate::upstream::answer::{Answer, AnswerBody};
+use crate::upstream::attempt::{Asked, Broken, Carrier, UpstreamTimeouts};
 use crate::upstream::exchanged::Exchanged;
 use crate::upstream::head::{self, BodyFraming};
 use crate::upstream::peers::{Peer, Peers, log_failure};
-use crate::upstream::target::{Target, Tls};
+use crate::upstream::pool::Pool;
+use crate::upstream::target::{Protocol, Target, Tls};
 use crate::upstream::upload::Upload;
 use crate::way::Way;
 use crate::{Gateway, HttpSettings, Worker, buffers, lines, tracing};
@@ -38,8 +41,7 @@ pub struct Reply {
 pub struct Picked {
     peers: Peers,
     first: Peer,
-    /// Whether and how they are spoken to within TLS.
-    tls: Option<Arc<Client>>,
+    protocol: Protocol,
 }
 
 /// Chooses the first peer. From here on the request counts as proxied, whatever becomes of it.
@@ -48,13 +50,13 @@ pub async fn pick(way: &mut Way<'_>) -> Result<Picked, Failure> {
     let begun = exchange.session.timings.latest;
     exchange.session.timings.balancer.begin(begun);
     let peers = Peers::find(exchange, way.worker, &way.gateway).await?;
-    let tls = tls(exchange, &way.gateway, &peers)?;
+    let protocol = protocol(exchange, &way.gateway, &peers)?;
     let first = peers.choose(&[], begun)?;
     let now = exchange.session.timings.now();
     exchange.session.timings.balancer.finish(now);
     exchange.proxied = true;
     note_try(exchange, first.address, begun);
-    Ok(Picked { peers, first, tls })
+    Ok(Picked { peers, first, protocol })
 }
 
 /// Sends the request, trying other peers as often as the service says.
@@ -72,7 +74,7 @@ pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
         sent: SentRequest { host: String::new(), uri },
         framing: head::framing(exchange),
         upload: Upload::of(&mut exchange.request_body),
-        tls: picked.tls.clone(),
+        protocol: picked.protocol.clone(),
         timeouts: timeouts(exchange),
         left: retries,
         tried: Vec::new(),
@@ -102,7 +104,7 @@ struct Tries<'w> {
     sent: SentRequest,
     framing: BodyFraming,
     upload: Upload,
-    tls: Option<Arc<Client>>,
+    protocol: Protocol,
     timeouts: UpstreamTimeouts,
     /// Further tries that are allowed.
     left: u16,
@@ -159,15 +161,11 @@ impl Tries<'_> {
         if let Some(context_trace) = &exchange.session.trace {
             context_trace.propagate(span.as_ref(), &mut trace);
         }
-        let mut request = buffers::take();
-        let with_id = self.settings.request_id_upstream;
-        head::write(&mut request, exchange, &self.sent, self.framing, &trace, with_id);
         exchange.session.timings.upstream.begin(exchange.session.timings.latest);
-        let is_head = exchange.request.method == http::Method::HEAD;
-        let asked = Asked { is_head, websocket: exchange.websocket };
-        let outcome =
-            self.exchange(&request, asked, head::is_idempotent(&exchange.request.method), peer.address).await;
-        buffers::give(request);
+        let outcome = match self.protocol.http2 {
+            false => self.over_http1(exchange, peer.address, &trace).await,
+            true => self.over_http2(exchange, peer.address, &trace).await,
+        };
         let now = exchange.session.timings.now();
         exchange.session.timings.upstream.finish(now);
         if let Err(broken) = &outcome {
@@ -178,33 +176,60 @@ impl Tries<'_> {
         outcome
     }
 
+    async fn over_http1(
+        &mut self,
+        exchange: &Exchange,
+        address: SocketAddr,
+        trace: &Headers,
+    ) -> Result<Answer, Broken> {
+        let mut request = buffers::take();
+        let with_id = self.settings.request_id_upstream;
+        head::write(&mut request, exchange, &self.sent, self.framing, trace, with_id);
+        let outcome = self.exchange(|worker| &worker.pool, &request[..], exchange, address).await;
+        buffers::give(request);
+        outcome
+    }
+
+    async fn over_http2(
+        &mut self,
+        exchange: &Exchange,
+        address: SocketAddr,
+        trace: &Headers,
+    ) -> Result<Answer, Broken> {
+        let (with_id, is_tls) = (self.settings.request_id_upstream, self.protocol.tls.is_some());
+        match head::http2(exchange, &self.sent, self.framing, trace, with_id, is_tls) {
+            Some(request) => self.exchange(|worker| &worker.http2_pool, &request, exchange, address).await,
+            None => Err(Broken::unsent(Failure::Unsayable)),
+        }
+    }
+
     /// Sends the request over a kept connection or a new one. A kept one that the peer has closed meanwhile is no try:
     /// another one takes its place.
-    async fn exchange(
+    async fn exchange<C: Carrier<Body: Into<AnswerBody>>>(
         &mut self,
-        request: &[u8],
-        asked: Asked,
-        is_idempotent: bool,
+        pool: fn(&Worker) -> &RefCell<Pool<C>>,
+        head: &C::Head,
+        exchange: &Exchange,
         address: SocketAddr,
     ) -> Result<Answer, Broken> {
+        let method = &exchange.request.method;
+        let asked = Asked { is_head: method == http::Method::HEAD, websocket: exchange.websocket };
         let target = self.target(address);
-        let mut kept = self.worker.pool.borrow_mut().take(&target);
+        let mut kept = pool(self.worker).borrow_mut().take(&target);
         loop {
             let is_kept = kept.is_some();
-            let mut connection = match kept.take() {
+            let connection = match kept.take() {
                 Some(connection) => connection,
-                None => self.open(target.clone()).await.map_err(Broken::unsent)?,
+                None => self.open::<C>(target.clone()).await.map_err(Broken::unsent)?,
             };
-            connection.begin(self.timeouts);
-            connection.output().extend_from_slice(request);
             let upload = std::mem::take(&mut self.upload);
             let interim = |head: ResponseHead| self.relay_interim(head);
-            match connection.exchange(upload, asked, self.client, interim).await {
-                Ok(answer) => return Ok(answer),
+            match connection.exchange(head, upload, asked, self.timeouts, self.client, interim).await {
+                Ok((head, body)) => return Ok(Answer { head, body: body.into() }),
                 Err((broken, upload)) => {
                     self.upload = upload;
-                    let was_closed = is_kept && broken.is_silent && (is_idempotent || broken.is_unsent);
-                    if !was_closed || !self.upload.rewind() {
+                    let is_repeatable = head::is_idempotent(method) || broken.is_unsent;
+                    if !(is_kept && broken.is_silent && is_repeatable) || !self.upload.rewind() {
                         return Err(broken);
                     }
                 }
@@ -218,12 +243,12 @@ impl Tries<'_> {
             name: head::host_name(&self.sent.host).to_owned(),
             client: client.clone(),
         };
-        Target { address, tls: self.tls.as_ref().map(tls).map(Box::new) }
+        Target { address, http2: self.protocol.http2, tls: self.protocol.tls.as_ref().map(tls).map(Box::new) }
     }
 
     /// A new connection, unless the client leaves meanwhile.
-    async fn open(&self, target: Target) -> Result<Box<Connection>, Failure> {
-        let mut opening = pin!(Connection::open(target, self.timeouts));
+    async fn open<C: Carrier>(&self, target: Target) -> Result<Box<C>, Failure> {
+        let mut opening = pin!(C::open(target, self.timeouts));
         poll_fn(|cx| match opening.as_mut().poll(cx) {
             Poll::Pending => self.client.poll_gone(cx).map(|()| Err(Failure::ClientLeft)),
             opened => opened,
@@ -274,21 +299,24 @@ impl Tries<'_> {
 }
 
 /// What must be encrypted is never sent in the clear.
-fn tls(exchange: &Exchange, gateway: &Gateway, peers: &Peers) -> Result<Option<Arc<Client>>, Failure> {
+fn protocol(exchange: &Exchange, gateway: &Gateway, peers: &Peers) -> Result<Protocol, Failure> {
     let upstream = &exchange.session.upstream;
-    match upstream.scheme.as_deref() {
-        None | Some("http") => Ok(None),
-        Some("https") => {
-            let wanted = Wanted {
-                service: exchange.session.service().map(|service| &**service),
-                certificate: peers.client_certificate(),
-                verify: upstream.tls_verify,
-                depth: upstream.tls_verify_depth,
-            };
-            Ok(Some(gateway.upstream_tls.client(&wanted)?))
-        }
-        Some(other) => Err(Failure::Unsupported(other.to_owned())),
-    }
+    let (http2, is_tls) = match upstream.scheme.as_deref() {
+        None | Some("http") => (false, false),
+        Some("https") => (false, true),
+        Some("grpc") => (true, false),
+        Some("grpcs") => (true, true),
+        Some(other) => return Err(Failure::Unsupported(other.to_owned())),
+    };
+    let wanted = Wanted {
+        service: exchange.session.service().map(|service| &**service),
+        certificate: peers.client_certificate(),
+        verify: upstream.tls_verify,
+        depth: upstream.tls_verify_depth,
+        http2,
+    };
+    let tls = if is_tls { Some(gateway.upstream_tls.client(&wanted)?) } else { None };
+    Ok(Protocol { http2, tls })
 }
 
 /// A plugin's, else the service's.

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::SendStream;
 use polygate_chain::body::SpooledFile;
 use polygate_chain::{BodyError, BodySource, HeldBody, RequestBody};
 use polygate_http1::write;
@@ -25,6 +26,8 @@ pub struct Upload {
     held: Option<HeldBody>,
     /// Bytes of the body were taken from a source that gives them once.
     has_consumed: bool,
+    /// What was taken from the source and not sent, over HTTP/2.
+    piece: Bytes,
     progress: Progress,
 }
 
@@ -97,10 +100,82 @@ impl Upload {
             return false;
         }
         self.progress = Progress::Sending;
+        self.piece = Bytes::new();
         if self.held.is_some() {
             self.source = Source::of(self.held.as_ref());
         }
         true
+    }
+
+    /// There is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.source, Source::Ended)
+    }
+
+    /// Nothing had to be sent.
+    pub fn finish(&mut self) {
+        self.progress = Progress::Sent;
+    }
+
+    /// Sends the body over a stream of HTTP/2, as [`Upload::poll`] does over a wire.
+    pub fn poll_stream(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut SendStream<Bytes>,
+        clock: &mut Clock,
+        patience: Duration,
+    ) -> Poll<Result<(), UploadError>> {
+        loop {
+            if !self.piece.is_empty() {
+                let count = match poll_room(cx, stream, self.piece.len()) {
+                    Poll::Ready(Some(count)) => count,
+                    Poll::Ready(None) => {
+                        // It may have said why; what there is to read from it tells.
+                        self.progress = Progress::Broken;
+                        return Poll::Ready(Ok(()));
+                    }
+                    Poll::Pending => {
+                        if !clock.is_running() {
+                            clock.restart(patience);
+                        }
+                        ready!(clock.poll_expired(cx));
+                        return Poll::Ready(Err(UploadError::TimedOut));
+                    }
+                };
+                clock.stop();
+                // An error is that of the stream, which shows in the answer.
+                let _ = stream.send_data(self.piece.split_to(count), false);
+                continue;
+            }
+            clock.stop();
+            self.piece = match &mut self.source {
+                Source::Memory { bytes, at } => bytes.slice(std::mem::replace(at, bytes.len())..),
+                Source::File { file, at } if *at < file.len() => {
+                    let mut piece = vec![0; PIECE];
+                    let count = read_file(file, at, &mut piece)?;
+                    piece.truncate(count);
+                    piece.into()
+                }
+                Source::File { .. } => Bytes::new(),
+                Source::Stream { source, .. } => {
+                    match ready!(source.poll_data(cx)).map_err(UploadError::Body)? {
+                        Some(piece) if piece.is_empty() => continue,
+                        Some(piece) => {
+                            self.has_consumed = true;
+                            piece
+                        }
+                        None => Bytes::new(),
+                    }
+                }
+                Source::Ended => Bytes::new(),
+            };
+            if self.piece.is_empty() {
+                self.source = Source::Ended;
+                let _ = stream.send_data(Bytes::new(), true);
+                self.progress = Progress::Sent;
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 
     /// Writes the wire's output, then the body. `patience` is the longest pause between two writes; the time that the
@@ -128,8 +203,7 @@ impl Upload {
                     })
                 }
                 Source::File { file, at } if *at < file.len() => {
-                    fill_from_file(file, at, wire)
-                        .map_err(|error| UploadError::Body(BodyError::Unkept(error.into())))?;
+                    fill_from_file(file, at, wire)?;
                     continue;
                 }
                 Source::Stream { source, is_chunked } => {
@@ -180,14 +254,32 @@ impl Source {
     }
 }
 
-fn fill_from_file(file: &SpooledFile, at: &mut u64, wire: &mut Wire) -> io::Result<()> {
+fn fill_from_file(file: &SpooledFile, at: &mut u64, wire: &mut Wire) -> Result<(), UploadError> {
     let output = wire.output();
     let start = output.len();
     output.resize(start + PIECE, 0);
-    let count = file.read_at(&mut output[start..], *at)?;
+    let count = read_file(file, at, &mut output[start..])?;
     output.truncate(start + count);
+    Ok(())
+}
+
+fn read_file(file: &SpooledFile, at: &mut u64, piece: &mut [u8]) -> Result<usize, UploadError> {
+    let unkept = |error: io::Error| UploadError::Body(BodyError::Unkept(error.into()));
+    let count = file.read_at(piece, *at).map_err(unkept)?;
     *at += count as u64;
-    if count == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    if count == 0 { Err(unkept(io::ErrorKind::UnexpectedEof.into())) } else { Ok(count) }
+}
+
+/// Waits until some of `wanted` bytes can be sent; `None` when none ever will.
+fn poll_room(cx: &mut Context<'_>, stream: &mut SendStream<Bytes>, wanted: usize) -> Poll<Option<usize>> {
+    stream.reserve_capacity(wanted);
+    while stream.capacity() == 0 {
+        match ready!(stream.poll_capacity(cx)) {
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return Poll::Ready(None),
+        }
+    }
+    Poll::Ready(Some(stream.capacity().min(wanted)))
 }
 
 /// Adds a piece of a body, or its end. Where there is nothing to add no buffer is taken: the connection may lie idle
