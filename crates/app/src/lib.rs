@@ -14,6 +14,8 @@
 //! targets        keeps the addresses of balancer targets up to date
 //! probes         active health checks of the targets
 //! tracing        the tracer and the way to its collector
+//! names          how names are resolved
+//! listeners      the sockets, kept over reloads
 //! workers        the threads that serve requests
 //! status         the status API and the socket of the command line
 //! check, doctor  the same steps without serving, for people
@@ -27,7 +29,9 @@ mod control;
 mod declarative;
 mod doctor;
 mod error;
+mod listeners;
 mod logs;
+mod names;
 mod not_yet;
 mod plugins;
 mod probes;

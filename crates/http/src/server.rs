@@ -120,7 +120,7 @@ async fn proxy_header(
 ) -> Option<(Option<Addresses>, Vec<u8>)> {
     let read = tokio::select! {
         read = proxy_protocol::read_header(stream, PROXY_HEADER) => read,
-        _ = stop.wait_for(|stop| *stop != Stop::Running) => return None,
+        _ = stop.wait_for(|stop| *stop >= Stop::Graceful) => return None,
     };
     match read {
         Ok((header, unread)) => Some((header.addresses, unread)),
@@ -144,7 +144,7 @@ impl Downstream {
     /// Serves requests one after the other, until the connection ends. While none is under way a graceful stop ends it.
     pub async fn serve(self) {
         let mut stop = self.stop.clone();
-        let mut stopped = std::pin::pin!(stop.wait_for(|stop| *stop != Stop::Running));
+        let mut stopped = std::pin::pin!(stop.wait_for(|stop| *stop >= Stop::Graceful));
         for serial in 1.. {
             let gateway = self.worker.gateway();
             let settings = &gateway.settings;

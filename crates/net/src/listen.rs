@@ -1,8 +1,8 @@
 //! Listening sockets.
 //!
 //! Each worker binds a listener of its own to the same address; with `reuseport` the kernel spreads the
-//! connections over them. `deferred` (TCP_DEFER_ACCEPT) is not offered: it saves a wake-up only and
-//! needs an unsafe call.
+//! connections over them. `deferred` (TCP_DEFER_ACCEPT) is not offered: it saves a wake-up only, and
+//! neither `socket2` nor `rustix` sets it, so that it would need an unsafe call of our own.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -37,6 +37,12 @@ pub enum Keepalive {
 
 const DEFAULT_BACKLOG: u32 = 511;
 
+impl ListenOptions {
+    fn backlog(&self) -> i32 {
+        i32::try_from(self.backlog.unwrap_or(DEFAULT_BACKLOG)).unwrap_or(i32::MAX)
+    }
+}
+
 /// Opens a non-blocking TCP listener. Port 0 lets the system choose; ask the listener for the result.
 pub fn bind(address: SocketAddr, options: &ListenOptions) -> io::Result<TcpListener> {
     let socket = socket(address, Type::STREAM, Protocol::TCP, options)?;
@@ -44,9 +50,16 @@ pub fn bind(address: SocketAddr, options: &ListenOptions) -> io::Result<TcpListe
     if let Some(keepalive) = options.keepalive {
         set_keepalive(&SockRef::from(&socket), keepalive)?;
     }
-    let backlog = options.backlog.unwrap_or(DEFAULT_BACKLOG);
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    socket.listen(options.backlog())?;
     Ok(socket.into())
+}
+
+/// Sets the options of a listener that can change while it listens: `backlog` and `keepalive`. What `keepalive` leaves
+/// open stays as it was.
+pub fn change(listener: &TcpListener, options: &ListenOptions) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    set_keepalive(&socket, options.keepalive.unwrap_or(Keepalive::Off))?;
+    socket.listen(options.backlog())
 }
 
 /// Opens a non-blocking UDP socket; of `options`, `backlog` and `keepalive` mean nothing to it.

@@ -30,6 +30,10 @@ impl Listener for Script {
             None => pending().await,
         }
     }
+
+    fn waiting(self) -> impl Iterator<Item = (u32, ())> {
+        self.0.into_inner().into_iter().filter_map(|step| Some((step.ok()?, ())))
+    }
 }
 
 fn out_of_descriptors() -> io::Error {
