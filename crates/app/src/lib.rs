@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! serve          the control thread: start, signals, shutdown
-//! control        what that thread keeps: the configuration in use, plugin servers, reload
+//! running        what runs for the configuration in use, and how a reload replaces it
+//! control        what the status API knows of it
 //! configuration  one loaded configuration: plugin servers, entities, instances, in this order
 //! servers        what changes with the settings: they, and what plugin servers announced
 //! declarative    the entities, from the declarative file
@@ -36,6 +37,7 @@ mod not_yet;
 mod plugins;
 mod probes;
 mod problems;
+mod running;
 mod serve;
 mod servers;
 mod signals;

@@ -2,7 +2,8 @@
 //!
 //! A reload hands the sockets of an address that stays to whoever accepts on it next, and never closes one: the kernel
 //! has given connections to each of them, which wait there until somebody accepts them and are reset when nobody can
-//! any more. So the sockets of an address only become more. Where there are more than workers, some have several.
+//! any more. So the sockets of an address only become more. Where there are more than workers, some have several. And new
+//! ones get no connections before all addresses are known to be free.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use polygate_config::settings::Listen;
 use polygate_http::ListenerFlags;
-use polygate_net::listen::{ListenOptions, bind, change};
+use polygate_net::listen::{ListenOptions, listen, reserve};
 
 use crate::{Error, translate};
 
@@ -26,8 +27,7 @@ pub struct Listeners(Vec<Address>);
 
 struct Address {
     address: SocketAddr,
-    /// It cannot change while a socket is bound.
-    ipv6only: Option<bool>,
+    options: ListenOptions,
     flags: ListenerFlags,
     sockets: Vec<Arc<TcpListener>>,
 }
@@ -40,16 +40,27 @@ impl Listeners {
             let fail = |cause| Error::Listen { address: entry.to_string(), cause };
             let (flags, options) = (flags(entry), translate::listen(entry));
             for address in (entry.host.as_str(), entry.port).to_socket_addrs().map_err(fail)? {
-                let before = previous.sockets(address, options.ipv6only);
-                let sockets = open(address, &options, count, before).map_err(fail)?;
-                all.push(Address { address, ipv6only: options.ipv6only, flags, sockets });
+                let before = previous.sockets(address, &options);
+                let sockets = sockets(address, &options, count, before).map_err(fail)?;
+                all.push(Address { address, options, flags, sockets });
             }
         }
-        Ok(Self(all))
+        let all = Self(all);
+        all.listen()?;
+        Ok(all)
     }
 
-    fn sockets(&self, address: SocketAddr, ipv6only: Option<bool>) -> &[Arc<TcpListener>] {
-        let is_same = |it: &&Address| it.address == address && it.ipv6only == ipv6only;
+    fn listen(&self) -> Result<(), Error> {
+        for Address { address, options, sockets, .. } in &self.0 {
+            let fail = |cause| Error::Listen { address: address.to_string(), cause };
+            sockets.iter().try_for_each(|socket| listen(socket, options)).map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    /// Those of an address; whether one has IPv4 too cannot change while it is bound.
+    fn sockets(&self, address: SocketAddr, options: &ListenOptions) -> &[Arc<TcpListener>] {
+        let is_same = |it: &&Address| it.address == address && it.options.ipv6only == options.ipv6only;
         self.0.iter().find(is_same).map_or(&[], |it| &it.sockets)
     }
 
@@ -71,8 +82,9 @@ fn flags(entry: &Listen) -> ListenerFlags {
     ListenerFlags { proxy_protocol: entry.proxy_protocol, tls: entry.ssl }
 }
 
-/// As many sockets on one address as there are workers, so that the kernel spreads the connections.
-fn open(
+/// As many sockets on one address as there are workers, so that the kernel spreads the connections. New ones do not
+/// listen yet.
+fn sockets(
     address: SocketAddr,
     options: &ListenOptions,
     count: usize,
@@ -80,11 +92,10 @@ fn open(
 ) -> io::Result<Vec<Arc<TcpListener>>> {
     // Without `reuseport` the address must be free: another gateway on it would share it silently.
     if !options.reuseport && before.is_empty() {
-        drop(bind(address, options)?);
+        drop(reserve(address, options)?);
     }
-    before.iter().try_for_each(|socket| change(socket, options))?;
     let shared = ListenOptions { reuseport: true, ..*options };
-    let more = (before.len()..count).map(|_| bind(address, &shared).map(Arc::new));
+    let more = (before.len()..count).map(|_| reserve(address, &shared).map(Arc::new));
     before.iter().map(|socket| Ok(socket.clone())).chain(more).collect()
 }
 

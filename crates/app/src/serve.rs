@@ -3,17 +3,20 @@
 //! It is the thread that calls [`serve`], because plugin servers are told to end with the thread that
 //! started them.
 
+use std::future::pending;
 use std::rc::Rc;
 
 use polygate_config::conf::Warning;
 use polygate_config::settings::Settings;
 use polygate_plugin_host::leftovers;
 use polygate_telemetry::log;
+use tokio::signal::unix::Signal;
 use tokio::task::{LocalSet, spawn_local};
 
-use crate::control::{Control, log_warnings};
+use crate::control::Control;
 use crate::listeners::Listeners;
 use crate::logs::Logs;
+use crate::running::{Running, log_warnings};
 use crate::signals::{self, StopSignals};
 use crate::status::{self, Prepared};
 use crate::{Error, tracing, workers};
@@ -43,7 +46,7 @@ async fn run(settings: Settings, logs: Logs, on_ready: impl FnOnce(&[String])) -
     let listeners = Listeners::open(&settings.proxy_listen, settings.workers, &none)?;
     let status = Prepared::open(&settings, &none)?;
     let control = Rc::new(Control::new(&settings, logs)?);
-    control.answer(status);
+    let status = status.serve(&control);
     let _command_line = status::command_line(&settings, &control)?;
     spawn_local({
         let control = control.clone();
@@ -55,27 +58,30 @@ async fn run(settings: Settings, logs: Logs, on_ready: impl FnOnce(&[String])) -
     });
 
     leftovers::adopt(&settings.prefix.join("pids/plugin-servers")).await;
-    tokio::select! {
-        loaded = control.load_first(settings, listeners) => loaded?,
+    let mut running = tokio::select! {
+        started = Running::start(control.clone(), settings, listeners, status) => started?,
         _ = stops.next() => return Ok(()),
-    }
+    };
     log!(Notice, "polygate {} serves requests", env!("CARGO_PKG_VERSION"));
     on_ready(&control.problems());
 
-    let reloads = spawn_local({
-        let control = control.clone();
-        async move {
-            while reload.recv().await.is_some() {
-                control.reload().await;
-            }
+    let wish = loop {
+        tokio::select! {
+            wish = stops.next() => break wish,
+            // One that has begun is given up for a stop, too.
+            () = next_reload(&mut reload, &mut running) => {}
         }
-    });
-    let wish = stops.next().await;
-    reloads.abort();
-    let mut fleet = control.fleet.take();
-    fleet.end(wish, async || stops.next().await).await;
-    control.stop_servers().await;
+    };
+    running.end(wish, async || stops.next().await).await;
     tracing::stop(control.tracer.clone()).await;
     control.logs.borrow().close();
     Ok(())
+}
+
+async fn next_reload(asked: &mut Signal, running: &mut Running) {
+    match asked.recv().await {
+        Some(()) => running.reload().await,
+        // No signal can come any more.
+        None => pending().await,
+    }
 }

@@ -1,6 +1,6 @@
 //! TLS towards services, with real certificates and a server of another make.
 
-mod certificates;
+pub mod certificates;
 mod clients;
 
 use std::io::{BufRead as _, BufReader, Write as _};
