@@ -48,7 +48,6 @@ const ARRIVAL: Duration = Duration::from_secs(30);
 
 /// The status listeners in use, which end with this value. Every reload replaces them, on the same sockets, so that its
 /// certificates and headers count.
-#[derive(Default)]
 pub struct Status {
     listeners: Listeners,
     stop: watch::Sender<Stop>,

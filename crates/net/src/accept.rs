@@ -17,9 +17,8 @@ use tokio::time::sleep;
 /// What those who serve are to do.
 ///
 /// In the order of their urgency.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stop {
-    #[default]
     Running,
     /// Accept no more, others do. A connection ends with its next response, which says so: one that lies idle may carry
     /// a request at this moment, and would lose it if it were closed.

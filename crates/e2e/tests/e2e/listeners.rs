@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -110,6 +110,16 @@ fn the_flags_of_an_address_that_stays_change() {
     connection.write(b"PROXY TCP4 192.0.2.7 192.0.2.8 1 2\r\n").unwrap();
     connection.send(&Request::get("/")).unwrap().expect(200);
     succeed(gateway.reload_with(""));
+    Request::get("/").send(gateway.proxy()).expect(200);
+}
+
+#[test]
+fn an_ipv6_address_is_listened_on() {
+    let upstream = EchoUpstream::start();
+    let gateway = start(&upstream, "");
+    let own = SocketAddr::from((Ipv6Addr::LOCALHOST, gateway.proxy().port()));
+    succeed(gateway.reload_with(&format!("proxy_listen = {{proxy}}, {own} ipv6only=on bind")));
+    Request::get("/").send(own).expect(200);
     Request::get("/").send(gateway.proxy()).expect(200);
 }
 
