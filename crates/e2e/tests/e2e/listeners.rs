@@ -169,6 +169,21 @@ fn logs_move_without_a_lost_line() {
 }
 
 #[test]
+fn the_level_of_the_error_log_changes_and_a_log_that_cannot_be_opened_refuses_the_reload() {
+    let gateway = Gateway::builder().start();
+    let reloads = || gateway.error_log().matches("reloading the configuration").count();
+    let refused = gateway.reload_with("proxy_access_log = /proc/nothing/access.log");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("/proc/nothing/access.log"), "{said}");
+    succeed(gateway.reload_with("log_level = error"));
+    assert_eq!(reloads(), 2);
+    succeed(gateway.reload_with("log_level = notice"));
+    assert_eq!(reloads(), 2, "it began under the level before");
+    succeed(gateway.reload_with(""));
+    assert_eq!(reloads(), 3);
+}
+
+#[test]
 fn names_are_resolved_with_the_new_settings() {
     let upstream = EchoUpstream::start();
     let port = upstream.address().port();
@@ -226,6 +241,7 @@ fn the_status_api_is_served_within_tls_and_behind_proxy_headers() {
     let (said, ended_well) = curl(&verified);
     assert!(ended_well && said.contains("connections_accepted"), "{said}");
 
+    assert!(Request::get("/status").try_send(secure).is_err(), "it is within TLS alone");
     let mut told = Connection::open(plain).unwrap();
     told.write(b"PROXY TCP4 192.0.2.7 192.0.2.8 1 2\r\n").unwrap();
     told.send(&Request::get("/status")).unwrap().expect(200);
