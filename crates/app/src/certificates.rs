@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use polygate_config::Settings;
-use polygate_config::settings::{CertificatePair, ClientCertificate, Pem, Trusted};
+use polygate_config::settings::{CertificatePair, ClientCertificate, Listen, Pem, Trusted};
 use polygate_tls::{CertificateDer, CertifiedKey, Trust, UpstreamDefaults, certificates, generate, pair};
 
 use crate::LoadError;
@@ -30,6 +30,7 @@ const OF_SYSTEMS: [&str; 6] = [
 pub fn check(settings: &Settings) -> Result<(), LoadError> {
     let tls = &settings.tls;
     tls.certificates.iter().try_for_each(|given| load("ssl_cert", given).map(drop))?;
+    tls.status_certificates.iter().try_for_each(|given| load("status_ssl_cert", given).map(drop))?;
     if let ClientCertificate::Given(given) = &tls.client {
         load("client_ssl_cert", given)?;
     }
@@ -38,9 +39,23 @@ pub fn check(settings: &Settings) -> Result<(), LoadError> {
 
 /// What clients are shown.
 pub fn default(settings: &Settings) -> Result<Vec<Arc<CertifiedKey>>, LoadError> {
-    match settings.tls.certificates.as_slice() {
-        [] if settings.proxy_listen.iter().any(|listen| listen.ssl) => Ok(vec![generated(settings)?]),
-        given => given.iter().map(|pair| load("ssl_cert", pair)).collect(),
+    of_listeners(settings, &settings.proxy_listen, "ssl_cert", &settings.tls.certificates)
+}
+
+/// What those are shown who ask the Status API.
+pub fn status(settings: &Settings) -> Result<Vec<Arc<CertifiedKey>>, LoadError> {
+    of_listeners(settings, &settings.status_listen, "status_ssl_cert", &settings.tls.status_certificates)
+}
+
+fn of_listeners(
+    settings: &Settings,
+    listeners: &[Listen],
+    property: &'static str,
+    given: &[CertificatePair],
+) -> Result<Vec<Arc<CertifiedKey>>, LoadError> {
+    match given {
+        [] if listeners.iter().any(|listen| listen.ssl) => Ok(vec![generated(settings)?]),
+        given => given.iter().map(|pair| load(property, pair)).collect(),
     }
 }
 

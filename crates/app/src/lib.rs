@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! serve          the control thread: start, signals, shutdown
-//! control        what that thread keeps: the configuration in use, plugin servers, reload
+//! running        what runs for the configuration in use, and how a reload replaces it
+//! control        what the status API knows of it
 //! configuration  one loaded configuration: plugin servers, entities, instances, in this order
 //! servers        what changes with the settings: they, and what plugin servers announced
 //! declarative    the entities, from the declarative file
@@ -14,6 +15,8 @@
 //! targets        keeps the addresses of balancer targets up to date
 //! probes         active health checks of the targets
 //! tracing        the tracer and the way to its collector
+//! names          how names are resolved
+//! listeners      the sockets, kept over reloads
 //! workers        the threads that serve requests
 //! status         the status API and the socket of the command line
 //! check, doctor  the same steps without serving, for people
@@ -27,11 +30,14 @@ mod control;
 mod declarative;
 mod doctor;
 mod error;
+mod listeners;
 mod logs;
+mod names;
 mod not_yet;
 mod plugins;
 mod probes;
 mod problems;
+mod running;
 mod serve;
 mod servers;
 mod signals;

@@ -11,24 +11,37 @@ use polygate_telemetry::{Level, LogFile, LogWriter, log};
 use crate::Error;
 
 /// For lines of the access log that are not written yet when the gateway ends.
-const CLOSING: Duration = Duration::from_secs(5);
+pub const CLOSING: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 pub struct Logs {
+    level: Level,
     error: Arc<LogFile>,
     /// `None` when it is switched off.
     pub access: Option<Arc<LogWriter>>,
 }
 
 impl Logs {
-    /// Opens the files; error lines go there from now on.
-    pub fn open(settings: &Settings) -> Result<Self, Error> {
-        let paths = &settings.logs;
-        let error = open(paths.proxy_error.as_deref().unwrap_or(Path::new("/dev/null")))?;
-        let access = paths.proxy_access.as_deref().map(open_busy).transpose()?;
-        log::init(error.clone());
-        set_level(settings);
-        Ok(Self { error, access })
+    /// Opens the files. What `previous` has open already is shared with it.
+    pub fn open(settings: &Settings, previous: Option<&Self>) -> Result<Self, Error> {
+        let error = settings.logs.proxy_error.as_deref().unwrap_or(Path::new("/dev/null"));
+        let same_error = previous.map(|it| &it.error).filter(|it| it.path() == error);
+        let access = settings.logs.proxy_access.as_deref();
+        let same_access = previous.and_then(|it| it.access.as_ref()).filter(|it| Some(it.path()) == access);
+        Ok(Self {
+            level: level(settings.log_level),
+            error: same_error.map_or_else(|| open(error), |file| Ok(file.clone()))?,
+            access: match same_access {
+                Some(writer) => Some(writer.clone()),
+                None => access.map(open_busy).transpose()?,
+            },
+        })
+    }
+
+    /// Error lines go there from now on.
+    pub fn begin(&self) {
+        log::set_file(self.error.clone());
+        log::set_level(self.level);
     }
 
     pub fn reopen(&self) {
@@ -50,8 +63,8 @@ impl Logs {
     }
 }
 
-pub fn set_level(settings: &Settings) {
-    log::set_level(match settings.log_level {
+fn level(level: LogLevel) -> Level {
+    match level {
         LogLevel::Debug => Level::Debug,
         LogLevel::Info => Level::Info,
         LogLevel::Notice => Level::Notice,
@@ -60,7 +73,7 @@ pub fn set_level(settings: &Settings) {
         LogLevel::Crit => Level::Crit,
         LogLevel::Alert => Level::Alert,
         LogLevel::Emerg => Level::Emerg,
-    });
+    }
 }
 
 fn open_busy(path: &Path) -> Result<Arc<LogWriter>, Error> {

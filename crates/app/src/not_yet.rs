@@ -85,18 +85,6 @@ static ENTRIES: &[Entry] = &[
         example: properties(&[("stream_listen", "127.0.0.1:9000")]),
     },
     Entry {
-        what: "the flag `ssl` of `status_listen`",
-        instead: "nothing listens there",
-        found: InSettings(|settings| listed(settings.status_listen.iter().filter(|it| it.ssl))),
-        example: properties(&[("status_listen", "127.0.0.1:8007, 127.0.0.1:8443 ssl")]),
-    },
-    Entry {
-        what: "`status_listen` of which all entries have the flag `ssl`",
-        instead: "refused",
-        found: Refused,
-        example: properties(&[("status_listen", "127.0.0.1:8443 ssl")]),
-    },
-    Entry {
         what: "the flag `http2` of `status_listen`",
         instead: "HTTP/1.1 is served",
         found: InSettings(|settings| listed(settings.status_listen.iter().filter(|it| it.http2))),
@@ -107,12 +95,6 @@ static ENTRIES: &[Entry] = &[
         instead: "connections are accepted before they send anything",
         found: InSettings(|settings| flagged(settings, |listen| listen.deferred)),
         example: properties(&[("proxy_listen", "127.0.0.1:8000 deferred")]),
-    },
-    Entry {
-        what: "the flag `proxy_protocol` of `status_listen`",
-        instead: "no header is expected there",
-        found: InSettings(|settings| listed(settings.status_listen.iter().filter(|it| it.proxy_protocol))),
-        example: properties(&[("status_listen", "127.0.0.1:8007 proxy_protocol")]),
     },
     Entry {
         what: "logs to `syslog:...`",
@@ -191,11 +173,6 @@ pub fn warnings(settings: &Settings, entities: &Entities) -> Vec<String> {
         Some(format!("not built yet: {} ({place}): {}", entry.what, entry.instead).replace('`', "'"))
     };
     ENTRIES.iter().filter_map(line).collect()
-}
-
-/// The entries of `status_listen` that something listens on.
-pub fn served(entries: &[Listen]) -> Vec<Listen> {
-    entries.iter().filter(|entry| !entry.ssl).cloned().collect()
 }
 
 /// Nobody is to be told of what he did not write.

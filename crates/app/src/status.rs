@@ -9,13 +9,14 @@ mod upstreams;
 
 use std::convert::Infallible;
 use std::fs::{self, Permissions};
-use std::io;
+use std::io::{self, Cursor};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::SERVER;
+use http::header::{CONNECTION, SERVER};
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -24,73 +25,155 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use polygate_config::Settings;
 use polygate_config::settings::ResponseTokens;
-use polygate_http::SERVER_TOKEN;
+use polygate_http::{ListenerFlags, SERVER_TOKEN};
 use polygate_net::accept::{self, Stop};
+use polygate_net::proxy_protocol::{ReadError, read_header};
 use polygate_telemetry::log;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use polygate_tls::{Handshake, Names, Server};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::watch;
 use tokio::task::spawn_local;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use crate::control::Control;
-use crate::{Error, not_yet, workers};
+use crate::listeners::Listeners;
+use crate::{Error, certificates, translate};
 
 const ADMIN_LATENCY: HeaderName = HeaderName::from_static("x-kong-admin-latency");
 
-/// The listeners, which end with this value.
+/// How long a connection may take for its PROXY header, and then for its TLS handshake.
+const ARRIVAL: Duration = Duration::from_secs(30);
+
+/// The status listeners in use, which end with this value. Every reload replaces them, on the same sockets, so that its
+/// certificates and headers count.
 pub struct Status {
-    _stop: watch::Sender<Stop>,
+    listeners: Listeners,
+    stop: watch::Sender<Stop>,
+}
+
+/// Status listeners that accept nothing yet.
+pub struct Prepared {
+    listeners: Listeners,
+    sockets: Vec<(TcpListener, ListenerFlags)>,
+    tls: TlsAcceptor,
+    tokens: ResponseTokens,
+}
+
+impl Prepared {
+    /// Listens on `status_listen`, and takes over what `previous` has of it.
+    pub fn open(settings: &Settings, previous: &Listeners) -> Result<Self, Error> {
+        let names = Names::of(certificates::status(settings)?);
+        let tls = Server::new(names, &translate::tls(settings)).config(Handshake::default()).clone();
+        let listeners = Listeners::open(&settings.status_listen, 1, previous)?;
+        let fail = |cause| Error::System { what: "the status listener", cause };
+        let sockets = listeners.deal(1)?.into_iter().flatten();
+        let sockets = sockets.map(|it| Ok((TcpListener::from_std(it.socket).map_err(fail)?, it.flags)));
+        let sockets = sockets.collect::<Result<_, Error>>()?;
+        Ok(Self { listeners, sockets, tls: tls.into(), tokens: settings.headers })
+    }
+
+    pub fn serve(self, control: &Rc<Control>) -> Status {
+        let (stop, stopped) = watch::channel(Stop::Running);
+        for (socket, flags) in self.sockets {
+            let (control, tokens, stopping) = (control.clone(), self.tokens, stopped.clone());
+            let tls = flags.tls.then(|| self.tls.clone());
+            let connection = move |stream, peer| {
+                let service = Service { control: control.clone(), tokens, stop: stopping.clone() };
+                open(stream, peer, flags.proxy_protocol, tls.clone(), service)
+            };
+            spawn_local(accept::serve(socket, stopped.clone(), paused, connection));
+        }
+        Status { listeners: self.listeners, stop }
+    }
 }
 
 impl Status {
-    /// Listens on `status_listen` and on the control socket.
-    pub fn start(settings: &Settings, control: &Rc<Control>) -> Result<Self, Error> {
-        let (stop, stopped) = watch::channel(Stop::Running);
-        let tokens = settings.headers;
-        let listeners = workers::listen(&not_yet::served(&settings.status_listen), 1)?;
-        for listener in listeners.into_iter().flatten() {
-            let fail = |cause| Error::System { what: "the status listener", cause };
-            let listener = TcpListener::from_std(listener.socket).map_err(fail)?;
-            let control = control.clone();
-            let connection = move |stream, _| serve(stream, control.clone(), tokens, answers::status);
-            spawn_local(accept::serve(listener, stopped.clone(), paused, connection));
-        }
-        let socket = settings.control_socket();
-        let fail = |cause| Error::Listen { address: socket.display().to_string(), cause };
-        // Only one gateway runs in a prefix: what is there belongs to none.
-        let _ = fs::remove_file(&socket);
-        let listener = UnixListener::bind(&socket).map_err(fail)?;
-        fs::set_permissions(&socket, Permissions::from_mode(0o600)).map_err(fail)?;
-        let control = control.clone();
-        let connection = move |stream, _| serve(stream, control.clone(), tokens, answers::control);
-        spawn_local(accept::serve(listener, stopped, paused, connection));
-        Ok(Self { _stop: stop })
+    pub fn listeners(&self) -> &Listeners {
+        &self.listeners
     }
+
+    /// Accepts no more; connections end with their next answer.
+    pub fn retire(self) {
+        self.stop.send_replace(Stop::Retired);
+        spawn_local(async move { self.stop.closed().await });
+    }
+}
+
+/// Listens on the socket of the command line, until the value is dropped.
+pub fn command_line(settings: &Settings, control: &Rc<Control>) -> Result<watch::Sender<Stop>, Error> {
+    let (stop, stopped) = watch::channel(Stop::Running);
+    let socket = settings.control_socket();
+    let fail = |cause| Error::Listen { address: socket.display().to_string(), cause };
+    // Only one gateway runs in a prefix: what is there belongs to none.
+    let _ = fs::remove_file(&socket);
+    let listener = UnixListener::bind(&socket).map_err(fail)?;
+    fs::set_permissions(&socket, Permissions::from_mode(0o600)).map_err(fail)?;
+    let service = Service { control: control.clone(), tokens: settings.headers, stop: stopped.clone() };
+    let connection = move |stream, _| service.clone().serve(stream, answers::control);
+    spawn_local(accept::serve(listener, stopped, paused, connection));
+    Ok(stop)
 }
 
 fn paused(error: &io::Error) {
     log!(Crit, "the status API accepts no connections for a while: {error}");
 }
 
-async fn serve<A>(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+/// One connection of the status listeners, from its first byte on.
+async fn open(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    has_header: bool,
+    tls: Option<TlsAcceptor>,
+    service: Service,
+) {
+    let mut unread = Vec::new();
+    if has_header {
+        match read_header(&mut stream, ARRIVAL).await {
+            Ok((_, beyond)) => unread = beyond,
+            Err(ReadError::Closed) => return,
+            Err(error) => return log!(Error, "status client {peer}: {error}"),
+        }
+    }
+    let (read, write) = tokio::io::split(stream);
+    let stream = tokio::io::join(Cursor::new(unread).chain(read), write);
+    let Some(tls) = tls else { return service.serve(stream, answers::status).await };
+    match timeout(ARRIVAL, tls.accept(stream)).await {
+        Ok(Ok(stream)) => service.serve(stream, answers::status).await,
+        Ok(Err(error)) => log!(Info, "status client {peer}: the TLS handshake failed: {error}"),
+        Err(_) => log!(Info, "status client {peer}: no TLS handshake within {} s", ARRIVAL.as_secs()),
+    }
+}
+
+/// What answers are made with.
+#[derive(Clone)]
+struct Service {
     control: Rc<Control>,
     tokens: ResponseTokens,
-    answer: A,
-) where
-    A: AsyncFn(&Control, Request<Incoming>) -> Response<Full<Bytes>>,
-{
-    let (control, answer) = (&control, &answer);
-    let service = service_fn(|request| async move {
-        let begun = Instant::now();
-        let mut response = answer(control, request).await;
-        sign(&mut response, tokens, begun);
-        Ok::<_, Infallible>(response)
-    });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).title_case_headers(true);
-    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
-        log!(Debug, "status connection: {error}");
+    stop: watch::Receiver<Stop>,
+}
+
+impl Service {
+    async fn serve<A>(self, stream: impl AsyncRead + AsyncWrite + Unpin, answer: A)
+    where
+        A: AsyncFn(&Control, Request<Incoming>) -> Response<Full<Bytes>>,
+    {
+        let (own, answer) = (&self, &answer);
+        let service = service_fn(|request| async move {
+            let begun = Instant::now();
+            let mut response = answer(&own.control, request).await;
+            sign(&mut response, own.tokens, begun);
+            if *own.stop.borrow() != Stop::Running {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).title_case_headers(true);
+        if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
+            log!(Debug, "status connection: {error}");
+        }
     }
 }
 

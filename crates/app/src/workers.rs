@@ -1,92 +1,126 @@
 //! The threads that serve requests: each with its own runtime, listeners and pools.
+//!
+//! What they are made with does not change. A reload that brings another number of them, other addresses, access log
+//! or DNS settings starts new ones on the same sockets, and retires those before.
 
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use polygate_config::settings::Listen;
-use polygate_http::{Gateway, ListenerFlags, Worker};
+use polygate_http::{Gateway, Worker};
 use polygate_net::accept::Stop;
 use polygate_net::dns::Resolver;
-use polygate_net::listen::{ListenOptions, bind};
 use polygate_telemetry::trace::Tracer;
 use polygate_telemetry::{LogWriter, log};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
+use tokio::time::timeout;
 
-use crate::{Error, translate};
+use crate::Error;
+use crate::listeners::{Listener, Listeners};
+use crate::logs::CLOSING;
 
-/// A listening socket of one worker.
-pub struct Listener {
-    pub socket: TcpListener,
-    flags: ListenerFlags,
-}
+/// For workers that are told to drop everything.
+const FAST_STOP: Duration = Duration::from_millis(500);
 
 /// What the workers share.
 pub struct Shared {
     pub gateway: Arc<ArcSwap<Gateway>>,
     pub access_log: Option<Arc<LogWriter>>,
     pub tracer: Option<Arc<Tracer>>,
-    pub stop: watch::Receiver<Stop>,
 }
 
-/// The running threads.
+/// The running threads of one configuration.
 pub struct Workers {
+    listeners: Listeners,
+    stop: watch::Sender<Stop>,
     /// Closed when the last one has ended.
     running: mpsc::Receiver<()>,
 }
 
-/// Opens the listeners of `workers` threads; the outer list has one entry per thread.
-pub fn listen(entries: &[Listen], workers: usize) -> Result<Vec<Vec<Listener>>, Error> {
-    let http2 = translate::http2(entries);
-    let mut all: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
-    for entry in entries {
-        let fail = |cause| Error::Listen { address: entry.to_string(), cause };
-        let flags = ListenerFlags { proxy_protocol: entry.proxy_protocol, tls: entry.ssl, http2 };
-        for address in (entry.host.as_str(), entry.port).to_socket_addrs().map_err(fail)? {
-            let sockets = bind_all(address, &translate::listen(entry), workers).map_err(fail)?;
-            for (listeners, socket) in all.iter_mut().zip(sockets) {
-                listeners.push(Listener { socket, flags });
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// One socket per worker on the same address, so that the kernel spreads the connections.
-fn bind_all(address: SocketAddr, options: &ListenOptions, count: usize) -> std::io::Result<Vec<TcpListener>> {
-    // Without `reuseport` the address must be free: another gateway on it would share it silently.
-    if !options.reuseport {
-        drop(bind(address, options)?);
-    }
-    let shared = ListenOptions { reuseport: true, ..*options };
-    (0..count).map(|_| bind(address, &shared)).collect()
-}
-
 impl Workers {
-    /// Starts one thread for each list of listeners.
-    pub fn start(all: Vec<(Vec<Listener>, Resolver)>, shared: &Arc<Shared>) -> Result<Self, Error> {
+    /// Starts one thread for each resolver.
+    pub fn start(listeners: Listeners, resolvers: Vec<Resolver>, shared: Shared) -> Result<Self, Error> {
+        let shared = Arc::new(shared);
+        let (stop, stopped) = watch::channel(Stop::Running);
         let (alive, running) = mpsc::channel(1);
-        for (number, (listeners, resolver)) in all.into_iter().enumerate() {
-            let (alive, shared) = (alive.clone(), shared.clone());
+        let shares = listeners.deal(resolvers.len())?;
+        for (number, (share, resolver)) in shares.into_iter().zip(resolvers).enumerate() {
+            let (alive, shared, stop) = (alive.clone(), shared.clone(), stopped.clone());
             let runtime = runtime()?;
             thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .spawn(move || {
-                    LocalSet::new().block_on(&runtime, serve(listeners, resolver, &shared));
+                    LocalSet::new().block_on(&runtime, serve(share, resolver, &shared, stop));
+                    drop(runtime);
+                    release(shared);
                     drop(alive);
                 })
                 .map_err(|cause| Error::System { what: "a worker thread", cause })?;
         }
-        Ok(Self { running })
+        Ok(Self { listeners, stop, running })
+    }
+}
+
+/// All running threads: those in use, and those of earlier configurations until their last connection ends.
+#[derive(Default)]
+pub struct Fleet {
+    current: Option<Workers>,
+    retired: Vec<Workers>,
+}
+
+impl Fleet {
+    /// Retires the workers in use; they leave their sockets to `next`.
+    pub fn replace(&mut self, next: Workers) {
+        self.retired.retain(|workers| !workers.stop.is_closed());
+        if let Some(mut previous) = self.current.replace(next) {
+            previous.stop.send_replace(Stop::Retired);
+            // Of an address that is given up theirs are now the last ones.
+            previous.listeners = Listeners::default();
+            self.retired.push(previous);
+        }
+    }
+
+    /// The sockets of the workers in use.
+    pub fn listeners(&self) -> Option<&Listeners> {
+        self.current.as_ref().map(|workers| &workers.listeners)
+    }
+
+    /// Ends all workers. A graceful end lasts as long as requests do, or until `less_patient` wants another.
+    pub async fn end(&mut self, wish: Stop, mut less_patient: impl AsyncFnMut() -> Stop) {
+        if let Some(current) = &mut self.current {
+            current.listeners = Listeners::default();
+        }
+        let mut wish = wish;
+        while wish == Stop::Graceful {
+            log!(Notice, "gracefully shutting down");
+            self.tell(wish);
+            tokio::select! {
+                () = self.ended() => return,
+                next = less_patient() => wish = next,
+            }
+        }
+        log!(Notice, "shutting down");
+        self.tell(Stop::Fast);
+        if timeout(FAST_STOP, self.ended()).await.is_err() {
+            log!(Warn, "some workers do not end, going on without them");
+        }
+    }
+
+    fn tell(&self, wish: Stop) {
+        for workers in self.current.iter().chain(&self.retired) {
+            workers.stop.send_replace(wish);
+        }
     }
 
     /// Waits until all have ended.
-    pub async fn ended(&mut self) {
-        // Nothing is ever sent.
-        self.running.recv().await;
+    async fn ended(&mut self) {
+        for workers in self.current.iter_mut().chain(&mut self.retired) {
+            // Nothing is ever sent.
+            workers.running.recv().await;
+        }
     }
 }
 
@@ -96,42 +130,29 @@ pub fn runtime() -> Result<Runtime, Error> {
     built.map_err(|cause| Error::System { what: "a runtime", cause })
 }
 
-async fn serve(listeners: Vec<Listener>, resolver: Resolver, shared: &Shared) {
+/// The last worker with an access log that is not in use any more sees to it that it is written.
+fn release(shared: Arc<Shared>) {
+    let access_log = Arc::into_inner(shared).and_then(|shared| shared.access_log);
+    if let Some(log) = access_log.and_then(Arc::into_inner)
+        && !log.close(CLOSING)
+    {
+        log!(Error, "lines of a former access log were not written within {} s", CLOSING.as_secs());
+    }
+}
+
+async fn serve(listeners: Vec<Listener>, resolver: Resolver, shared: &Shared, stop: watch::Receiver<Stop>) {
     let access_log = shared.access_log.as_ref().map(|log| log.buffer());
     let worker = Worker::new(shared.gateway.clone(), resolver, access_log, shared.tracer.clone());
     let mut serving = JoinSet::new();
     for Listener { socket, flags } in listeners {
-        serving.spawn_local(polygate_http::serve(socket, flags, worker.clone(), shared.stop.clone()));
+        serving.spawn_local(polygate_http::serve(socket, flags, worker.clone(), stop.clone()));
     }
     while let Some(ended) = serving.join_next().await {
         if let Err(error) = ended {
             log!(Crit, "a listener broke off: {error}");
         }
     }
-    if *shared.stop.borrow() == Stop::Graceful {
+    if *stop.borrow() != Stop::Fast {
         worker.drain_logs().await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn free() -> SocketAddr {
-        bind(([127, 0, 0, 1], 0).into(), &ListenOptions::default()).unwrap().local_addr().unwrap()
-    }
-
-    #[test]
-    fn every_worker_has_its_socket() {
-        let sockets = bind_all(free(), &ListenOptions::default(), 3).unwrap();
-        assert_eq!(sockets.len(), 3);
-    }
-
-    #[test]
-    fn an_address_in_use_is_refused_even_if_it_could_be_shared() {
-        let address = free();
-        let _first = bind_all(address, &ListenOptions::default(), 1).unwrap();
-        let error = bind_all(address, &ListenOptions::default(), 1).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     }
 }

@@ -21,7 +21,7 @@ pub struct Downstream {
 }
 
 impl Downstream {
-    /// Whether the gateway takes no further requests.
+    /// Whether the connection is to end with its next response.
     pub fn is_stopping(&self) -> bool {
         *self.stop.borrow() != Stop::Running
     }

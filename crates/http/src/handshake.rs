@@ -177,7 +177,7 @@ impl Arrival<'_> {
                 Ok(done) => done.map_err(Fault::Client),
                 Err(_) => Err(Fault::Late(self.gateway.settings.client_header_timeout)),
             },
-            _ = self.stop.wait_for(|stop| *stop != Stop::Running) => Err(Fault::Stopped),
+            _ = self.stop.wait_for(|stop| *stop >= Stop::Graceful) => Err(Fault::Stopped),
         }
     }
 }

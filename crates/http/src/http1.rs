@@ -25,7 +25,7 @@ const LINGERING: Duration = Duration::from_secs(5);
 pub async fn serve(wire: Wire, downstream: Downstream) {
     let client = client(wire, &downstream);
     let mut stop = downstream.stop.clone();
-    let mut stopped = pin!(stop.wait_for(|stop| *stop != Stop::Running));
+    let mut stopped = pin!(stop.wait_for(|stop| *stop >= Stop::Graceful));
     for serial in 1.. {
         let gateway = downstream.worker.gateway();
         let settings = &gateway.settings;

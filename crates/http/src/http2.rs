@@ -92,7 +92,7 @@ pub async fn serve(wire: Wire, downstream: Downstream) {
     let mut stop = downstream.stop.clone();
     let begun = tokio::select! {
         begun = timeout(patience, builder(&gateway.settings).handshake(watched)) => begun,
-        _ = stop.wait_for(|stop| *stop != Stop::Running) => return,
+        _ = stop.wait_for(|stop| *stop >= Stop::Graceful) => return,
     };
     let Ok(Ok(connection)) = begun else {
         METRICS.count_refused("http2_preface");
@@ -142,6 +142,7 @@ struct Serving {
 
 impl Serving {
     async fn run(&mut self, downstream: &Rc<Downstream>, mut stop: watch::Receiver<Stop>) {
+        // Clients are told, and lose nothing: also when others take over.
         let mut stopped = pin!(stop.wait_for(|stop| *stop != Stop::Running));
         loop {
             let event = tokio::select! {

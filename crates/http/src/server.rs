@@ -100,7 +100,7 @@ async fn open(
     if takes_http2 {
         is_http2 = tokio::select! {
             is_spoken = http2::is_spoken(&mut wire, gateway.settings.client_header_timeout) => is_spoken,
-            _ = stop.wait_for(|stop| *stop != Stop::Running) => return,
+            _ = stop.wait_for(|stop| *stop >= Stop::Graceful) => return,
         };
     }
     let connection = Arc::new(Connection::new(peer.socket(), peer.local(), tls, serial));
@@ -123,7 +123,7 @@ async fn proxy_header(
 ) -> Option<(Option<Addresses>, Vec<u8>)> {
     let read = tokio::select! {
         read = proxy_protocol::read_header(stream, PROXY_HEADER) => read,
-        _ = stop.wait_for(|stop| *stop != Stop::Running) => return None,
+        _ = stop.wait_for(|stop| *stop >= Stop::Graceful) => return None,
     };
     match read {
         Ok((header, unread)) => Some((header.addresses, unread)),

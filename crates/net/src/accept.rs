@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::io;
+use std::iter;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -14,10 +15,15 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 /// What those who serve are to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// In the order of their urgency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stop {
     Running,
-    /// Accept no more, finish what runs.
+    /// Accept no more, others do. A connection ends with its next response, which says so: one that lies idle may carry
+    /// a request at this moment, and would lose it if it were closed.
+    Retired,
+    /// Accept no more, finish what runs; idle connections end.
     Graceful,
     /// Drop everything.
     Fast,
@@ -29,6 +35,9 @@ pub trait Listener {
     type Peer;
 
     fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>>;
+
+    /// The connections that wait in the kernel. It resets them when the last descriptor of their socket is closed.
+    fn waiting(self) -> impl Iterator<Item = (Self::Stream, Self::Peer)>;
 }
 
 impl Listener for TcpListener {
@@ -41,6 +50,17 @@ impl Listener for TcpListener {
         let _ = stream.set_nodelay(true);
         Ok((stream, peer))
     }
+
+    /// Asks the system and not the runtime, which knows only of what came before it looked last.
+    fn waiting(self) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
+        let listener = self.into_std().ok();
+        iter::from_fn(move || {
+            let (stream, peer) = listener.as_ref()?.accept().ok()?;
+            stream.set_nonblocking(true).ok()?;
+            let _ = stream.set_nodelay(true);
+            Some((TcpStream::from_std(stream).ok()?, peer))
+        })
+    }
 }
 
 impl Listener for UnixListener {
@@ -49,6 +69,11 @@ impl Listener for UnixListener {
 
     async fn next(&self) -> io::Result<(UnixStream, Self::Peer)> {
         self.accept().await
+    }
+
+    /// It is closed when the program ends, and whoever asks then is told so by the reset.
+    fn waiting(self) -> impl Iterator<Item = (UnixStream, Self::Peer)> {
+        iter::empty()
     }
 }
 
@@ -97,8 +122,10 @@ pub async fn serve<L, S>(
             }
         }
     }
-    // Nobody is to wait in the kernel for a listener that accepts no more.
-    drop(listener);
+    // Nobody is to wait in the kernel for a listener that accepts no more, nor be reset by its end.
+    for (stream, peer) in listener.waiting() {
+        connections.spawn_local(connection(stream, peer));
+    }
     let drained = async { while connections.join_next().await.is_some() {} };
     tokio::select! {
         () = drained => {}

@@ -1,8 +1,8 @@
 //! Listening sockets.
 //!
 //! Each worker binds a listener of its own to the same address; with `reuseport` the kernel spreads the
-//! connections over them. `deferred` (TCP_DEFER_ACCEPT) is not offered: it saves a wake-up only and
-//! needs an unsafe call.
+//! connections over them. `deferred` (TCP_DEFER_ACCEPT) is not offered: it saves a wake-up only, and
+//! neither `socket2` nor `rustix` sets it, so that it would need an unsafe call of our own.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -37,16 +37,31 @@ pub enum Keepalive {
 
 const DEFAULT_BACKLOG: u32 = 511;
 
+impl ListenOptions {
+    fn backlog(&self) -> i32 {
+        i32::try_from(self.backlog.unwrap_or(DEFAULT_BACKLOG)).unwrap_or(i32::MAX)
+    }
+}
+
 /// Opens a non-blocking TCP listener. Port 0 lets the system choose; ask the listener for the result.
 pub fn bind(address: SocketAddr, options: &ListenOptions) -> io::Result<TcpListener> {
-    let socket = socket(address, Type::STREAM, Protocol::TCP, options)?;
-    // Accepted sockets inherit the keepalive settings of the listener.
-    if let Some(keepalive) = options.keepalive {
-        set_keepalive(&SockRef::from(&socket), keepalive)?;
-    }
-    let backlog = options.backlog.unwrap_or(DEFAULT_BACKLOG);
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(socket.into())
+    let reserved = reserve(address, options)?;
+    listen(&reserved, options)?;
+    Ok(reserved)
+}
+
+/// Takes an address for a listener that gets no connections before [`listen`].
+pub fn reserve(address: SocketAddr, options: &ListenOptions) -> io::Result<TcpListener> {
+    Ok(socket(address, Type::STREAM, Protocol::TCP, options)?.into())
+}
+
+/// Listens on what was reserved, or changes the options of a listener that can change while it listens: `backlog` and
+/// `keepalive`. What the latter leaves open stays as it was.
+pub fn listen(reserved: &TcpListener, options: &ListenOptions) -> io::Result<()> {
+    let socket = SockRef::from(reserved);
+    // Accepted sockets inherit it.
+    set_keepalive(&socket, options.keepalive.unwrap_or(Keepalive::Off))?;
+    socket.listen(options.backlog())
 }
 
 /// Opens a non-blocking UDP socket; of `options`, `backlog` and `keepalive` mean nothing to it.
@@ -128,6 +143,54 @@ mod tests {
         assert!(accepted.keepalive().unwrap());
         assert_eq!(accepted.tcp_keepalive_time().unwrap(), Duration::from_secs(77));
         assert_eq!(accepted.tcp_keepalive_retries().unwrap(), 3);
+    }
+
+    #[test]
+    fn a_reserved_address_gets_no_connections_until_it_is_listened_on() {
+        let options = ListenOptions::default();
+        let reserved = reserve(local(), &options).unwrap();
+        let address = reserved.local_addr().unwrap();
+        assert_eq!(TcpStream::connect(address).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        listen(&reserved, &options).unwrap();
+        TcpStream::connect(address).unwrap();
+    }
+
+    #[test]
+    fn a_listener_changes_its_keepalive() {
+        let on = Keepalive::On { idle: None, interval: None, count: None };
+        let listener = bind(local(), &ListenOptions { keepalive: Some(on), ..Default::default() }).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let is_on = || {
+            let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            SockRef::from(&listener.accept().unwrap().0).keepalive().unwrap()
+        };
+        assert!(is_on());
+        listen(&listener, &ListenOptions { keepalive: Some(Keepalive::Off), ..Default::default() }).unwrap();
+        assert!(!is_on());
+    }
+
+    /// The kernel takes one connection more than `backlog` says, and lets others wait outside.
+    #[test]
+    fn the_backlog_bounds_the_connections_that_wait() {
+        let listener = bind(local(), &ListenOptions { backlog: Some(2), ..Default::default() }).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200));
+        let waiting: Vec<_> = (0..3).map(|_| connect().unwrap()).collect();
+        assert!(connect().is_err());
+        listen(&listener, &ListenOptions { backlog: Some(8), ..Default::default() }).unwrap();
+        connect().unwrap();
+        drop(waiting);
+    }
+
+    #[test]
+    fn ipv6only_decides_whether_ipv4_comes_in_too() {
+        let any = ([0; 8], 0).into();
+        for (ipv6only, takes_ipv4) in [(None, false), (Some(true), false), (Some(false), true)] {
+            let listener = bind(any, &ListenOptions { ipv6only, ..Default::default() }).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            TcpStream::connect((std::net::Ipv6Addr::LOCALHOST, port)).unwrap();
+            assert_eq!(TcpStream::connect(("127.0.0.1", port)).is_ok(), takes_ipv4, "{ipv6only:?}");
+        }
     }
 
     #[test]

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::Write;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwapOption;
 
 use crate::clock::DateTime;
 use crate::file::LogFile;
@@ -65,12 +67,11 @@ impl FromStr for Level {
 }
 
 static THRESHOLD: AtomicU8 = AtomicU8::new(Level::Notice as u8);
-static SINK: OnceLock<Arc<LogFile>> = OnceLock::new();
+static SINK: ArcSwapOption<LogFile> = ArcSwapOption::const_empty();
 
-/// Sends all further lines to `file`. Before the first call they go to standard error; later calls
-/// change nothing.
-pub fn init(file: Arc<LogFile>) {
-    let _ = SINK.set(file);
+/// Sends all further lines to `file`. Before the first call they go to standard error.
+pub fn set_file(file: Arc<LogFile>) {
+    SINK.store(Some(file));
 }
 
 /// Lines less severe than `level` are dropped from now on.
@@ -88,7 +89,7 @@ pub fn write(level: Level, text: fmt::Arguments<'_>) {
     let text = text.to_string().replace(['\n', '\r'], " ");
     let text = printable(&text);
     let line = format!("{} [{level}] {}#0: {text}\n", DateTime::now(), std::process::id());
-    match SINK.get() {
+    match &*SINK.load() {
         Some(file) => file.write_line(line.as_bytes()),
         None => drop(std::io::stderr().write_all(line.as_bytes())),
     }

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -88,6 +88,10 @@ impl LogWriter {
     pub fn reopen(&self) {
         self.shared.wants_reopen.store(true, Ordering::Release);
         self.thread.unpark();
+    }
+
+    pub fn path(&self) -> &Path {
+        self.shared.file.path()
     }
 
     /// How many lines were lost, to full buffers or because the file cannot be written.

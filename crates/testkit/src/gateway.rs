@@ -114,6 +114,16 @@ impl Gateway {
         assert!(output.status.success(), "reload: {output:?}");
     }
 
+    /// `polygate reload` with `lines` in the place of those that [`GatewayBuilder::conf`] appended to kong.conf.
+    pub fn reload_with(&self, lines: &str) -> Output {
+        let other = GatewayBuilder { conf: lines.to_owned(), ..self.builder.clone() };
+        let conf = self.prefix().join("kong.conf");
+        fs::write(&conf, other.conf_text(self.prefix(), self.proxy, self.status))
+            .expect("the prefix is writable");
+        let mut reload = command(&["reload", "-c"], &conf);
+        reload.arg("-p").arg(self.prefix()).output().expect("the program can be run")
+    }
+
     /// Asks the process to end, as `polygate stop` does, and waits until it has. The prefix stays.
     #[track_caller]
     pub fn stop(&mut self) -> ExitStatus {
@@ -434,7 +444,8 @@ fn is_ready(status: SocketAddr) -> bool {
     answer.is_ok_and(|answer| answer.status == 200 || answer.text().contains("empty configuration present"))
 }
 
-fn free_address() -> SocketAddr {
+/// An address that nobody listens on at the moment.
+pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on 127.0.0.1");
     listener.local_addr().expect("a bound listener has an address")
 }

@@ -42,6 +42,11 @@ impl Names {
         (Self { by_name, default: default.into() }, unusable)
     }
 
+    /// No names but the default.
+    pub fn of(default: Vec<Arc<CertifiedKey>>) -> Self {
+        Self { by_name: HashMap::new(), default: default.into() }
+    }
+
     /// In the order of the reference (gateway.md, section 10): the name, `*.rest-of-name`, `name.*`, `*`, the default.
     fn find(&self, name: Option<&str>) -> &Pairs {
         let Some(name) = name else { return &self.default };

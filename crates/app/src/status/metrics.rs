@@ -51,7 +51,7 @@ fn node(scrape: &Scrape, control: &Control) {
         &[],
         count(&statistics.connections_accepted),
     );
-    if let Some(access_log) = &control.access_log {
+    if let Some(access_log) = &control.logs.borrow().access {
         scrape.counted(
             "polygate_access_log_lines_lost_total",
             "Lines that were not written, as the file took them too slowly or not at all.",

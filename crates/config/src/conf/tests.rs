@@ -499,15 +499,6 @@ fn a_syslog_server_of_a_log_that_is_not_written_is_told_once() {
 }
 
 #[test]
-fn listeners_that_are_all_unserved_are_refused() {
-    let said = |text| messages(sources(&[("KONG_STATUS_LISTEN", text)], None));
-    let refused = said("127.0.0.1:8443 ssl, 127.0.0.1:8444 http2 ssl");
-    assert!(refused.starts_with("status_listen has nothing to listen on: "), "{refused}");
-    assert_eq!(said("127.0.0.1:8000, 127.0.0.1:8443 ssl"), "");
-    assert_eq!(said("off"), "");
-}
-
-#[test]
 fn a_syslog_server_is_accepted_and_nothing_is_lost() {
     let env = [
         ("KONG_PROXY_ACCESS_LOG", "syslog:server=10.0.0.1,severity=debug"),

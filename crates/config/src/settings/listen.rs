@@ -56,18 +56,6 @@ impl fmt::Display for Listen {
     }
 }
 
-/// As [`resolve`], for a property whose entries with `ssl` are not served: without others nothing would listen.
-pub(super) fn resolve_plain(reader: &mut Reader<'_>, name: &str) -> Vec<Listen> {
-    let listeners = resolve(reader, name, Traffic::Http);
-    if !listeners.is_empty() && listeners.iter().all(|listen| listen.ssl) {
-        reader.refuse(format!(
-            "{name} has nothing to listen on: it has no TLS yet, and all its entries have the flag ssl; add one \
-             without it or set it to off"
-        ));
-    }
-    listeners
-}
-
 /// The entries of the property `name`; none when the first is `off`.
 pub(super) fn resolve(reader: &mut Reader<'_>, name: &str, traffic: Traffic) -> Vec<Listen> {
     let entries = reader.list(name);

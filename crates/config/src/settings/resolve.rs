@@ -34,7 +34,7 @@ impl Settings {
             legacy_go,
             proxy_listen: listen::resolve(reader, "proxy_listen", Traffic::Http),
             admin_listen: listen::resolve(reader, "admin_listen", Traffic::Http),
-            status_listen: listen::resolve_plain(reader, "status_listen"),
+            status_listen: listen::resolve(reader, "status_listen", Traffic::Http),
             stream_listen: listen::resolve(reader, "stream_listen", Traffic::Stream),
             port_maps: port_maps(reader),
             trusted_ips: trusted_ips(reader),

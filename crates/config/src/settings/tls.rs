@@ -15,6 +15,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub struct Tls {
     /// Shown to clients that ask for no name, or for one of nobody's; empty: a generated one is.
     pub certificates: Vec<CertificatePair>,
+    /// The same for the Status API.
+    pub status_certificates: Vec<CertificatePair>,
     pub versions: TlsVersions,
     /// An OpenSSL list for TLS 1.2; `None` for all there are.
     pub ciphers: Option<String>,
@@ -95,6 +97,7 @@ pub(super) fn resolve(reader: &mut Reader<'_>) -> Tls {
     let (versions, ciphers) = suite(reader);
     Tls {
         certificates: pairs(reader, "ssl_cert", "ssl_cert_key"),
+        status_certificates: pairs(reader, "status_ssl_cert", "status_ssl_cert_key"),
         versions,
         ciphers,
         prefer_server_ciphers: reader.boolean("ssl_prefer_server_ciphers"),

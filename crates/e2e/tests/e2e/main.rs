@@ -20,6 +20,7 @@ mod http_faults;
 mod javascript;
 mod killed;
 mod kong;
+mod listeners;
 mod metrics;
 mod pdk;
 mod pid1;

@@ -1,7 +1,7 @@
 //! TLS towards services, with real certificates and a server of another make.
 
 mod abuse;
-mod certificates;
+pub mod certificates;
 mod clients;
 mod probes;
 

@@ -221,3 +221,25 @@ fn a_stop_ends_what_is_idle_and_finishes_what_is_not() {
         assert_eq!(busy.rest().await, "");
     });
 }
+
+/// A request may be on its way on an idle connection, so that it waits for one more.
+#[test]
+fn a_worker_that_retires_ends_connections_with_their_next_response() {
+    run(async {
+        let world = setup().open();
+        let mut upstream = world.upstream();
+        let mut idle = world.client();
+        idle.send(GET).await;
+        let mut connection = upstream.accept().await;
+        connection.request().await;
+        connection.send(OK).await;
+        assert_ne!(idle.answer().await.header("Connection"), Some("close"));
+        world.stop.send(Stop::Retired).unwrap();
+        sleep(secs(10)).await;
+        idle.send(GET).await;
+        connection.request().await;
+        connection.send(OK).await;
+        assert_eq!(idle.answer().await.header("Connection"), Some("close"));
+        assert_eq!(idle.rest().await, "");
+    });
+}

@@ -229,7 +229,7 @@ impl Tries<'_> {
                 Err((broken, upload)) => {
                     self.upload = upload;
                     let is_repeatable = head::is_idempotent(method) || broken.is_unsent;
-                    if !(is_kept && broken.is_silent && is_repeatable) || !self.upload.rewind() {
+                    if !(is_kept && broken.is_silent && is_repeatable && self.upload.rewind()) {
                         return Err(broken);
                     }
                 }

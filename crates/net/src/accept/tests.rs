@@ -30,6 +30,10 @@ impl Listener for Script {
             None => pending().await,
         }
     }
+
+    fn waiting(self) -> impl Iterator<Item = (u32, ())> {
+        self.0.into_inner().into_iter().filter_map(|step| Some((step.ok()?, ())))
+    }
 }
 
 fn out_of_descriptors() -> io::Error {
@@ -112,6 +116,25 @@ fn a_stop_from_before_the_start_counts() {
         let (_stop, stopped) = watch::channel(Stop::Graceful);
         let task = serve(Script::new([]), stopped, |_| {}, |_, ()| async {});
         timeout(Duration::from_secs(1), task).await.expect("it does not run");
+    });
+}
+
+/// The kernel would reset them with the socket.
+#[test]
+fn connections_that_wait_when_a_listener_ends_are_served() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let clients: Vec<_> = (0..10).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+        let (_stop, stopped) = watch::channel(Stop::Retired);
+        let answer = |mut stream: TcpStream, _| async move { stream.write_all(b"served").await.unwrap() };
+        serve(listener, stopped, |_| {}, answer).await;
+        for mut client in clients {
+            let mut answer = String::new();
+            io::Read::read_to_string(&mut client, &mut answer).unwrap();
+            assert_eq!(answer, "served");
+        }
+        assert!(std::net::TcpStream::connect(address).is_err());
     });
 }
 

@@ -574,53 +574,42 @@ pub(in crate::conf) static PROPERTIES: &[Property] = &[
     Property {
         name: "admin_ssl_cert",
         kind: Kind::List,
-        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
+        effect: Effect::None("only the proxy and the status listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property {
         name: "admin_ssl_cert_key",
         kind: Kind::List,
         is_secret: true,
-        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
+        effect: Effect::None("only the proxy and the status listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
-    Property {
-        name: "status_ssl_cert",
-        kind: Kind::List,
-        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
-        ..Property::EMPTY
-    },
-    Property {
-        name: "status_ssl_cert_key",
-        kind: Kind::List,
-        is_secret: true,
-        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
-        ..Property::EMPTY
-    },
+    Property { name: "status_ssl_cert", kind: Kind::List, ..Property::EMPTY },
+    Property { name: "status_ssl_cert_key", kind: Kind::List, is_secret: true, ..Property::EMPTY },
     Property {
         name: "debug_ssl_cert",
         kind: Kind::List,
-        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
+        effect: Effect::None("only the proxy and the status listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property {
         name: "debug_ssl_cert_key",
         kind: Kind::List,
         is_secret: true,
-        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
+        effect: Effect::None("only the proxy and the status listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property {
         name: "admin_gui_ssl_cert",
         kind: Kind::List,
-        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
+        effect: Effect::None("only the proxy and the status listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property {
         name: "admin_gui_ssl_cert_key",
         kind: Kind::List,
         is_secret: true,
-        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
+        effect: Effect::None("only the proxy and the status listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property {
@@ -634,7 +623,7 @@ pub(in crate::conf) static PROPERTIES: &[Property] = &[
     Property { name: "ssl_prefer_server_ciphers", kind: Kind::Boolean, default: "on", ..Property::EMPTY },
     Property {
         name: "ssl_dhparam",
-        effect: Effect::None("only the proxy listeners have TLS, and they have no use for it"),
+        effect: Effect::None("only the proxy and the status listeners have TLS, and they have no use for it"),
         ..Property::EMPTY
     },
     Property { name: "ssl_session_tickets", kind: Kind::Boolean, default: "on", ..Property::EMPTY },
