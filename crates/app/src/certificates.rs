@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use polygate_config::Settings;
 use polygate_config::settings::{CertificatePair, ClientCertificate, Listen, Pem, Trusted};
+use polygate_telemetry::log;
 use polygate_tls::{CertificateDer, CertifiedKey, Trust, UpstreamDefaults, certificates, generate, pair};
 
 use crate::LoadError;
@@ -15,6 +16,8 @@ use crate::LoadError;
 /// Where the generated pair is, below the prefix; the names are the reference's.
 const GENERATED: &str = "ssl/kong-default-ecdsa.crt";
 const GENERATED_KEY: &str = "ssl/kong-default-ecdsa.key";
+
+const OWN_TRUSTED: &str = "lua_ssl_trusted_certificate";
 
 /// Where systems keep whom they trust; the first that there is counts, as in the reference.
 const OF_SYSTEMS: [&str; 6] = [
@@ -79,20 +82,21 @@ fn authorities(settings: &Settings) -> Result<Authorities, LoadError> {
     trusted.map_or(Ok(Vec::new()), |pem| believed("nginx_proxy_proxy_ssl_trusted_certificate", pem))
 }
 
-/// Of a system that keeps none there are none.
 fn own_authorities(settings: &Settings) -> Result<Authorities, LoadError> {
-    let mut all = Vec::new();
-    let of_system = || OF_SYSTEMS.map(Path::new).into_iter().find(|path| path.exists());
-    for trusted in &settings.tls.own_trusted {
-        let pem = match trusted {
-            Trusted::Given(pem) => Some(pem.clone()),
-            Trusted::System => of_system().map(|path| Pem::File(path.to_owned())),
-        };
-        if let Some(pem) = pem {
-            all.extend(believed("lua_ssl_trusted_certificate", &pem)?);
-        }
-    }
-    Ok(all)
+    let each = settings.tls.own_trusted.iter().map(|trusted| match trusted {
+        Trusted::System => Ok(of_system()),
+        Trusted::Given(pem) => believed(OWN_TRUSTED, pem),
+    });
+    Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+/// Nobody named these files, so that what is wrong with one is no reason not to start.
+fn of_system() -> Authorities {
+    let Some(path) = OF_SYSTEMS.iter().map(Path::new).find(|path| path.exists()) else { return Vec::new() };
+    believed(OWN_TRUSTED, &Pem::File(path.to_owned())).unwrap_or_else(|error| {
+        log!(Warn, "the authorities of the system are not trusted: {}: {error}", path.display());
+        Vec::new()
+    })
 }
 
 fn believed(property: &'static str, pem: &Pem) -> Result<Authorities, LoadError> {
@@ -133,5 +137,31 @@ fn read(property: &'static str, pem: &Pem) -> Result<String, LoadError> {
     match pem {
         Pem::Text(text) => Ok(text.clone()),
         Pem::File(path) => fs::read_to_string(path).map_err(|cause| unreadable(path, cause)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polygate_config::conf::{self, Sources};
+
+    use super::*;
+
+    fn settings(trusted: &str) -> Settings {
+        let given = [("database", "off"), ("lua_ssl_trusted_certificate", trusted)];
+        let overrides = given.map(|(name, text)| (name.to_owned(), text.to_owned())).into_iter().collect();
+        conf::load(Sources { overrides, ..Sources::default() }).unwrap().0
+    }
+
+    #[test]
+    fn the_authorities_of_the_gateway_are_those_that_are_named() {
+        let made = generate().unwrap().certificate;
+        let trusted = |text: &str| own_authorities(&settings(text)).map(|all| all.len());
+        assert_eq!(trusted(&made).unwrap(), 1);
+        assert_eq!(trusted(&format!("system,{made},{made}")).unwrap(), of_system().len() + 2);
+        let refused = check(&settings("system,/no/such/file")).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("lua_ssl_trusted_certificate: could not read /no/such/file"),
+            "{refused}"
+        );
     }
 }

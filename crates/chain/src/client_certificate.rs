@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use sha1::{Digest as _, Sha1};
 use x509_parser::asn1_rs::ToDer as _;
+use x509_parser::parse_x509_certificate;
 use x509_parser::pem::parse_x509_pem;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
@@ -25,10 +26,15 @@ const SHORT: [(&str, &str); 14] = [
     ("0.9.2342.19200300.100.1.25", "DC"),
 ];
 
-/// `None` for what is no certificate, and no variable of one.
-pub fn variable(pem: &str, name: &str) -> Option<String> {
+/// `None` for what is no certificate in PEM, and no variable of one.
+pub(crate) fn variable(pem: &str, name: &str) -> Option<String> {
     let (_, pem) = parse_x509_pem(pem.as_bytes()).ok()?;
-    let certificate = pem.parse_x509().ok()?;
+    variable_of(&pem.contents, name)
+}
+
+/// [`variable`] for a certificate in DER: any bytes that a client sends.
+pub fn variable_of(der: &[u8], name: &str) -> Option<String> {
+    let (_, certificate) = parse_x509_certificate(der).ok()?;
     match name {
         "ssl_client_s_dn" => Some(distinguished(certificate.subject())),
         "ssl_client_i_dn" => Some(distinguished(certificate.issuer())),
@@ -36,7 +42,7 @@ pub fn variable(pem: &str, name: &str) -> Option<String> {
             let raw = certificate.raw_serial();
             Some(hex(raw.strip_prefix(&[0]).filter(|rest| !rest.is_empty()).unwrap_or(raw)))
         }
-        "ssl_client_fingerprint" => Some(hex(&Sha1::digest(&pem.contents)).to_ascii_lowercase()),
+        "ssl_client_fingerprint" => Some(hex(&Sha1::digest(der)).to_ascii_lowercase()),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@
 
 pub mod answer;
 pub mod body;
-mod client_certificate;
+pub mod client_certificate;
 pub mod credentials;
 pub mod environment;
 pub mod error_page;

@@ -6,6 +6,7 @@
 //! function; `tests/` replays the corpus, and some mutations of it, in every test run.
 
 mod chunked;
+mod client_certificate;
 mod dump;
 mod kong_conf;
 mod kong_yml;
@@ -20,6 +21,7 @@ mod target;
 use std::process::ExitCode;
 
 pub use chunked::chunked;
+pub use client_certificate::client_certificate;
 pub use dump::dump;
 pub use kong_conf::kong_conf;
 pub use kong_yml::kong_yml;
@@ -35,7 +37,7 @@ pub use target::target;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their binaries and corpora.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("msgpack", msgpack),
     ("protobuf", protobuf),
     ("dump", dump),
@@ -47,6 +49,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("chunked", chunked),
     ("target", target),
     ("proxy_header", proxy_header),
+    ("client_certificate", client_certificate),
 ];
 
 /// The body of a fuzzer's file. Built by cargo-fuzz it is a fuzzer; built as usual it runs the target

@@ -186,7 +186,8 @@ fn connection_variable(session: &Session, name: &str) -> Value {
         "ssl_client_cert" => leaf().map(|pem| pem.trim_end().replace('\n', "\n\t")).into(),
         "ssl_client_escaped_cert" => leaf().map(|pem| query::escape(pem.as_bytes())).into(),
         _ if name.starts_with("ssl_client_") => {
-            leaf().and_then(|pem| client_certificate::variable(pem, name)).into()
+            let text = leaf().and_then(|pem| client_certificate::variable(pem, name));
+            text.filter(|text| !text.is_empty()).into()
         }
         _ => Value::Nil,
     }
