@@ -24,9 +24,10 @@ install() {
 }
 
 missing=
-for program in nginx haproxy wrk; do
+for program in nginx haproxy wrk h2load; do
     PATH=$PATH:/usr/sbin command -v "$program" >/dev/null && continue
     [ "$program" != nginx ] || program=nginx-light
+    [ "$program" != h2load ] || program=nghttp2-client
     missing="$missing $program"
 done
 if [ -n "$missing" ]; then

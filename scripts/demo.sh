@@ -1,6 +1,7 @@
 #!/bin/sh
-# Starts an echo upstream and the gateway with a plugin in each language, sends a request, and one within TLS, and shows the answers. Stays
-# up until Ctrl-C; with --once it ends at once, with exit code 0 only if all plugins answered, within TLS too.
+# Starts two upstreams and the gateway with a plugin in each language, sends a request, one within TLS and a call of gRPC,
+# and shows the answers. Stays up until Ctrl-C; with --once it ends at once, with exit code 0 only if all plugins
+# answered, within TLS and over gRPC too.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -9,12 +10,13 @@ prefix=$root/.demo
 certificate=$prefix/ssl/kong-default-ecdsa.crt
 once=${1:-}
 upstream=
+greeter=
 gateway=
 
 stop() {
     trap - EXIT INT TERM
-    # shellcheck disable=SC2086 # one or two process ids
-    [ -z "$gateway$upstream" ] || kill $gateway $upstream 2>/dev/null || :
+    # shellcheck disable=SC2086 # process ids, as many as were started
+    [ -z "$gateway$upstream$greeter" ] || kill $gateway $upstream $greeter 2>/dev/null || :
     wait
 }
 trap stop EXIT
@@ -75,14 +77,17 @@ status=$(free_port 8007)
 
 python3 "$root/demo/upstream.py" >"$prefix/upstream.port" &
 upstream=$!
-until [ -s "$prefix/upstream.port" ]; do
-    kill -0 "$upstream" || exit 1
+"$peers/go-tools/grpc-echo" server >"$prefix/grpc.port" &
+greeter=$!
+until [ -s "$prefix/upstream.port" ] && [ -s "$prefix/grpc.port" ]; do
+    kill -0 "$upstream" "$greeter" || exit 1
     sleep 0.1
 done
 
 fill() {
     sed -e "s|@PEERS@|$peers|g; s|@PREFIX@|$prefix|g; s|@PROXY@|$proxy|g; s|@TLS@|$tls|g; s|@STATUS@|$status|g" \
-        -e "s|@UPSTREAM@|$(cat "$prefix/upstream.port")|g" "$root/demo/$1" >"$prefix/$1"
+        -e "s|@UPSTREAM@|$(cat "$prefix/upstream.port")|g; s|@GRPC@|$(cat "$prefix/grpc.port")|g" \
+        "$root/demo/$1" >"$prefix/$1"
 }
 fill kong.conf
 fill kong.yml
@@ -115,6 +120,16 @@ if grep -q '"X-Forwarded-Proto": "https"' "$prefix/answer"; then
 else
     echo "there is no answer over https" >&2
     missing="$missing https"
+fi
+
+echo
+echo "gRPC polygate.test.Echo/Unary"
+if "$peers/go-tools/grpc-echo" ask "https://127.0.0.1:$tls" >"$prefix/answer" &&
+    grep "^x-demo-" "$prefix/answer" && grep "^hello " "$prefix/answer"; then
+    echo "the call passed the plugins"
+else
+    echo "there is no answer over gRPC" >&2
+    missing="$missing grpc"
 fi
 
 if [ "$once" = --once ]; then

@@ -26,6 +26,7 @@ run uploads
 run plugin-bodies --clients 50
 run idle
 run idle-tls
+run idle-http2
 run certificates
 run large
 run aborts

@@ -81,7 +81,7 @@ def nginx(work, upstream_port, name="nginx", certificate=None):
         keepalive_requests 10000;
     }}
     server {{
-        listen 127.0.0.1:{port} {"ssl" if certificate else ""} backlog=1024;
+        listen 127.0.0.1:{port} {"ssl http2" if certificate else ""} backlog=1024;
         {tls}
         location / {{
             proxy_pass http://peers;
@@ -187,7 +187,7 @@ declarative_config = {folder}/kong.yml
 nginx_daemon = off
 nginx_worker_processes = 1
 nginx_http_keepalive_requests = 1000000000
-proxy_listen = 127.0.0.1:{port} {"ssl" if certificate else ""} backlog=1024
+proxy_listen = 127.0.0.1:{port} {"ssl http2" if certificate else ""} backlog=1024
 status_listen = 127.0.0.1:{metrics}
 admin_listen = off
 {more.format(prefix=folder)}

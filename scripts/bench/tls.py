@@ -1,4 +1,5 @@
-"""polygate and nginx within TLS 1.3, with the same certificate: requests on kept connections, and handshakes."""
+"""polygate and nginx within TLS 1.3, with the same certificate: requests on kept connections over HTTP/1.1 and HTTP/2,
+and handshakes."""
 
 import pathlib
 import subprocess
@@ -6,15 +7,17 @@ import sys
 
 import gateways
 import handshakes
+import http2
 import processes
 
 NAMES = ("polygate", "nginx")
 WORK = {
     **{f"request on a kept connection, answer of {size}": path for size, path in gateways.SIZES.items()},
+    **{f"request over HTTP/2, answer of {size}": http2.Work(path) for size, path in gateways.SIZES.items()},
     "full handshake": "full",
     "resumed handshake": "resumed",
 }
-"""What is done, by its name in the report: a path that is asked for, or a kind of handshake."""
+"""What is done, by its name in the report: a path that is asked for, over HTTP/2 or not, or a kind of handshake."""
 
 
 def starts(work):
@@ -32,6 +35,8 @@ def starts(work):
 
 def drive(program, what, seconds, requests):
     """Does the work and tells how often, and in how many seconds; `requests` does it for a path."""
+    if isinstance(what, http2.Work):
+        return http2.run(program.url(what.path), seconds)
     if what not in handshakes.KINDS:
         return requests(program, what, seconds)
     command = [sys.executable, pathlib.Path(handshakes.__file__), program.port, seconds, what]

@@ -9,7 +9,7 @@ use std::fmt::Display;
 
 use polygate_config::Settings;
 use polygate_config::settings::Listen;
-use polygate_model::{Entities, Protocol};
+use polygate_model::Entities;
 
 /// One thing.
 struct Entry {
@@ -115,26 +115,23 @@ static ENTRIES: &[Entry] = &[
         example: properties(&[("pg_host", "db")]),
     },
     Entry {
-        what: "services over anything but `http` and `https`",
+        what: "services over `tcp`, `tls`, `tls_passthrough` and `udp`",
         instead: "their requests are refused with 502, never sent in the clear",
         found: InEntities(|entities| {
-            let services = entities
-                .services
-                .values()
-                .filter(|it| !matches!(it.protocol, Protocol::Http | Protocol::Https));
+            let services = entities.services.values().filter(|it| !it.protocol.is_http());
             listed(services.map(|it| it.name.clone().unwrap_or_else(|| it.id.to_string())))
         }),
-        example: entities("services: [{name: s, url: 'grpc://example.com'}]"),
+        example: entities("services: [{name: s, url: 'tls://example.com:1'}]"),
     },
     Entry {
-        what: "routes for anything but `http` and `https`",
-        instead: "gRPC and streams are not served",
+        what: "routes for `tcp`, `tls`, `tls_passthrough` and `udp`",
+        instead: "streams are not served",
         found: InEntities(|entities| {
-            let is_served = |protocol: &Protocol| matches!(protocol, Protocol::Http | Protocol::Https);
-            let routes = entities.routes.values().filter(|it| !it.protocols.iter().all(is_served));
+            let routes =
+                entities.routes.values().filter(|it| !it.protocols.iter().all(|protocol| protocol.is_http()));
             listed(routes.map(|it| it.name.clone().unwrap_or_else(|| it.id.to_string())))
         }),
-        example: entities("routes: [{name: r, protocols: [grpc], paths: [/a]}]"),
+        example: entities("routes: [{name: r, protocols: [tcp], destinations: [{port: 1}]}]"),
     },
     Entry {
         what: "credentials of consumers (key, basic, HMAC, JWT, ACL, OAuth2)",

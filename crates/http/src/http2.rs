@@ -37,6 +37,9 @@ const MOST_STREAMS: u32 = 128;
 /// Bytes that a client may send ahead of what is read, in one request and in all together.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What short frames of data may cost that were not read yet, where one costs what it lacks to 256 bytes: streams of messages
+/// consist of them.
+const SMALL_FRAMES: usize = 4 * 1024 * 1024;
 /// Bytes of one response that wait to be sent.
 const SEND_BUFFER: usize = 64 * 1024;
 /// How long a client may keep a connection that takes no more requests, when none is under way.
@@ -123,6 +126,7 @@ fn builder(settings: &HttpSettings) -> Builder {
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buffer_size(SEND_BUFFER)
+        .data_frame_budget(SMALL_FRAMES)
         // What is larger than the limit and smaller than this gets the gateway's own answer.
         .max_header_list_size(u32::try_from(settings.header_limit * 2).unwrap_or(u32::MAX));
     builder

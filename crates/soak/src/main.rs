@@ -20,7 +20,6 @@ mod encrypted;
 mod gates;
 mod holdings;
 mod idle;
-mod idle_tls;
 mod kill_gateway;
 mod kill_servers;
 mod large;
@@ -52,6 +51,7 @@ Usage: soak RUN [OPTIONS]
                                 have plugins read large bodies, watch the memory
   idle [--clients N]            leave connections idle, watch the memory
   idle-tls [--clients N]        the same within TLS
+  idle-http2 [--clients N]      the same of HTTP/2
   certificates [--changes N]    change the certificate by reloads, under new connections
   large [--megabytes N]         send more than fits into memory, both ways
   aborts [--clients N]          leave at every point of an exchange
@@ -70,6 +70,7 @@ enum Run {
     PluginBodies { clients: usize, megabytes: usize },
     Idle(usize),
     IdleTls(usize),
+    IdleHttp2(usize),
     Certificates(usize),
     Large(u64),
     Aborts(usize),
@@ -96,8 +97,9 @@ fn main() -> ExitCode {
         Run::Replicas(time) => replicas::run(time),
         Run::Uploads(clients) => uploads::run(clients),
         Run::PluginBodies { clients, megabytes } => plugin_bodies::run(clients, megabytes),
-        Run::Idle(clients) => idle::run(clients),
-        Run::IdleTls(clients) => idle_tls::run(clients),
+        Run::Idle(clients) => idle::plain(clients),
+        Run::IdleTls(clients) => idle::tls(clients),
+        Run::IdleHttp2(clients) => idle::http2(clients),
         Run::Certificates(changes) => certificates::run(changes),
         Run::Large(megabytes) => large::run(megabytes),
         Run::Aborts(clients) => aborts::run(clients),
@@ -142,6 +144,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Run>, lexopt::Error> {
         }
         Some("idle") => Run::Idle(clients(10_000)),
         Some("idle-tls") => Run::IdleTls(clients(10_000)),
+        Some("idle-http2") => Run::IdleHttp2(clients(10_000)),
         Some("certificates") => Run::Certificates(changes),
         Some("large") => Run::Large(megabytes.unwrap_or(5 * 1024)),
         Some("aborts") => Run::Aborts(clients(10_000)),
@@ -171,6 +174,7 @@ mod tests {
             ("plugin-bodies", Run::PluginBodies { clients: 8, megabytes: 64 }),
             ("idle", Run::Idle(10_000)),
             ("idle-tls --clients 9", Run::IdleTls(9)),
+            ("idle-http2", Run::IdleHttp2(10_000)),
             ("certificates", Run::Certificates(1_000)),
             ("certificates --changes 9", Run::Certificates(9)),
             ("large --megabytes 9", Run::Large(9)),

@@ -52,7 +52,7 @@ fn a_line_names_what_it_is_about() {
             "not built yet: the flag 'deferred' of a listener (proxy_listen 127.0.0.1:1, 127.0.0.1:2): connections \
              are accepted before they send anything"
                 .to_owned(),
-            "not built yet: services over anything but 'http' and 'https' (a, b, c, d, e, f, g, h, i, j and 2 more): \
+            "not built yet: services over 'tcp', 'tls', 'tls_passthrough' and 'udp' (a, b, c, d, e, f, g, h, i, j and 2 more): \
              their requests are refused with 502, never sent in the clear"
                 .to_owned(),
         ])

@@ -12,6 +12,7 @@ mod dns;
 mod faults;
 mod fleet;
 mod go;
+mod grpc;
 mod headers;
 mod health;
 mod hostile;

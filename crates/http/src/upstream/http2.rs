@@ -31,6 +31,9 @@ use crate::wire::Wire;
 
 /// Bytes that an upstream may send ahead of what the client reads.
 const WINDOW: u32 = 256 * 1024;
+/// What short frames of data may cost that were not read yet, where one costs what it lacks to 256 bytes: as many as fill the
+/// window with messages of no content.
+const SMALL_FRAMES: usize = WINDOW as usize / 5 * 251;
 /// Bytes of a request that wait to be sent.
 const SEND_BUFFER: usize = 64 * 1024;
 /// As for HTTP/1: see `connection`.
@@ -147,6 +150,7 @@ async fn begin(target: &Target) -> Result<(SendRequest<Bytes>, h2::client::Conne
         .initial_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .max_send_buffer_size(SEND_BUFFER)
+        .data_frame_budget(SMALL_FRAMES)
         .max_header_list_size(LIMITS.head as u32);
     builder.handshake(wire).await.map_err(|error| Failure::Reset(io_error(error)))
 }
