@@ -1,10 +1,12 @@
 //! HTTP/2 with clients, over TLS and in the clear.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use polygate_testkit::peers::peer;
-use polygate_testkit::{EchoUpstream, Gateway, eventually};
+use polygate_testkit::{EchoUpstream, Gateway, Request, eventually};
 use serde_json::json;
 
 use crate::declarative;
@@ -109,4 +111,36 @@ fn h2spec_finds_nothing() {
         let report = said(h2spec.args(options));
         assert!(report.contains("146 tests, 146 passed, 0 skipped, 0 failed"), "{scheme}: {report}");
     }
+}
+
+/// What a client is ended for is counted and logged.
+#[test]
+fn floods_are_counted() {
+    let upstream = EchoUpstream::start();
+    let gateway = Gateway::builder()
+        .conf(listen("http"))
+        .declarative(&declarative::global(&upstream.url(), &[]))
+        .start();
+    // A ping, and a head that goes on and on (RFC 9113, sections 6.7 and 6.10).
+    let ping = b"\0\0\x08\x06\0\0\0\0\0flooding";
+    let head = b"\0\0\x01\x01\0\0\0\0\x01\x82";
+    let continued = b"\0\0\x05\x09\0\0\0\0\x01\0\x01x\x011";
+    for (first, frame, reason) in
+        [(&ping[..], &ping[..], "http2_flood"), (&head[..], &continued[..], "http2_enhance_your_calm")]
+    {
+        let mut client = TcpStream::connect(gateway.proxy()).expect("the gateway listens");
+        client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").expect("a preface is read");
+        client.write_all(first).expect("a frame is read");
+        // It may be cut off before all of it was sent.
+        let _ = client.write_all(&frame.repeat(5000));
+        let mut said = Vec::new();
+        let _ = client.read_to_end(&mut said);
+        let counted = format!("polygate_refused_requests_total{{reason=\"{reason}\"}} 1");
+        eventually(BOUND, reason, || {
+            let metrics = Request::get("/metrics").send(gateway.status()).text();
+            metrics.contains(&counted).then_some(())
+        });
+    }
+    assert!(gateway.error_log().contains("too many frames of HTTP/2 for nothing"), "{}", gateway.error_log());
+    assert!(curl(&gateway, "http", &["--http2-prior-knowledge"], &[]).starts_with("HTTP/2 200"));
 }
