@@ -11,7 +11,9 @@ use tokio::task::spawn_local;
 use tokio::time::sleep;
 
 use crate::tests::http2::client::{Client, content};
-use crate::tests::http2::frames::{DATA, END_STREAM, Frame, HEADERS, RawClient, fields};
+use crate::tests::http2::frames::{
+    DATA, END_STREAM, Frame, GOAWAY, HEADERS, RawClient, SETTINGS, fields, frame,
+};
 use crate::tests::network::Door;
 use crate::tests::{OK, Setup, Upstream, World, plugin, run, seconds, secs, settle, setup};
 
@@ -214,16 +216,74 @@ fn what_an_upstream_does_not_take_up_is_asked_again() {
         let mut upstream = world.upstream();
         let mut client = Client::open(&world).await;
         let (response, mut body) = call(&mut client).await;
-        body.send_data(Bytes::new(), true).unwrap();
+        body.send_data("asked".into(), true).unwrap();
         let mut server = Server::accept(&mut upstream).await;
-        let (_request, mut respond) = server.asked().await;
+        let (request, mut respond) = server.asked().await;
+        let mut received = request.into_body();
+        tokio::select! {
+            asked = piece(&mut received) => assert_eq!(asked, "asked"),
+            _ = server.0.accept() => panic!("nothing else is asked"),
+        }
         respond.send_reset(Reason::REFUSED_STREAM);
         server.go_on();
         let mut server = Server::accept(&mut upstream).await;
-        let (_request, mut respond) = server.asked().await;
-        respond.send_response(answer(), false).unwrap().send_trailers(status("0")).unwrap();
+        let (request, mut respond) = server.asked().await;
         server.go_on();
+        let mut received = request.into_body();
+        assert_eq!(piece(&mut received).await, "asked", "a short body is still there");
+        ended(&mut received).await;
+        respond.send_response(answer(), false).unwrap().send_trailers(status("0")).unwrap();
         assert_eq!(response.await.unwrap().status(), 200);
+    });
+}
+
+/// As an upstream that goes away says of calls that crossed its word (RFC 9113, section 6.8): `last` is the last call that
+/// it takes up.
+async fn going_away(last: u32) -> (Option<u16>, bool) {
+    let world = grpc().open();
+    let mut upstream = world.upstream();
+    let mut client = Client::open(&world).await;
+    let (response, mut body) = call(&mut client).await;
+    body.send_data(Bytes::new(), true).unwrap();
+    let mut connection = upstream.accept().await;
+    connection.send(frame(SETTINGS, 0, 0, &[])).await;
+    // The preface, settings, a window, and the head of the call.
+    assert!(connection.until(|input| input.len() > 200).await);
+    connection.send(frame(GOAWAY, 0, 0, &[last.to_be_bytes(), [0; 4]].concat())).await;
+    settle().await;
+    drop(connection);
+    settle().await;
+    if !upstream.is_visited() {
+        return (Some(response.await.unwrap().status().as_u16()), false);
+    }
+    (None, true)
+}
+
+#[test]
+fn a_call_that_crosses_a_goodbye_is_asked_again() {
+    run(async {
+        assert_eq!(going_away(0).await, (None, true));
+        assert_eq!(going_away(1).await, (Some(502), false), "it may have been taken up");
+    });
+}
+
+#[test]
+fn a_silent_upstream_is_late() {
+    run(async {
+        let mut setup = grpc();
+        setup.service["retries"] = json!(0);
+        setup.service["read_timeout"] = json!(5000);
+        let world = setup.open();
+        let (_client, response, mut body, _asked) = called(&world).await;
+        body.send_data(Bytes::new(), true).unwrap();
+        let (waited, response) = seconds(response).await;
+        assert_eq!((waited, response.unwrap().status().as_u16()), (5, 504));
+
+        let (_client, response, mut body, (_request, mut respond)) = called(&world).await;
+        body.send_data(Bytes::new(), true).unwrap();
+        let _stream = respond.send_response(answer(), false).unwrap();
+        let (waited, said) = seconds(content(response.await.unwrap())).await;
+        assert_eq!((waited, said.unwrap_err().reason()), (5, Some(Reason::INTERNAL_ERROR)));
     });
 }
 

@@ -116,10 +116,7 @@ impl Carrier for Http2Connection {
         let mut waiting = Waiting { response, stream, reading, writing, timeouts };
         let (head, source) = match poll_fn(|cx| waiting.poll(cx, &mut upload, client, &mut interim)).await {
             Ok(answered) => answered,
-            Err((failure, is_refused)) => {
-                // What the upstream did not take up can be asked for again (RFC 9113, section 8.7).
-                return Err((Broken { failure, is_silent: is_refused, is_unsent: is_refused }, upload));
-            }
+            Err(broken) => return Err((broken, upload)),
         };
         let remaining = match head.framing_for(asked.is_head) {
             Framing::Length(length) => Some(length),
@@ -165,40 +162,49 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// A failure says whether the upstream did not take the request up.
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
         upload: &mut Upload,
         client: &dyn Client,
         interim: &mut impl FnMut(ResponseHead),
-    ) -> Poll<Result<(ResponseHead, RecvStream), (Failure, bool)>> {
-        let kept = |failure| (failure, false);
-        poll_upload(cx, upload, &mut self.stream, &mut self.writing, self.timeouts.write).map_err(kept)?;
-        while let Poll::Ready(Some(Ok(response))) = self.response.poll_informational(cx) {
-            self.reading.stop();
-            interim(head(&response).map_err(kept)?);
+    ) -> Poll<Result<(ResponseHead, RecvStream), Broken>> {
+        let Self { response, stream, reading, writing, timeouts } = self;
+        poll_upload(cx, upload, stream, writing, timeouts.write).map_err(heard)?;
+        while let Poll::Ready(Some(Ok(response))) = response.poll_informational(cx) {
+            reading.stop();
+            interim(head(&response).map_err(heard)?);
         }
-        match Pin::new(&mut self.response).poll(cx) {
+        match Pin::new(response).poll(cx) {
             Poll::Ready(Ok(response)) => {
-                let head = head(&response).map_err(kept)?;
+                let head = head(&response).map_err(heard)?;
                 return Poll::Ready(Ok((head, response.into_body())));
             }
-            Poll::Ready(Err(error)) => {
-                let is_refused = error.reason() == Some(Reason::REFUSED_STREAM);
-                return Poll::Ready(Err((Failure::Reset(io_error(error)), is_refused)));
-            }
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(error))),
             Poll::Pending => {}
         }
         if client.poll_gone(cx).is_ready() {
-            return Poll::Ready(Err(kept(Failure::ClientLeft)));
+            return Poll::Ready(Err(heard(Failure::ClientLeft)));
         }
         if upload.is_over() {
-            ready!(poll_silence(cx, &mut self.reading, self.timeouts.read));
-            return Poll::Ready(Err(kept(Failure::ReadTimeout(self.timeouts.read))));
+            ready!(poll_silence(cx, reading, timeouts.read));
+            return Poll::Ready(Err(heard(Failure::ReadTimeout(timeouts.read))));
         }
         Poll::Pending
     }
+}
+
+/// A try that the upstream may have taken up.
+fn heard(failure: Failure) -> Broken {
+    Broken { failure, is_silent: false, is_unsent: false }
+}
+
+/// What the upstream did not take up can be asked for again (RFC 9113, section 8.7): streams that it refuses, and those
+/// behind the last of which it says that it is going away.
+fn broken(error: h2::Error) -> Broken {
+    let is_unsent = error.reason() == Some(Reason::REFUSED_STREAM) || error.is_go_away() && error.is_remote();
+    let is_silent = is_unsent || error.is_io();
+    Broken { failure: Failure::Reset(io_error(error)), is_silent, is_unsent }
 }
 
 /// The content of an answer, and what is left of its request.

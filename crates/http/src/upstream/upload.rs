@@ -1,5 +1,6 @@
 //! A request's body on its way to the upstream.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -24,9 +25,12 @@ pub struct Upload {
     source: Source,
     /// The whole body, if it can be sent again.
     held: Option<HeldBody>,
-    /// Bytes of the body were taken from a source that gives them once.
+    /// Bytes of the body were taken from a source that gives them once, and are gone.
     has_consumed: bool,
-    /// What was taken from the source and not sent, over HTTP/2.
+    /// Over HTTP/2: what was taken from such a source, while it is little; what of it is to be sent again; and the piece that
+    /// is sent now.
+    taken: Vec<Bytes>,
+    again: VecDeque<Bytes>,
     piece: Bytes,
     progress: Progress,
 }
@@ -101,6 +105,7 @@ impl Upload {
         }
         self.progress = Progress::Sending;
         self.piece = Bytes::new();
+        self.again = self.taken.iter().cloned().collect();
         if self.held.is_some() {
             self.source = Source::of(self.held.as_ref());
         }
@@ -109,7 +114,7 @@ impl Upload {
 
     /// There is nothing to send.
     pub fn is_empty(&self) -> bool {
-        matches!(self.source, Source::Ended)
+        matches!(self.source, Source::Ended) && self.taken.is_empty()
     }
 
     /// Nothing had to be sent.
@@ -148,6 +153,10 @@ impl Upload {
                 continue;
             }
             clock.stop();
+            if let Some(piece) = self.again.pop_front() {
+                self.piece = piece;
+                continue;
+            }
             self.piece = match &mut self.source {
                 Source::Memory { bytes, at } => bytes.slice(std::mem::replace(at, bytes.len())..),
                 Source::File { file, at } if *at < file.len() => {
@@ -161,7 +170,7 @@ impl Upload {
                     match ready!(source.poll_data(cx)).map_err(UploadError::Body)? {
                         Some(piece) if piece.is_empty() => continue,
                         Some(piece) => {
-                            self.has_consumed = true;
+                            self.keep(&piece);
                             piece
                         }
                         None => Bytes::new(),
@@ -175,6 +184,17 @@ impl Upload {
                 self.progress = Progress::Sent;
                 return Poll::Ready(Ok(()));
             }
+        }
+    }
+
+    /// Keeps a piece for another try, unless it becomes too much: most calls are short.
+    fn keep(&mut self, piece: &Bytes) {
+        let kept: usize = self.taken.iter().map(Bytes::len).sum();
+        if self.has_consumed || kept + piece.len() > PIECE {
+            self.has_consumed = true;
+            self.taken.clear();
+        } else {
+            self.taken.push(piece.clone());
         }
     }
 
