@@ -23,7 +23,7 @@ pub struct Answer {
 /// What is left of an exchange behind the answer's head.
 pub enum AnswerBody {
     Http1(Http1Body),
-    Http2(Box<Http2Body>),
+    Http2(Http2Body),
 }
 
 impl From<Http1Body> for AnswerBody {
@@ -34,7 +34,7 @@ impl From<Http1Body> for AnswerBody {
 
 impl From<Http2Body> for AnswerBody {
     fn from(body: Http2Body) -> Self {
-        Self::Http2(Box::new(body))
+        Self::Http2(body)
     }
 }
 
