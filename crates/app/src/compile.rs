@@ -32,7 +32,7 @@ pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<(Gateway, Vec<
         plan: Plan::new(&servers.plugins, &configurations),
         balancers: balancers(&entities, servers.seed),
         router: router(&entities)?,
-        server_tls: Server::new(names, &translate::tls(settings)),
+        server_tls: Server::new(names, &translate::tls(settings, translate::http2(&settings.proxy_listen))),
         upstream_tls,
         environment: Arc::new(environment),
         settings: translate::http(settings),

@@ -73,6 +73,7 @@ impl Configuration {
         let used = configurations.iter().filter(|it| it.enabled).map(|it| it.name.as_str()).collect();
         let problems = problems::of(&enabled, &servers.announced, &plugin_servers.status(), &used, &refused);
         problems.iter().for_each(|problem| log!(Error, "{problem}"));
+        translate::ciphers(&servers.settings).1.iter().for_each(|line| log!(Warn, "{line}"));
         let probes = Probes::start(&gateway);
         Ok(Self {
             servers,
@@ -103,6 +104,7 @@ impl Compiled {
         let loaded = declarative::load(&servers.settings, &servers.enabled)?;
         let (gateway, problems) = compile(&servers, &loaded.entities)?;
         problems.iter().for_each(|problem| log!(Error, "{problem}"));
+        translate::ciphers(&servers.settings).1.iter().for_each(|line| log!(Warn, "{line}"));
         gateway.router.warnings().iter().for_each(|warning| log!(Warn, "{warning}"));
         let not_yet = not_yet::warnings(&servers.settings, loaded.entities.entities());
         not_yet.iter().for_each(|warning| log!(Warn, "{warning}"));

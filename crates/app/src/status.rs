@@ -65,7 +65,7 @@ impl Prepared {
     /// Listens on `status_listen`, and takes over what `previous` has of it.
     pub fn open(settings: &Settings, previous: &Listeners) -> Result<Self, Error> {
         let names = Names::of(certificates::status(settings)?);
-        let tls = Server::new(names, &translate::tls(settings)).config(Handshake::default()).clone();
+        let tls = Server::new(names, &translate::tls(settings, false)).config(Handshake::default()).clone();
         let listeners = Listeners::open(&settings.status_listen, 1, previous)?;
         let fail = |cause| Error::System { what: "the status listener", cause };
         let sockets = listeners.deal(1)?.into_iter().flatten();

@@ -16,7 +16,6 @@ use polygate_net::dns::{DnsSettings, RecordKind};
 use polygate_net::listen::{Keepalive, ListenOptions};
 use polygate_plugin_host::{BodyMode, Query, ServerSettings, withhold};
 
-use polygate_telemetry::log;
 use polygate_tls::{CipherSuites, ServerOptions, UnknownCipher, Versions};
 
 use crate::LoadError;
@@ -109,17 +108,15 @@ pub fn http2(entries: &[Listen]) -> bool {
     entries.iter().any(|entry| entry.http2)
 }
 
-/// How clients are spoken to.
-pub fn tls(settings: &Settings) -> ServerOptions {
+/// How clients of listeners are spoken to, over HTTP/2 too or not.
+pub fn tls(settings: &Settings, http2: bool) -> ServerOptions {
     let tls = &settings.tls;
-    let (suites, left_out) = ciphers(settings);
-    left_out.iter().for_each(|line| log!(Warn, "{line}"));
     ServerOptions {
-        suites,
+        suites: ciphers(settings).0,
         tickets: tls.session_tickets,
         session_timeout: tls.session_timeout,
         prefer_own_suites: tls.prefer_server_ciphers,
-        http2: http2(&settings.proxy_listen),
+        http2,
     }
 }
 

@@ -240,6 +240,11 @@ fn the_status_api_is_served_within_tls_and_behind_proxy_headers() {
     succeed(gateway.reload_with(&format!("{listen}\n{pair}")));
     let (said, ended_well) = curl(&verified);
     assert!(ended_well && said.contains("connections_accepted"), "{said}");
+    // What clients of the proxy may speak is not offered here.
+    let proxy = format!("proxy_listen = {}, {} ssl http2", gateway.proxy(), free_address());
+    succeed(gateway.reload_with(&format!("{listen}\n{pair}\n{proxy}")));
+    let (said, ended_well) = curl(&["--cacert", ca.to_str().unwrap(), "--http2"]);
+    assert!(ended_well && said.contains("connections_accepted"), "{said}");
 
     assert!(Request::get("/status").try_send(secure).is_err(), "it is within TLS alone");
     let mut told = Connection::open(plain).unwrap();
