@@ -6,14 +6,14 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use polygate_http1::{Limits, Refused};
+use polygate_http1::Refused;
 use polygate_net::accept::Stop;
 use polygate_telemetry::log;
 
 use crate::downstream::{After, Downstream};
 use crate::http1::client::{Http1Client, Received};
 use crate::wire::Wire;
-use crate::{HttpSettings, METRICS, exchange, refusal};
+use crate::{METRICS, exchange, refusal};
 
 /// What is read of a body that nobody wants, so that the connection can go on.
 const MOST_DISCARDED: u64 = 64 * 1024 * 1024;
@@ -36,7 +36,7 @@ pub async fn serve(wire: Wire, downstream: Downstream) {
         let idle = if serial == 1 { settings.client_header_timeout } else { settings.keepalive_timeout };
         let received = tokio::select! {
             biased;
-            received = client.read_head(limits(settings), idle, settings.client_timeouts()) => received,
+            received = client.read_head(settings.head_limits(), idle, settings.client_timeouts()) => received,
             _ = stopped.as_mut() => return,
         };
         // The configuration may have changed while the connection lay idle.
@@ -77,7 +77,7 @@ pub async fn refuse_plain(wire: Wire, downstream: Downstream) {
     let gateway = downstream.worker.gateway();
     let settings = &gateway.settings;
     let timeouts = settings.client_timeouts();
-    if let Received::Request(head) = client.read_head(limits(settings), timeouts.head, timeouts).await {
+    if let Received::Request(head) = client.read_head(settings.head_limits(), timeouts.head, timeouts).await {
         refusal::of_plain(head, client.clone(), &downstream, gateway).await;
     }
     client.close(LINGERING).await;
@@ -90,8 +90,4 @@ fn is_of_http(refused: &Refused) -> bool {
 
 fn client(wire: Wire, downstream: &Downstream) -> Rc<Http1Client> {
     Http1Client::new(wire, downstream.worker.gateway().settings.client_timeouts())
-}
-
-fn limits(settings: &HttpSettings) -> Limits {
-    Limits { line: settings.header_line_limit, head: settings.header_limit }
 }

@@ -16,7 +16,6 @@ use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::Request;
-use polygate_http1::Limits;
 use polygate_net::accept::Stop;
 use polygate_net::clock::Clock;
 use polygate_telemetry::log;
@@ -242,8 +241,7 @@ async fn serve_request((request, mut respond): Asked, serial: u64, downstream: R
     let gateway = downstream.worker.gateway();
     let settings = &gateway.settings;
     let timeouts = settings.client_timeouts();
-    let limits = Limits { line: settings.header_line_limit, head: settings.header_limit };
-    let parsed = head::request(&request, !request.body().is_end_stream(), limits);
+    let parsed = head::request(&request, !request.body().is_end_stream(), settings.head_limits());
     let source = request.into_body();
     match parsed {
         Ok(Some(head)) => {

@@ -29,6 +29,7 @@ mod routing;
 mod server;
 mod settings;
 mod stream;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod tracing;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polygate_chain::SpoolSettings;
+use polygate_http1::Limits;
 
 use crate::client::ClientTimeouts;
 
@@ -45,6 +46,10 @@ pub struct HttpSettings {
 }
 
 impl HttpSettings {
+    pub(crate) fn head_limits(&self) -> Limits {
+        Limits { line: self.header_line_limit, head: self.header_limit }
+    }
+
     pub(crate) fn client_timeouts(&self) -> ClientTimeouts {
         ClientTimeouts {
             head: self.client_header_timeout,

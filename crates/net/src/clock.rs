@@ -36,6 +36,14 @@ impl Clock {
         self.deadline.is_some()
     }
 
+    /// Ready when `patience` is over, which begins now unless the clock runs already.
+    pub fn poll_within(&mut self, cx: &mut Context<'_>, patience: Duration) -> Poll<()> {
+        if !self.is_running() {
+            self.restart(patience);
+        }
+        self.poll_expired(cx)
+    }
+
     /// Ready when the time is up.
     pub fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.deadline else { return Poll::Pending };

@@ -22,4 +22,4 @@ pub use names::Names;
 pub use rustls::pki_types::CertificateDer;
 pub use rustls::sign::CertifiedKey;
 pub use server::{Handshake, Server, ServerOptions};
-pub use upstream::{Client, Trust, Unusable, UpstreamDefaults, UpstreamTls, Wanted};
+pub use upstream::{Client, Trust, Unusable, UpstreamDefaults, UpstreamTls, Wanted, server_name};

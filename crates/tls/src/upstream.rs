@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use polygate_model::{Entities, Id, Service};
 use rustls::client::Resumption;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use sha2::{Digest, Sha256};
@@ -96,6 +97,11 @@ pub struct Unusable {
 pub struct Client {
     pub config: Arc<ClientConfig>,
     digest: [u8; 32],
+}
+
+/// What a peer is asked for. A name that is none of DNS is not told to it; then it is verified by its address.
+pub fn server_name(name: &str, address: IpAddr) -> ServerName<'static> {
+    ServerName::try_from(name.to_owned()).unwrap_or_else(|_| address.into())
 }
 
 impl PartialEq for Client {

@@ -11,13 +11,12 @@ use polygate_model::Upstream;
 use polygate_model::entities::CheckKind;
 use polygate_net::shortage::is_shortage;
 use polygate_telemetry::log;
-use polygate_tls::{Client, Unusable, UpstreamTls, cause};
+use polygate_tls::{Client, Unusable, UpstreamTls, cause, server_name};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::pki_types::ServerName;
 
 /// In place of a time-out of zero.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(1);
@@ -120,15 +119,13 @@ impl Tls {
         Ok(Self { client, name: active.https_sni.as_deref().or(host).map(str::to_owned) })
     }
 
-    /// A name that is none of DNS is not told to the target; then it is verified by its address.
     async fn shake(
         &self,
         stream: TcpStream,
         address: SocketAddr,
         host: &str,
     ) -> io::Result<TlsStream<TcpStream>> {
-        let name = ServerName::try_from(self.name.as_deref().unwrap_or(host).to_owned());
-        let name = name.unwrap_or_else(|_| address.ip().into());
+        let name = server_name(self.name.as_deref().unwrap_or(host), address.ip());
         TlsConnector::from(self.client.config.clone()).connect(name, stream).await
     }
 }

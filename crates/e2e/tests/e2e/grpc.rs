@@ -1,14 +1,13 @@
 //! gRPC between a real client and a real server, past plugins.
 
-use std::io::{BufRead as _, BufReader, Lines};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use polygate_testkit::Gateway;
 use polygate_testkit::peers::peer;
 use serde_json::json;
 
-use crate::declarative;
-use crate::robustness::site::{go, javascript};
+use crate::child::Server;
+use crate::robustness::site::gated;
 use crate::tls::certificates::Certificates;
 
 /// What the client prints when all is well.
@@ -20,64 +19,38 @@ const WELL: &str = "unary: hello of 5 through go, [first], [last], [00ff]\n\
                     client: 10000 messages of 995000 bytes, <nil>\n\
                     both: 1000, EOF\n";
 
-struct Server {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    port: u16,
+fn echo() -> Command {
+    Command::new(peer("go-tools/grpc-echo"))
 }
 
-impl Server {
-    /// `pair` are the files of certificate and key, for TLS.
-    fn start(pair: &[String]) -> Self {
-        let mut command = Command::new(peer("go-tools/grpc-echo"));
-        let mut child = command.arg("server").args(pair).stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = lines.next().unwrap().unwrap().parse().unwrap();
-        Self { child, lines, port }
-    }
-
-    fn line(&mut self) -> String {
-        self.lines.next().unwrap().unwrap()
-    }
+/// `pair` are the files of certificate and key, for TLS.
+fn start_server(pair: &[String]) -> Server {
+    Server::start(echo().arg("server").args(pair))
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A gateway before the server, with a gate, and a plugin that has a handler in every phase.
+/// A gateway before the server.
 fn start(server: &Server, listen: &str, scheme: &str) -> Gateway {
-    let (gate, log) = (go("gate-go"), javascript());
-    let file = json!({
-        "_format_version": "3.0",
-        "services": [{
-            "name": "s", "protocol": scheme, "host": "127.0.0.1", "port": server.port,
-            "routes": [{"name": "r", "protocols": [scheme], "paths": ["/polygate.test.Echo/"], "strip_path": false}],
-        }],
-        "plugins": [
-            declarative::plugin("gate-go", json!({ "key": "opening" })),
-            declarative::plugin("faults-js", json!({})),
-        ],
-    });
-    let conf = format!(
-        "{listen}plugins = gate-go,faults-js\npluginserver_names = {},{}\n{}{}",
-        gate.name, log.name, gate.conf, log.conf
-    );
-    Gateway::builder().conf(&conf).declarative(&file.to_string()).start()
+    gated(
+        listen,
+        json!({
+            "_format_version": "3.0",
+            "services": [{
+                "name": "s", "protocol": scheme, "host": "127.0.0.1", "port": server.address.port(),
+                "routes": [{"name": "r", "protocols": [scheme], "paths": ["/polygate.test.Echo/"], "strip_path": false}],
+            }],
+        }),
+    )
 }
 
 fn client(gateway: &Gateway, scheme: &str, key: &str) -> String {
     let address = format!("{scheme}://{}", gateway.proxy());
-    let output = Command::new(peer("go-tools/grpc-echo")).args(["client", &address, key]).output().unwrap();
+    let output = echo().args(["client", &address, key]).output().unwrap();
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
 #[test]
 fn all_kinds_of_calls_pass() {
-    let mut server = Server::start(&[]);
+    let mut server = start_server(&[]);
     let gateway = start(&server, "proxy_listen = {proxy} http2\n", "grpc");
     assert_eq!(client(&gateway, "http", "opening"), WELL, "{}", gateway.error_log());
     assert_eq!(server.line(), "given up", "the deadline of a call is the upstream's too");
@@ -89,14 +62,14 @@ fn all_kinds_of_calls_pass_within_tls() {
     let made = Certificates::new();
     made.sign("localhost");
     let pair = ["crt", "key"].map(|ending| made.path(&format!("localhost.{ending}")).display().to_string());
-    let server = Server::start(&pair);
+    let server = start_server(&pair);
     let gateway = start(&server, "proxy_listen = {proxy} http2 ssl\n", "grpcs");
     assert_eq!(client(&gateway, "https", "opening"), WELL, "{}", gateway.error_log());
 }
 
 #[test]
 fn a_plugin_may_refuse_a_call() {
-    let server = Server::start(&[]);
+    let server = start_server(&[]);
     let gateway = start(&server, "proxy_listen = {proxy} http2\n", "grpc");
     let said = client(&gateway, "http", "wrong");
     // Clients go by the status of HTTP where it is not 200, which the reference keeps.

@@ -5,45 +5,26 @@ pub mod certificates;
 mod clients;
 mod probes;
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 
 use polygate_testkit::{EchoUpstream, Gateway, Request};
 use serde_json::{Value, json};
 
 use self::certificates::Certificates;
+use crate::child::Server;
 
 const CA: &str = "5c0e1c12-8f7c-4f3f-9ad3-000000000001";
 const CLIENT: &str = "5c0e1c12-8f7c-4f3f-9ad3-000000000002";
 
 /// The server of `upstream.py`.
-struct Upstream {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Upstream {
-    fn start(certificates: &Certificates, name: &str) -> Self {
-        let mut child = Command::new("python3")
-            .args(["-c", include_str!("tls/upstream.py")])
-            .args(["crt", "key"].map(|ending| certificates.path(&format!("{name}.{ending}"))))
-            .arg(certificates.path("ca.crt"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { child, address: ([127, 0, 0, 1], line.trim().parse().unwrap()).into() }
-    }
-}
-
-impl Drop for Upstream {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn start_upstream(certificates: &Certificates, name: &str) -> Server {
+    let pair = ["crt", "key"].map(|ending| certificates.path(&format!("{name}.{ending}")));
+    let mut command = Command::new("python3");
+    command.args(["-c", include_str!("tls/upstream.py")]).args(pair).arg(certificates.path("ca.crt"));
+    Server::start(&mut command)
 }
 
 /// One service at `address`, with more members, behind one route.
@@ -74,7 +55,7 @@ fn ask(gateway: &Gateway, target: &str) -> Value {
 #[test]
 fn services_are_reached_within_tls() {
     let certificates = certificates();
-    let upstream = Upstream::start(&certificates, "service.test");
+    let upstream = start_upstream(&certificates, "service.test");
     let file = |members| declarative(&certificates, upstream.address, members);
     let conf = "nginx_main_worker_processes = 1\n";
     let gateway = Gateway::builder().conf(conf).declarative(&file(json!({}))).start();
@@ -98,7 +79,7 @@ fn services_are_reached_within_tls() {
 #[test]
 fn a_service_that_is_not_believed_is_a_502_that_names_the_cause() {
     let certificates = certificates();
-    let upstream = Upstream::start(&certificates, "service.test");
+    let upstream = start_upstream(&certificates, "service.test");
     let verified = json!({"tls_verify": true, "ca_certificates": [CA]});
     let gateway =
         Gateway::builder().declarative(&declarative(&certificates, upstream.address, verified)).start();
@@ -128,7 +109,7 @@ fn a_service_that_is_not_believed_is_a_502_that_names_the_cause() {
 #[test]
 fn properties_say_what_services_do_not() {
     let certificates = certificates();
-    let upstream = Upstream::start(&certificates, "service.test");
+    let upstream = start_upstream(&certificates, "service.test");
     let folder = certificates.folder().display();
     let gateway = Gateway::builder()
         .conf(&format!(
@@ -144,7 +125,7 @@ fn properties_say_what_services_do_not() {
 #[test]
 fn a_plugin_has_a_service_verified() {
     let certificates = certificates();
-    let upstream = Upstream::start(&certificates, "service.test");
+    let upstream = start_upstream(&certificates, "service.test");
     let file = declarative(&certificates, upstream.address, json!({ "ca_certificates": [CA] }));
     let mut file: Value = serde_json::from_str(&file).unwrap();
     file["plugins"] = json!([{ "name": "py-certificate" }]);

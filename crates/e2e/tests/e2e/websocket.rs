@@ -1,15 +1,14 @@
 //! WebSockets between a real client and a real server, past plugins.
 
-use std::io::{BufRead as _, BufReader, Lines};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use polygate_testkit::peers::{peer, repository};
 use polygate_testkit::{Gateway, eventually};
 use serde_json::json;
 
-use crate::declarative;
-use crate::robustness::site::{go, javascript};
+use crate::child::Server;
+use crate::robustness::site::gated;
 
 const BOUND: Duration = Duration::from_secs(10);
 
@@ -21,45 +20,15 @@ fn echo(arguments: &[&str]) -> Command {
     command
 }
 
-struct Server {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    port: u16,
+fn start_server() -> Server {
+    Server::start(&mut echo(&["server"]))
 }
 
-impl Server {
-    fn start() -> Self {
-        let mut child = echo(&["server"]).stdout(Stdio::piped()).spawn().expect("node is installed");
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = lines.next().unwrap().unwrap().parse().unwrap();
-        Self { child, lines, port }
-    }
-
-    fn line(&mut self) -> String {
-        self.lines.next().unwrap().unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A gateway before the server, with a gate and a plugin that logs.
+/// A gateway before the server.
 fn start(server: &Server, listen: &str) -> Gateway {
-    let (gate, log) = (go("gate-go"), javascript());
-    let plugins = [
-        declarative::plugin("gate-go", json!({ "key": "opening" })),
-        declarative::plugin("faults-js", json!({})),
-    ];
-    let url = format!("http://127.0.0.1:{}", server.port);
-    let conf = format!(
-        "{listen}plugins = gate-go,faults-js\npluginserver_names = {},{}\n{}{}",
-        gate.name, log.name, gate.conf, log.conf
-    );
-    Gateway::builder().conf(&conf).declarative(&declarative::global(&url, &plugins)).start()
+    let routes = json!([{ "name": "all", "paths": ["/"] }]);
+    let services = json!([{ "name": "chat", "url": format!("http://{}", server.address), "routes": routes }]);
+    gated(listen, json!({ "_format_version": "3.0", "services": services }))
 }
 
 fn client(gateway: &Gateway, scheme: &str, key: &str) -> (String, bool) {
@@ -69,7 +38,7 @@ fn client(gateway: &Gateway, scheme: &str, key: &str) -> (String, bool) {
 }
 
 fn messages_pass(listen: &str, scheme: &str) {
-    let mut server = Server::start();
+    let mut server = start_server();
     let gateway = start(&server, listen);
     let (said, succeeded) = client(&gateway, scheme, "opening");
     assert!(succeeded && said == "echoed 1000, are you there\nclosed 4001\ntold 4002 go\n", "{said}");
@@ -98,7 +67,7 @@ fn messages_pass_within_tls() {
 
 #[test]
 fn a_plugin_may_refuse() {
-    let server = Server::start();
+    let server = start_server();
     let gateway = start(&server, "");
     let (said, succeeded) = client(&gateway, "ws", "wrong");
     assert!(!succeeded && said.contains("401"), "{said}");

@@ -320,10 +320,7 @@ impl State {
                     return Poll::Ready(Err(BodyError::ClientGone));
                 }
                 Poll::Pending => {
-                    if !self.reading.is_running() {
-                        self.reading.restart(self.timeouts.body);
-                    }
-                    ready!(self.reading.poll_expired(cx));
+                    ready!(self.reading.poll_within(cx, self.timeouts.body));
                     return Poll::Ready(Err(BodyError::Timeout));
                 }
             }
@@ -353,10 +350,7 @@ impl State {
                 Poll::Ready(Err(error.into()))
             }
             Poll::Pending => {
-                if !self.sending.is_running() {
-                    self.sending.restart(self.timeouts.send);
-                }
-                ready!(self.sending.poll_expired(cx));
+                ready!(self.sending.poll_within(cx, self.timeouts.send));
                 self.presence = Presence::Gone;
                 Poll::Ready(Err(SendError::TimedOut(self.timeouts.send)))
             }

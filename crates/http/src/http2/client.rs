@@ -1,7 +1,6 @@
 //! The client's end of one stream of HTTP/2.
 
 use std::cell::RefCell;
-use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -15,6 +14,7 @@ use polygate_net::clock::Clock;
 
 use crate::client::{BodyFraming, Client, ClientTimeouts, FinalHead, SendError};
 use crate::http2::head;
+use crate::streams::{io_error, poll_room};
 
 pub struct Http2Client {
     state: RefCell<State>,
@@ -171,25 +171,14 @@ impl State {
     fn poll_content(&mut self, cx: &mut Context<'_>, content: &[u8]) -> Poll<Result<usize, SendError>> {
         self.release()?;
         let Sink::Body(stream) = &mut self.sink else { return Poll::Ready(Ok(content.len())) };
-        stream.reserve_capacity(content.len());
-        while stream.capacity() == 0 {
-            match stream.poll_capacity(cx) {
-                Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(gone(error).into())),
-                Poll::Ready(None) => {
-                    return Poll::Ready(Err(io::Error::from(io::ErrorKind::BrokenPipe).into()));
-                }
-                Poll::Pending => {
-                    if !self.sending.is_running() {
-                        self.sending.restart(self.timeouts.send);
-                    }
-                    ready!(self.sending.poll_expired(cx));
-                    return Poll::Ready(Err(SendError::TimedOut(self.timeouts.send)));
-                }
+        let count = match poll_room(cx, stream, content.len()) {
+            Poll::Ready(count) => count?,
+            Poll::Pending => {
+                ready!(self.sending.poll_within(cx, self.timeouts.send));
+                return Poll::Ready(Err(SendError::TimedOut(self.timeouts.send)));
             }
-        }
+        };
         self.sending.stop();
-        let count = content.len().min(stream.capacity());
         self.held = Bytes::copy_from_slice(&content[..count]);
         self.sent += count as u64;
         Poll::Ready(Ok(count))
@@ -212,7 +201,7 @@ impl State {
         self.send_head(false);
         let held = std::mem::take(&mut self.held);
         match &mut self.sink {
-            Sink::Body(stream) if !held.is_empty() => Ok(stream.send_data(held, false).map_err(gone)?),
+            Sink::Body(stream) if !held.is_empty() => Ok(stream.send_data(held, false).map_err(io_error)?),
             _ => Ok(()),
         }
     }
@@ -249,18 +238,11 @@ impl State {
                 Poll::Ready(Ok(None))
             }
             Poll::Pending => {
-                if !self.reading.is_running() {
-                    self.reading.restart(self.timeouts.body);
-                }
-                ready!(self.reading.poll_expired(cx));
+                ready!(self.reading.poll_within(cx, self.timeouts.body));
                 Poll::Ready(Err(BodyError::Timeout))
             }
         }
     }
-}
-
-fn gone(error: h2::Error) -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionReset, error)
 }
 
 struct StreamBody(Rc<Http2Client>);

@@ -4,9 +4,8 @@
 use std::io;
 use std::net::SocketAddr;
 
-use polygate_tls::cause;
+use polygate_tls::{cause, server_name};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
 
 #[cfg(not(test))]
 use self::system::connect;
@@ -30,9 +29,8 @@ pub async fn open(target: &Target) -> Result<Box<dyn Stream>, Failure> {
     }
 }
 
-/// A name that is none of DNS is not told to the peer; then it is verified by its address.
 async fn encrypt(stream: Box<dyn Stream>, tls: &Tls, address: SocketAddr) -> io::Result<Box<dyn Stream>> {
-    let name = ServerName::try_from(tls.name.clone()).unwrap_or_else(|_| address.ip().into());
+    let name = server_name(&tls.name, address.ip());
     let stream = TlsConnector::from(tls.client.config.clone()).connect(name, stream).await?;
     Ok(Box::new(Encrypted::new(stream)))
 }

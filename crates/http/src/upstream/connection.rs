@@ -169,10 +169,7 @@ impl Connection {
     }
 
     fn poll_read_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.reading.is_running() {
-            self.reading.restart(self.timeouts.read);
-        }
-        self.reading.poll_expired(cx)
+        self.reading.poll_within(cx, self.timeouts.read)
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -21,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::failure::Failure;
+use crate::streams::io_error;
 use crate::upstream::attempt::{Asked, Broken, Carrier, UpstreamTimeouts};
 use crate::upstream::connect;
 use crate::upstream::connection::within;
@@ -187,7 +187,7 @@ impl Waiting {
             return Poll::Ready(Err(heard(Failure::ClientLeft)));
         }
         if upload.is_over() {
-            ready!(poll_silence(cx, reading, timeouts.read));
+            ready!(reading.poll_within(cx, timeouts.read));
             return Poll::Ready(Err(heard(Failure::ReadTimeout(timeouts.read))));
         }
         Poll::Pending
@@ -264,7 +264,7 @@ impl Http2Body {
                 // It may wait for the rest of the request, whose clocks run.
                 Poll::Pending if !self.upload.is_over() => return Poll::Pending,
                 Poll::Pending => {
-                    ready!(poll_silence(cx, &mut self.reading, self.timeouts.read));
+                    ready!(self.reading.poll_within(cx, self.timeouts.read));
                     return Poll::Ready(Err(Failure::ReadTimeout(self.timeouts.read)));
                 }
             }
@@ -310,13 +310,6 @@ fn poll_upload(
     }
 }
 
-fn poll_silence(cx: &mut Context<'_>, clock: &mut Clock, patience: Duration) -> Poll<()> {
-    if !clock.is_running() {
-        clock.restart(patience);
-    }
-    clock.poll_expired(cx)
-}
-
 /// The head as it would be in HTTP/1.1, having passed the same rules.
 fn head<T>(response: &Response<T>) -> Result<ResponseHead, Failure> {
     let mut text = Vec::with_capacity(1024);
@@ -329,8 +322,4 @@ fn head<T>(response: &Response<T>) -> Result<ResponseHead, Failure> {
 
 fn lines(trailers: &HeaderMap) -> Headers {
     trailers.iter().map(|(name, value)| (name, value.as_bytes())).collect()
-}
-
-fn io_error(error: h2::Error) -> io::Error {
-    io::Error::new(ErrorKind::ConnectionReset, error)
 }

@@ -13,6 +13,7 @@ use polygate_chain::{BodyError, BodySource, HeldBody, RequestBody};
 use polygate_http1::write;
 use polygate_net::clock::Clock;
 
+use crate::streams::poll_room;
 use crate::wire::Wire;
 
 /// Bytes up to which a body goes out together with the head.
@@ -133,17 +134,14 @@ impl Upload {
         loop {
             if !self.piece.is_empty() {
                 let count = match poll_room(cx, stream, self.piece.len()) {
-                    Poll::Ready(Some(count)) => count,
-                    Poll::Ready(None) => {
+                    Poll::Ready(Ok(count)) => count,
+                    Poll::Ready(Err(_)) => {
                         // It may have said why; what there is to read from it tells.
                         self.progress = Progress::Broken;
                         return Poll::Ready(Ok(()));
                     }
                     Poll::Pending => {
-                        if !clock.is_running() {
-                            clock.restart(patience);
-                        }
-                        ready!(clock.poll_expired(cx));
+                        ready!(clock.poll_within(cx, patience));
                         return Poll::Ready(Err(UploadError::TimedOut));
                     }
                 };
@@ -252,10 +250,7 @@ impl Upload {
                     return Poll::Ready(Ok(()));
                 }
                 Poll::Pending => {
-                    if !clock.is_running() {
-                        clock.restart(patience);
-                    }
-                    ready!(clock.poll_expired(cx));
+                    ready!(clock.poll_within(cx, patience));
                     return Poll::Ready(Err(UploadError::TimedOut));
                 }
             }
@@ -288,18 +283,6 @@ fn read_file(file: &SpooledFile, at: &mut u64, piece: &mut [u8]) -> Result<usize
     let count = file.read_at(piece, *at).map_err(unkept)?;
     *at += count as u64;
     if count == 0 { Err(unkept(io::ErrorKind::UnexpectedEof.into())) } else { Ok(count) }
-}
-
-/// Waits until some of `wanted` bytes can be sent; `None` when none ever will.
-fn poll_room(cx: &mut Context<'_>, stream: &mut SendStream<Bytes>, wanted: usize) -> Poll<Option<usize>> {
-    stream.reserve_capacity(wanted);
-    while stream.capacity() == 0 {
-        match ready!(stream.poll_capacity(cx)) {
-            Some(Ok(_)) => {}
-            Some(Err(_)) | None => return Poll::Ready(None),
-        }
-    }
-    Poll::Ready(Some(stream.capacity().min(wanted)))
 }
 
 /// Adds a piece of a body, or its end. Where there is nothing to add no buffer is taken: the connection may lie idle

@@ -259,3 +259,15 @@ impl Drop for External {
         drop(self.0.wait());
     }
 }
+
+/// A gateway with a gate, which opens to the key `opening`, and with a plugin that has a handler in every phase.
+pub fn gated(listen: &str, mut file: Value) -> Gateway {
+    let (gate, log) = (go("gate-go"), javascript());
+    file["plugins"] =
+        json!([plugin("gate-go", json!({ "key": "opening" })), plugin("faults-js", json!({})),]);
+    let conf = format!(
+        "{listen}plugins = gate-go,faults-js\npluginserver_names = {},{}\n{}{}",
+        gate.name, log.name, gate.conf, log.conf
+    );
+    Gateway::builder().conf(&conf).declarative(&file.to_string()).start()
+}

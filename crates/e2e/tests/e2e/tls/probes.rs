@@ -7,7 +7,7 @@ use polygate_testkit::{EchoUpstream, Gateway, Request, eventually};
 use serde_json::{Value, json};
 
 use super::certificates::Certificates;
-use super::{Upstream, certificates};
+use super::{certificates, start_upstream};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -52,7 +52,7 @@ fn start(certificates: &Certificates, file: &str) -> Gateway {
 fn probes_verify_targets_and_count_what_they_answer() {
     let certificates = certificates();
     let (right, wrong) =
-        (Upstream::start(&certificates, "service.test"), Upstream::start(&certificates, "client.test"));
+        (start_upstream(&certificates, "service.test"), start_upstream(&certificates, "client.test"));
     let plain = EchoUpstream::start();
     let targets = [right.address, wrong.address, plain.address()];
     let gateway = start(&certificates, &declarative(&targets, json!({ "type": "https" })));
@@ -88,7 +88,7 @@ fn probes_verify_targets_and_count_what_they_answer() {
 #[test]
 fn nobody_is_believed_whose_authority_the_gateway_does_not_know() {
     let certificates = certificates();
-    let target = Upstream::start(&certificates, "service.test");
+    let target = start_upstream(&certificates, "service.test");
     let file = declarative(&[target.address], json!({ "type": "https" }));
     let gateway = Gateway::builder().declarative(&file).start();
     wait_for(&gateway, target.address, "UNHEALTHY");
