@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 9] = [
     &["http1", "model", "plugin-proto"],
     &["net", "telemetry"],
     &["balancer", "chain", "config", "entities", "router", "tls"],
-    &["http", "plugin-host"],
+    &["bundled", "http", "plugin-host"],
     &["app"],
     &["gateway"],
     &["e2e", "fuzz", "testkit"],

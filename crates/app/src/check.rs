@@ -18,7 +18,7 @@ pub fn check(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
 /// gateway checks the rest itself, and no server need be asked.
 pub fn has_other_servers(before: &Settings, now: &Settings) -> bool {
     let servers = |settings: &Settings| {
-        let enabled = settings.enabled_plugins(plugins::BUNDLED);
+        let enabled = settings.enabled_plugins(&plugins::bundled());
         (translate::plugin_servers(settings, &enabled), enabled)
     };
     servers(before) != servers(now)
@@ -26,7 +26,7 @@ pub fn has_other_servers(before: &Settings, now: &Settings) -> bool {
 
 async fn checked(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
     let mut warnings = Vec::new();
-    let enabled = settings.enabled_plugins(plugins::BUNDLED);
+    let enabled = settings.enabled_plugins(&plugins::bundled());
     let (announced, mut problems) = match enabled.is_empty() {
         true => (Announced::default(), Vec::new()),
         false => announced(settings, &enabled).await,

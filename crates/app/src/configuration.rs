@@ -8,6 +8,7 @@ use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use polygate_bundled::Shared;
 use polygate_chain::Node;
 use polygate_config::Settings;
 use polygate_http::Gateway;
@@ -42,17 +43,18 @@ impl Configuration {
         settings: Settings,
         node: &Arc<Node>,
         resolver: &Resolver,
+        bundled: &Arc<Shared>,
         previous: Option<&Configuration>,
     ) -> Result<Self, LoadError> {
         let none = PluginServers::empty();
         let running = previous.map_or(&none, |previous| &*previous.plugin_servers);
-        let enabled = settings.enabled_plugins(plugins::BUNDLED);
+        let enabled = settings.enabled_plugins(&plugins::bundled());
         // Servers that no plugin is wanted from are not even asked.
         let plugin_servers = match enabled.is_empty() {
             true => PluginServers::empty(),
             false => running.reload(translate::plugin_servers(&settings, &enabled)).await,
         };
-        let compiled = match Servers::new(settings, node.clone(), &enabled, &plugin_servers) {
+        let compiled = match Servers::new(settings, node.clone(), &enabled, &plugin_servers, bundled) {
             Ok(servers) => Compiled::load(servers, previous.map(|previous| previous.gateway.clone())).await,
             Err(error) => Err(error),
         };

@@ -55,7 +55,7 @@ pub struct PluginReport {
 
 /// Asks every configured server.
 pub fn doctor(settings: &Settings) -> Result<Diagnosis, Error> {
-    let enabled = settings.enabled_plugins(plugins::BUNDLED);
+    let enabled = settings.enabled_plugins(&plugins::bundled());
     let asked = translate::plugin_servers(settings, &enabled);
     let found = workers::runtime()?.block_on(discover(&asked));
     let mut found: HashMap<_, _> = found.into_iter().map(|it| (it.server.clone(), it)).collect();

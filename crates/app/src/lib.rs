@@ -16,6 +16,7 @@
 //! probes         active health checks of the targets
 //! tracing        the tracer and the way to its collector
 //! names          how names are resolved
+//! outside        what plugins within the gateway reach beside requests
 //! listeners      the sockets, kept over reloads
 //! workers        the threads that serve requests
 //! status         the status API and the socket of the command line
@@ -34,6 +35,7 @@ mod listeners;
 mod logs;
 mod names;
 mod not_yet;
+mod outside;
 mod plugins;
 mod probes;
 mod problems;

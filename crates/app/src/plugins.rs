@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use polygate_bundled::{Bundled, PLUGINS};
 use polygate_chain::pdk::Context;
 use polygate_chain::{Failure, Handler, LocalFuture, Phase, Phases, Plugin};
 use polygate_entities::reference;
@@ -16,8 +17,10 @@ use serde_json::Value;
 
 use crate::LoadError;
 
-/// Built-in plugins, which `bundled` stands for.
-pub const BUNDLED: &[&str] = &[];
+/// The plugins that come with the gateway, which `bundled` stands for.
+pub fn bundled() -> Vec<&'static str> {
+    PLUGINS.iter().map(|plugin| plugin.name).collect()
+}
 
 /// What the plugin servers said about themselves.
 #[derive(Default)]
@@ -43,7 +46,9 @@ pub fn resolve(names: &[String], announced: &Announced) -> Result<Enabled, LoadE
     let mut enabled = Enabled::default();
     let mut problems = Vec::new();
     for name in names {
-        match announced.schemas.get(name).map(Schema::parse) {
+        // A plugin server's own takes the place of one that comes with the gateway.
+        let announced_schema = announced.schemas.get(name).map(Schema::parse);
+        match announced_schema.or_else(|| find(name).map(Bundled::schema)) {
             Some(Ok(schema)) => drop(enabled.schemas.insert(name.clone(), schema)),
             Some(Err(errors)) => problems.push(format!("on plugin '{name}': {errors}")),
             None if announced.silent.is_empty() && reference::has_plugin(name) => problems.push(format!(
@@ -57,6 +62,11 @@ pub fn resolve(names: &[String], announced: &Announced) -> Result<Enabled, LoadE
         }
     }
     if problems.is_empty() { Ok(enabled) } else { Err(LoadError::Plugins(problems.join("; "))) }
+}
+
+/// The plugin of this name that comes with the gateway.
+pub fn find(name: &str) -> Option<&'static Bundled> {
+    PLUGINS.iter().find(|plugin| plugin.name == name)
 }
 
 /// Stands in for a plugin whose server did not say what it holds: every request that needs it fails.
@@ -154,9 +164,9 @@ mod tests {
 
     #[test]
     fn a_plugin_of_the_reference_is_said_to_be_missing() {
-        let error = resolve(&names(&["key-auth"]), &announced(&[])).unwrap_err().to_string();
-        assert!(error.contains("on plugin 'key-auth': it is bundled with the reference and not built yet"));
-        assert_eq!(resolve(&names(&["key-auth"]), &announced(&["go"])).unwrap().unknown, ["key-auth"]);
+        let error = resolve(&names(&["acme"]), &announced(&[])).unwrap_err().to_string();
+        assert!(error.contains("on plugin 'acme': it is bundled with the reference and not built yet"));
+        assert_eq!(resolve(&names(&["acme"]), &announced(&["go"])).unwrap().unknown, ["acme"]);
     }
 
     #[test]

@@ -21,9 +21,10 @@ use crate::control::{Control, Loads};
 use crate::listeners::Listeners;
 use crate::logs::Logs;
 use crate::names::Names;
+use crate::outside::Outside;
 use crate::status::{Prepared, Status};
 use crate::workers::{Fleet, Shared, Workers};
-use crate::{Error, LoadError, translate};
+use crate::{Error, LoadError, certificates, translate};
 
 pub struct Running {
     control: Rc<Control>,
@@ -34,6 +35,8 @@ pub struct Running {
     /// Plugin servers of earlier configurations, until the last request that began with them ends.
     retiring: Vec<(Rc<PluginServers>, JoinHandle<()>)>,
     names: Names,
+    outside: Arc<Outside>,
+    bundled: Arc<polygate_bundled::Shared>,
     fleet: Fleet,
     status: Status,
 }
@@ -47,14 +50,26 @@ impl Running {
         status: Status,
     ) -> Result<Self, Error> {
         let (prefix, names) = (settings.prefix.clone(), Names::new(translate::dns(&settings))?);
-        let first = Configuration::load(settings, &control.node, &names.resolver, None).await?;
+        let outside = Outside::start(names.resolver.clone(), certificates::upstream(&settings)?)?;
+        let bundled = polygate_bundled::Shared::new(outside.clone());
+        let first = Configuration::load(settings, &control.node, &names.resolver, &bundled, None).await?;
         let configuration = Rc::new(first);
         control.configuration.replace(Some(configuration.clone()));
         control.loads.replace(Loads { generation: 1, error: None });
         let gateway = Arc::new(ArcSwap::new(configuration.gateway.clone()));
         let fleet = Fleet::default();
-        let mut own =
-            Self { control, prefix, gateway, configuration, retiring: Vec::new(), names, fleet, status };
+        let mut own = Self {
+            control,
+            prefix,
+            gateway,
+            configuration,
+            retiring: Vec::new(),
+            names,
+            outside,
+            bundled,
+            fleet,
+            status,
+        };
         let logs = own.control.logs.borrow().clone();
         let workers = own.workers(&own.configuration.servers.settings, listeners, &own.names, &logs)?;
         own.fleet.replace(workers);
@@ -80,8 +95,8 @@ impl Running {
         let logs = Logs::open(&settings, Some(&self.control.logs.borrow()))?;
         let names = self.names.next(translate::dns(&settings))?;
         let previous = self.configuration.clone();
-        let next =
-            Configuration::load(settings, &self.control.node, &names.resolver, Some(&*previous)).await?;
+        let (node, bundled) = (&self.control.node, &self.bundled);
+        let next = Configuration::load(settings, node, &names.resolver, bundled, Some(&*previous)).await?;
         // Whatever can fail comes before anything is in use. Sockets come last of it: connections wait on a new one
         // from the moment that it listens.
         let (status, workers) = match self.takeover(&next.servers.settings, &names, &logs) {
@@ -100,6 +115,7 @@ impl Running {
         std::mem::replace(&mut self.status, status.serve(&self.control)).retire();
         logs.begin();
         self.control.logs.replace(logs);
+        self.outside.change(names.resolver.clone(), self.configuration.servers.upstream_tls.clone());
         self.names = names;
         if previous.servers.settings.tracing != self.configuration.servers.settings.tracing {
             log!(Warn, "a change of the tracing settings takes a restart");

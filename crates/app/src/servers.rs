@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use polygate_bundled::Shared;
 use polygate_chain::error_page::ErrorPages;
 use polygate_chain::{Node, Plugin};
 use polygate_config::Settings;
@@ -31,16 +32,17 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// `names` are those of the enabled plugins.
+    /// `names` are those of the enabled plugins; `bundled` is what those of the gateway share.
     pub fn new(
         settings: Settings,
         node: Arc<Node>,
         names: &[String],
         running: &PluginServers,
+        bundled: &Arc<Shared>,
     ) -> Result<Self, LoadError> {
         let announced = announced(&settings, running);
         let enabled = plugins::resolve(names, &announced)?;
-        let plugins = installed(names, running, &announced);
+        let plugins = installed(names, running, &announced, bundled);
         let error_pages = translate::error_pages(&settings)?;
         let certificates = certificates::default(&settings)?;
         let upstream_tls = certificates::upstream(&settings)?;
@@ -76,11 +78,17 @@ fn announced(settings: &Settings, servers: &PluginServers) -> Announced {
     }
 }
 
-fn installed(enabled: &[String], servers: &PluginServers, announced: &Announced) -> Vec<Arc<dyn Plugin>> {
+fn installed(
+    enabled: &[String],
+    servers: &PluginServers,
+    announced: &Announced,
+    bundled: &Arc<Shared>,
+) -> Vec<Arc<dyn Plugin>> {
     let find = |name: &String| -> Arc<dyn Plugin> {
-        match servers.plugins().iter().find(|plugin| plugin.name() == name) {
-            Some(plugin) => plugin.clone(),
-            None => Unavailable::new(name, announced, servers.counters_of_missing(name)),
+        match (servers.plugins().iter().find(|plugin| plugin.name() == name), plugins::find(name)) {
+            (Some(plugin), _) => plugin.clone(),
+            (None, Some(own)) => own.install(bundled),
+            (None, None) => Unavailable::new(name, announced, servers.counters_of_missing(name)),
         }
     };
     enabled.iter().map(find).collect()

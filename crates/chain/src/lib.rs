@@ -17,6 +17,7 @@ pub mod phase;
 pub mod plan;
 pub mod plugin;
 pub mod serialize;
+pub mod services;
 pub mod session;
 pub mod timings;
 
@@ -26,6 +27,6 @@ pub use environment::{Environment, Limits, Node, Statistics, TrustedIps};
 pub use exchange::{Exchange, Head};
 pub use phase::{Phase, Phases};
 pub use plan::{Collected, Plan};
-pub use plugin::{Failure, Handler, LocalFuture, Plugin};
+pub use plugin::{BodyFilter, Failure, Handler, LocalFuture, Plugin};
 pub use polygate_value::{Key, Value};
 pub use session::{Connection, Session, Tls};

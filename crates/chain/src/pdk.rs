@@ -17,8 +17,8 @@ pub mod client;
 pub mod client_tls;
 pub mod cluster;
 pub mod ctx_shared;
-#[cfg(test)]
-pub(crate) mod fixture;
+#[cfg(any(test, feature = "fixture"))]
+pub mod fixture;
 pub mod grpc;
 pub mod headers;
 pub mod ip;

@@ -12,7 +12,7 @@ use polygate_model::{Id, Plugin as Configuration};
 
 use crate::exchange::Authenticated;
 use crate::pdk::Context;
-use crate::{Exchange, Failure, Handler, Phase, Phases, Plugin, Session};
+use crate::{BodyFilter, Exchange, Failure, Handler, Phase, Phases, Plugin, Session};
 
 /// Every enabled plugin with its configurations: part of one loaded configuration.
 #[derive(Default)]
@@ -128,6 +128,26 @@ impl Collected {
             }
         }
         Ok(())
+    }
+
+    /// Lets all change the head of the response. Stops at the first answer or failure.
+    pub fn header(&self, exchange: &mut Exchange) -> Result<(), Failure> {
+        exchange.session.phase = Phase::Response;
+        for configured in &self.0 {
+            exchange.session.plugin = Some(configured.configuration.clone());
+            let outcome = configured.handler.header(exchange);
+            exchange.session.plugin = None;
+            outcome?;
+            if exchange.session.answer.is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the body of the response passes through, the first first.
+    pub fn body(&self, exchange: &mut Exchange) -> Vec<Box<dyn BodyFilter>> {
+        self.0.iter().filter_map(|configured| configured.handler.body(exchange)).collect()
     }
 
     /// Runs all `log` handlers; a failure is logged and stops nobody.

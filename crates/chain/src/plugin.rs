@@ -7,7 +7,7 @@ use std::sync::Arc;
 use polygate_telemetry::log;
 
 use crate::pdk::Context;
-use crate::{Phase, Phases};
+use crate::{Exchange, Phase, Phases};
 
 /// Requests stay on the worker thread that accepted them, so futures need not be `Send`.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -31,6 +31,32 @@ pub trait Handler: Send + Sync {
     /// Runs the handler of one phase; only called for phases that the plugin announced. What the
     /// plugin decided is in `context`, an error means that it could not decide.
     fn run<'a>(&'a self, phase: Phase, context: Context<'a>) -> LocalFuture<'a, Result<(), Failure>>;
+
+    /// Changes the head of the response on its way to the client, whoever made it (`header_filter` of the reference). An
+    /// answer that it sets takes the place of the body. Only plugins within the gateway have it, and it holds nothing back.
+    fn header(&self, _exchange: &mut Exchange) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// What the body of the response passes through on its way to the client (`body_filter` of the reference); asked for
+    /// once the head stands.
+    fn body(&self, _exchange: &mut Exchange) -> Option<Box<dyn BodyFilter>> {
+        None
+    }
+}
+
+/// Takes a body in and gives one out, as it comes: nothing is held back that the filter does not hold itself.
+pub trait BodyFilter {
+    /// Takes a piece in, and adds to `out` what it becomes.
+    fn piece(&mut self, piece: &[u8], out: &mut Vec<u8>);
+
+    /// Adds what is left at the end of the body.
+    fn end(&mut self, out: &mut Vec<u8>);
+
+    /// Whether what goes out is as long as what comes in.
+    fn keeps_length(&self) -> bool {
+        false
+    }
 }
 
 /// A handler that did not do its work. The request fails with it: closed, never skipped.

@@ -12,6 +12,7 @@ use polygate_http1::RequestHead;
 
 use crate::client::Client;
 use crate::downstream::{After, Downstream};
+use crate::flow::Filters;
 use crate::relay::relay;
 use crate::upstream::{self, Exchanged};
 use crate::way::{Content, Early, Way};
@@ -52,11 +53,11 @@ impl Way<'_> {
             return Ok(tunnel::content(self, exchanged));
         }
         if !is_held {
-            return Ok(Content::Upstream(exchanged));
+            return Ok(Content::Upstream(exchanged, Filters::default()));
         }
         if is_endless {
             self.response().await?;
-            return Ok(Content::Upstream(exchanged));
+            return Ok(Content::Upstream(exchanged, Filters::default()));
         }
         let body = self.buffer(exchanged).await?;
         self.response().await?;
@@ -150,8 +151,31 @@ impl Way<'_> {
         self.settle(outcome)
     }
 
+    /// Lets plugins have the last word on the response; one that they answer with now takes the place of its body.
+    fn filter(&mut self, mut content: Content) -> Content {
+        let earlier = self.exchange.session.answer.take();
+        if let Err(failure) = self.collected.header(&mut self.exchange) {
+            respond::plugin_failure(&mut self.exchange, &failure);
+        }
+        if self.exchange.session.answer.is_some() {
+            content = self.answer();
+        } else {
+            self.exchange.session.answer = earlier;
+        }
+        let filters = Filters::new(self.collected.body(&mut self.exchange));
+        if !filters.keep_length() {
+            self.exchange.response.headers.remove("Content-Length");
+        }
+        match content {
+            Content::Bytes(body) if !filters.is_empty() => Content::Bytes(filters.whole(&body).into()),
+            Content::Upstream(exchanged, _) => Content::Upstream(exchanged, filters),
+            content => content,
+        }
+    }
+
     /// Sends the response and ends the way.
     pub async fn finish(mut self, content: Content) -> After {
+        let content = self.filter(content);
         let (framing, head_end) = response::finish_head(&mut self, &content);
         let sent = relay(&mut self, content, framing).await;
         end::end(self, head_end, sent)

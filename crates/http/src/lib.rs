@@ -12,6 +12,7 @@ mod encrypted;
 mod end;
 mod exchange;
 mod failure;
+mod flow;
 mod gateway;
 mod handshake;
 mod http1;

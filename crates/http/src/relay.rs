@@ -5,8 +5,8 @@ use std::task::{Context, Poll, ready};
 
 use crate::client::{BodyFraming, Client, SendError, TOGETHER};
 use crate::failure::Failure;
+use crate::flow::Flow;
 use crate::tunnel::{self, Torn};
-use crate::upstream::AnswerBody;
 use crate::way::{Content, Way};
 
 /// Why a response was not sent whole.
@@ -32,10 +32,10 @@ pub async fn relay(way: &mut Way<'_>, content: Content, framing: BodyFraming) ->
             let bytes = if framing == BodyFraming::None { &[][..] } else { &body };
             send_all(client, bytes).await
         }
-        Content::Upstream(mut exchanged) => {
-            let body = &mut exchanged.body;
+        Content::Upstream(mut exchanged, mut filters) => {
+            let mut flow = Flow { body: &mut exchanged.body, filters: &mut filters };
             let mut is_ended = false;
-            let sent = poll_fn(|cx| poll_relay(cx, client, body, &mut is_ended)).await;
+            let sent = poll_fn(|cx| poll_relay(cx, client, &mut flow, &mut is_ended)).await;
             match &sent {
                 Ok(()) => exchanged.give_back(way.worker, &way.gateway.settings),
                 Err(Unsent::Upstream(failure)) => {
@@ -66,19 +66,19 @@ async fn send_all(client: &dyn Client, content: &[u8]) -> Result<(), Unsent> {
 fn poll_relay(
     cx: &mut Context<'_>,
     client: &dyn Client,
-    body: &mut AnswerBody,
+    flow: &mut Flow<'_>,
     is_ended: &mut bool,
 ) -> Poll<Result<(), Unsent>> {
-    body.poll_upload(cx);
+    flow.body.poll_upload(cx);
     loop {
         // What comes from upstream waits while the client does not read: memory stays bounded.
         if client.queued() > TOGETHER {
             ready!(client.poll_flush(cx))?;
         }
-        match body.poll_content(cx) {
-            Poll::Ready(Ok(())) if body.content().is_empty() => {
+        match flow.poll_content(cx) {
+            Poll::Ready(Ok(())) if flow.content().is_empty() => {
                 if !std::mem::replace(is_ended, true) {
-                    client.queue_end(body.trailers().as_ref());
+                    client.queue_end(flow.body.trailers().as_ref());
                 }
                 return client.poll_flush(cx).map_err(Unsent::from);
             }
@@ -90,7 +90,7 @@ fn poll_relay(
                 return Poll::Ready(Err(Unsent::ClientLeft));
             }
         }
-        let taken = ready!(client.poll_content(cx, body.content()))?;
-        body.consume(taken);
+        let taken = ready!(client.poll_content(cx, flow.content()))?;
+        flow.consume(taken);
     }
 }

@@ -97,7 +97,7 @@ fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
     let headers = &mut exchange.response.headers;
     let length = match content {
         Content::Bytes(body) => Some(body.len() as u64),
-        Content::Upstream(exchanged) => exchanged.body.remaining(),
+        Content::Upstream(exchanged, filters) => exchanged.body.remaining().filter(|_| filters.keep_length()),
         Content::Tunnel(_) => {
             headers.insert("Connection", "upgrade");
             headers.insert("Upgrade", "websocket");

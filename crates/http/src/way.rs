@@ -12,6 +12,7 @@ use polygate_telemetry::log;
 use crate::client::Client;
 use crate::downstream::Downstream;
 use crate::failure::{Blame, Failure};
+use crate::flow::Filters;
 use crate::upstream::Exchanged;
 use crate::{Gateway, Worker, respond};
 
@@ -46,7 +47,8 @@ pub enum Early {
 /// What is sent behind the head of the response.
 pub enum Content {
     Bytes(Bytes),
-    Upstream(Exchanged),
+    /// What the upstream answers, as it comes, through the plugins that filter it.
+    Upstream(Exchanged, Filters),
     /// Whatever both sides say, in a protocol of their own.
     Tunnel(Exchanged),
 }
