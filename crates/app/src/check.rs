@@ -5,13 +5,13 @@ use polygate_plugin_host::discovery::discover;
 use polygate_tls::UpstreamDefaults;
 
 use crate::plugins::{self, Announced, Enabled};
-use crate::{LoadError, certificates, compile, declarative, not_yet, translate, workers};
+use crate::{Error, LoadError, certificates, compile, declarative, not_yet, translate, workers};
 
-/// What a start would warn of, or all problems of a configuration, one text each. Unlike a start this does not let
+/// What a start would warn of, or all problems of a configuration. Unlike a start this does not let
 /// a plugin server pass that cannot be asked.
-pub fn check(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
-    let runtime = workers::runtime().map_err(|error| vec![error.to_string()])?;
-    runtime.block_on(checked(settings))
+pub fn check(settings: &Settings) -> Result<Vec<String>, Vec<Error>> {
+    let runtime = workers::runtime().map_err(|error| vec![error])?;
+    runtime.block_on(checked(settings)).map_err(|problems| problems.into_iter().map(Error::from).collect())
 }
 
 /// Whether the plugin servers of two configurations differ, or what is wanted of them. Where they do not, a running
@@ -24,7 +24,7 @@ pub fn has_other_servers(before: &Settings, now: &Settings) -> bool {
     servers(before) != servers(now)
 }
 
-async fn checked(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
+async fn checked(settings: &Settings) -> Result<Vec<String>, Vec<LoadError>> {
     let mut warnings = Vec::new();
     let enabled = settings.enabled_plugins(&plugins::bundled());
     let (announced, mut problems) = match enabled.is_empty() {
@@ -34,12 +34,12 @@ async fn checked(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
     match plugins::resolve(&enabled, &announced) {
         Ok(enabled) => match entities(settings, &enabled) {
             Ok(told) => warnings = told,
-            Err(error) => problems.push(error.to_string()),
+            Err(error) => problems.push(error),
         },
-        Err(error) => problems.push(error.to_string()),
+        Err(error) => problems.push(error),
     }
-    problems.extend(certificates::check(settings).err().map(|error| error.to_string()));
-    problems.extend(translate::error_pages(settings).err().map(|error| error.to_string()));
+    problems.extend(certificates::check(settings).err());
+    problems.extend(translate::error_pages(settings).err());
     if problems.is_empty() { Ok(warnings) } else { Err(problems) }
 }
 
@@ -53,22 +53,22 @@ fn entities(settings: &Settings, enabled: &Enabled) -> Result<Vec<String>, LoadE
     Ok(unusable.into_iter().chain(left_out).chain(not_yet::warnings(settings, entities)).collect())
 }
 
-async fn announced(settings: &Settings, enabled: &[String]) -> (Announced, Vec<String>) {
+async fn announced(settings: &Settings, enabled: &[String]) -> (Announced, Vec<LoadError>) {
     let mut announced = Announced::default();
     let mut problems = Vec::new();
     for discovery in discover(&translate::plugin_servers(settings, enabled)).await {
         let server = discovery.server;
         match discovery.outcome {
             Ok(dump) => {
-                let refused = dump.refused.iter().map(|it| format!("plugin server {server}: {}", it.why));
-                problems.extend(refused);
+                let refused = dump.refused.into_iter().map(|it| it.why);
+                problems.extend(refused.map(|why| LoadError::PluginServer { server: server.clone(), why }));
                 for plugin in dump.plugins {
                     announced.schemas.entry(plugin.name).or_insert(plugin.schema);
                 }
             }
             Err(error) => {
                 let why = error.to_string();
-                problems.push(format!("plugin server {server}: {why}"));
+                problems.push(LoadError::PluginServer { server: server.clone(), why: why.clone() });
                 announced.silent.push((server, why));
             }
         }

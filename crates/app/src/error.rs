@@ -36,6 +36,8 @@ pub enum LoadError {
     Settings(Vec<ConfError>),
     #[error("error loading plugin schemas: {0}")]
     Plugins(String),
+    #[error("plugin server {server}: {why}")]
+    PluginServer { server: String, why: String },
     #[error("{property}: could not read {}: {cause}; name a file that the gateway may read", path.display())]
     Unreadable { property: &'static str, path: PathBuf, cause: io::Error },
     #[error("{property}: {why}")]

@@ -23,7 +23,7 @@ pub fn run(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {
                     warnings.iter().for_each(|warning| console.warn(warning));
                     Vec::new()
                 }
-                Err(problems) => problems,
+                Err(problems) => problems.iter().map(ToString::to_string).collect(),
             }
         }
         Err(errors) => errors.iter().map(ToString::to_string).collect(),

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use md5::{Digest, Md5};
+use polygate_app::{Error, LoadError};
 
 use crate::command::{Invocation, Outcome};
 use crate::configuration::{load, sources};
@@ -52,9 +53,20 @@ fn parse(invocation: &Invocation, file: &str, console: Console) -> Outcome {
         sources.overrides.push((name.to_owned(), value.to_owned()));
     }
     let settings = load(sources, console)?;
-    polygate_app::check(&settings).map_err(|problems| format!("Failed parsing:\n{}", problems.join("\n")))?;
+    polygate_app::check(&settings).map_err(|problems| {
+        let problems: Vec<_> = problems.iter().map(problem).collect();
+        format!("Failed parsing:\n{}", problems.join("\n"))
+    })?;
     console.say("parse successful");
     Ok(())
+}
+
+/// Who named the file need not be told its name.
+fn problem(problem: &Error) -> String {
+    match problem {
+        Error::Load(LoadError::Declarative { why, .. }) => why.clone(),
+        problem => problem.to_string(),
+    }
 }
 
 /// The hash by which the gateway tells one content from another.

@@ -25,7 +25,10 @@ pub fn run(invocation: &Invocation, console: Console) -> Outcome<ExitCode> {
     let settings = load_running(invocation, &prefix, console)?;
     let (running, _) = conf::load_saved(&prefix).map_err(first)?;
     if polygate_app::has_other_servers(&running, &settings) {
-        polygate_app::check(&settings).map_err(|problems| problems.join("\n"))?;
+        polygate_app::check(&settings).map_err(|problems| {
+            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            problems.join("\n")
+        })?;
     }
 
     let before = Loads::ask(&settings)?;
