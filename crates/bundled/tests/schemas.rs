@@ -37,7 +37,8 @@ fn schemas_are_those_of_the_reference() {
         let schema = plugin.schema().unwrap_or_else(|error| panic!("{}: {error}", plugin.name));
         let mut found = Vec::new();
         fields(plugin.name, &read(plugin.name)["fields"], &schema.document()["fields"], &mut found);
-        unexplained.extend(found.into_iter().filter(|difference| reasons.remove(&difference.place).is_none()));
+        unexplained
+            .extend(found.into_iter().filter(|difference| reasons.remove(&difference.place).is_none()));
     }
     let lines: Vec<_> = unexplained.iter().map(|it| format!("{}: {}", it.place, it.what)).collect();
     assert!(lines.is_empty(), "{}", lines.join("\n"));

@@ -1,5 +1,6 @@
 //! The body of an upstream's answer, through the plugins that filter it.
 
+use std::borrow::Cow;
 use std::task::{Context, Poll, ready};
 
 use polygate_chain::BodyFilter;
@@ -39,11 +40,11 @@ impl Filters {
     }
 
     fn piece(&mut self, piece: &[u8]) {
-        let mut piece = piece.to_vec();
+        let mut piece = Cow::Borrowed(piece);
         for filter in &mut self.filters {
             let mut out = Vec::with_capacity(piece.len());
             filter.piece(&piece, &mut out);
-            piece = out;
+            piece = Cow::Owned(out);
         }
         self.out.extend_from_slice(&piece);
     }

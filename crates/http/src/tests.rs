@@ -11,6 +11,7 @@ mod client_clocks;
 mod client_leaves;
 mod early_answers;
 mod ends;
+mod filters;
 mod framing;
 mod grpc;
 mod health;
