@@ -14,6 +14,7 @@ pub const PLUGIN: Bundled = Bundled {
     priority: 1250,
     phases: &[Phase::Access],
     schema: include_str!("key_auth/schema.json"),
+    checks: &[],
     configure: configure::<KeyAuth>,
 };
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use polygate_chain::pdk::{Context, PdkError};
 use polygate_chain::{BodyFilter, Exchange, Failure, Handler, LocalFuture, Phase, Phases, Plugin};
-use polygate_model::schema::{Schema, SchemaErrors};
+use polygate_model::schema::{Checks, Schema, SchemaErrors};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -19,6 +19,8 @@ pub struct Bundled {
     pub phases: &'static [Phase],
     /// The fields of the configuration, in the language of [`Schema::builtin`].
     pub schema: &'static str,
+    /// What the schema names with `check`.
+    pub checks: Checks,
     pub(crate) configure: fn(&Arc<polygate_model::Plugin>, &Arc<Shared>) -> Result<Arc<dyn Handler>, String>,
 }
 
@@ -71,7 +73,7 @@ impl Bundled {
     /// What its configurations must look like.
     pub fn schema(&self) -> Result<Schema, SchemaErrors> {
         // What is no JSON is a schema without a name, which is an error.
-        Schema::builtin(&serde_json::from_str(self.schema).unwrap_or_default())
+        Schema::builtin(&serde_json::from_str(self.schema).unwrap_or_default(), self.checks)
     }
 
     pub fn install(&'static self, shared: &Arc<Shared>) -> Arc<dyn Plugin> {

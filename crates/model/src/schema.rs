@@ -41,6 +41,12 @@ pub struct Schema {
     document: Value,
 }
 
+/// Checks that are code, by the name that a document of ours gives them. They see values that have the field's type.
+pub type Checks = &'static [(&'static str, ValueCheck)];
+
+/// Says what is wrong with a value.
+pub type ValueCheck = fn(&Value) -> Result<(), String>;
+
 /// The members of the plugin entity that a plugin may narrow.
 const SCOPES: [&str; 4] = ["consumer", "route", "service", "protocols"];
 
@@ -52,8 +58,12 @@ impl Schema {
 
     /// Reads a schema of our own, which may use shared definitions (`is`: `tags`, `port`, `path`,
     /// `header_name`, `timeout`, ...) and checks by name (`check`: `ip_or_cidr`, `host`, `url`, ...).
-    pub fn builtin(document: &Value) -> Result<Self, SchemaErrors> {
-        Self::read(document, Reader::new(true), entity::expand(document))
+    ///
+    /// `check` may also name one of `checks`, on fields of any type. Rules between fields of the whole entity stand in
+    /// `entity_checks` beside `fields`; `shorthand_fields` of a record are older names of members, which say in
+    /// `deprecation.replaced_with` where their value belongs.
+    pub fn builtin(document: &Value, checks: Checks) -> Result<Self, SchemaErrors> {
+        Self::read(document, Reader::with_checks(checks), entity::expand(document))
     }
 
     fn read(document: &Value, mut reader: Reader, expanded: Value) -> Result<Self, SchemaErrors> {
@@ -137,7 +147,7 @@ impl Reader {
             return None;
         }
         let replaced = fields.iter().map(|(name, definition)| (name.as_str(), *definition));
-        let entity = entity::plugin_entity(replaced);
-        Reader::new(true).record(entity.as_object()?)
+        let entity = entity::plugin_entity(replaced, document.get("entity_checks"));
+        self.trusting(|reader| reader.record(entity.as_object()?))
     }
 }

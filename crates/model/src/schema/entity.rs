@@ -147,14 +147,20 @@ fn replace_field(entity: &mut Value, name: &str, change: impl FnOnce(&mut Value)
     }
 }
 
-/// The plugin entity with fields replaced by those that a plugin's schema brings.
-pub(super) fn plugin_entity<'a>(replaced: impl Iterator<Item = (&'a str, &'a Value)>) -> Value {
+/// The plugin entity with fields replaced by those that a plugin's schema brings, and with its rules between them.
+pub(super) fn plugin_entity<'a>(
+    replaced: impl Iterator<Item = (&'a str, &'a Value)>,
+    checks: Option<&Value>,
+) -> Value {
     let entities = SOURCE["entities"].as_array().into_iter().flatten();
     let plugins =
         entities.into_iter().find(|entity| entity["name"] == "plugins").expect("plugins are an entity");
     let mut entity = expand(plugins);
     for (name, definition) in replaced {
         replace_field(&mut entity, name, |field| *field = definition.clone());
+    }
+    if let Some(checks) = checks {
+        entity["entity_checks"] = checks.clone();
     }
     entity
 }

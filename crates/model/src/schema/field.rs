@@ -10,7 +10,7 @@ use super::checks::EntityCheck;
 use super::errors::FieldErrors;
 use super::json_schema::JsonSchema;
 use super::random;
-use super::rules::Rule;
+use super::rules::{Rule, plain, same};
 use crate::vault::is_reference;
 
 pub(crate) const REQUIRED: &str = "required field missing";
@@ -64,6 +64,16 @@ pub struct Record {
     pub(crate) fields: IndexMap<String, Field>,
     pub(crate) checks: Vec<EntityCheck>,
     pub(crate) shorthands: Vec<Shorthand>,
+    pub(crate) aliases: Vec<Alias>,
+}
+
+/// An older name of a member.
+#[derive(Debug, Clone)]
+pub(crate) struct Alias {
+    pub(crate) name: String,
+    pub(crate) field: Field,
+    /// Where the value belongs: names of nested members.
+    pub(crate) path: Vec<String>,
 }
 
 impl Record {
@@ -87,6 +97,11 @@ impl Record {
     pub fn check(&self, mut given: Map<String, Value>) -> Result<Map<String, Value>, FieldErrors> {
         self.shorthands.iter().for_each(|apply| apply(&mut given));
         let mut errors = FieldErrors::default();
+        for alias in &self.aliases {
+            if let Err(problem) = alias.apply(&mut given) {
+                errors.set(&alias.name, problem);
+            }
+        }
         let mut complete = Map::new();
         for (name, field) in &self.fields {
             let mut value = given.shift_remove(name).unwrap_or_else(|| field.missing());
@@ -116,6 +131,41 @@ impl Record {
                     }
                 }
                 _ => {}
+            }
+        }
+    }
+}
+
+impl Alias {
+    /// Moves a value that stands under the older name to its place.
+    fn apply(&self, given: &mut Map<String, Value>) -> Result<(), FieldErrors> {
+        let Some(mut value) = given.shift_remove(&self.name).filter(|value| !value.is_null()) else {
+            return Ok(());
+        };
+        self.field.check(&mut value)?;
+        let Some((last, nests)) = self.path.split_last() else { return Ok(()) };
+        let mut members = given;
+        for name in nests {
+            let nest = members.entry(name.as_str()).or_insert(Value::Null);
+            if nest.is_null() {
+                *nest = Value::Object(Map::new());
+            }
+            // Anything else is refused at its own place.
+            let Some(inner) = object(nest) else { return Ok(()) };
+            members = inner;
+        }
+        match members.get(last).filter(|present| !present.is_null()) {
+            Some(present) if !same(present, &value) => {
+                let path = self.path.join(".");
+                let (name, old, new) = (&self.name, plain(&value), plain(present));
+                Err(format!(
+                    "both deprecated and new field are used but their values mismatch: {name} = {old} vs {path} = {new}"
+                )
+                .into())
+            }
+            _ => {
+                members.insert(last.clone(), value);
+                Ok(())
             }
         }
     }
@@ -192,7 +242,7 @@ impl Field {
                     return Err(self.error.as_deref().unwrap_or("value must not be null").into());
                 }
                 Rule::Eq(wanted) if !wanted.is_null() => {
-                    return Err(format!("value must be {}", super::rules::plain(wanted)).into());
+                    return Err(format!("value must be {}", plain(wanted)).into());
                 }
                 _ => {}
             }

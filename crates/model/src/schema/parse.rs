@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::errors::FieldErrors;
-use super::field::{Field, Kind, Record};
+use super::field::{Alias, Field, Kind, Record};
 use super::json_schema::JsonSchema;
 
 mod attributes;
@@ -145,10 +145,31 @@ impl Reader {
                 record.fields.insert(name.clone(), field);
             }
         }
+        if let Some(source) = definition.get("shorthand_fields") {
+            record.aliases = self.inside("shorthand_fields", |reader| reader.aliases(source))?;
+        }
         if let Some(checks) = definition.get("entity_checks") {
             record.checks = self.inside("entity_checks", |reader| reader.entity_checks(checks, &definitions));
         }
         Some(record)
+    }
+
+    /// Older names, and where their values belong.
+    fn aliases(&mut self, source: &Value) -> Option<Vec<Alias>> {
+        let definitions = self.definitions(source)?;
+        let alias = |(name, definition): (&String, &Value)| {
+            self.inside(name, |reader| {
+                let field = reader.field(definition)?;
+                let path = definition.pointer("/deprecation/replaced_with/0/path").and_then(Value::as_array);
+                let path: Option<Vec<_>> =
+                    path.map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+                if path.is_none() {
+                    reader.problem("deprecation.replaced_with must say where the value belongs");
+                }
+                Some(Alias { name: name.clone(), field, path: path? })
+            })
+        };
+        definitions.iter().map(alias).collect()
     }
 
     /// The entries of a `fields` list: objects of one member each. Names may carry the options of a

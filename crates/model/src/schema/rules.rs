@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::ValueCheck;
 use super::named::Check;
 use crate::lua_pattern::Pattern;
 
@@ -56,6 +57,7 @@ pub(crate) enum Rule {
     MatchAny { patterns: Vec<Pattern>, error: Option<String> },
     Contains(Value),
     Named(Check),
+    Own(ValueCheck),
     Exclusive(Vec<Vec<Value>>),
 }
 
@@ -116,6 +118,7 @@ impl Rule {
                 format!("expected to contain: {}", plain(wanted))
             }),
             Self::Named(check) => check(text),
+            Self::Own(check) => check(value),
             Self::Exclusive(subsets) => exclusive(items(value), subsets),
         }
     }

@@ -11,7 +11,8 @@ impl Rule {
     /// Whether the rule comes after the length rules in the order of rules.
     pub(super) fn runs_after_lengths(&self) -> bool {
         use Rule::{
-            Contains, Exclusive, LenMax, Match, MatchAll, MatchAny, MatchNone, Named, NotMatch, StartsWith,
+            Contains, Exclusive, LenMax, Match, MatchAll, MatchAny, MatchNone, Named, NotMatch, Own,
+            StartsWith,
         };
         matches!(
             self,
@@ -24,6 +25,7 @@ impl Rule {
                 | MatchAny { .. }
                 | Contains(_)
                 | Named(_)
+                | Own(_)
                 | Exclusive(_)
         )
     }
@@ -37,6 +39,11 @@ impl Reader {
             let Some(value) = definition.get(attribute).filter(|value| is_given(attribute, value)) else {
                 continue;
             };
+            let own = self.checks.iter().find(|(name, _)| attribute == "check" && value == *name);
+            if let Some((_, check)) = own {
+                rules.push(Rule::Own(*check));
+                continue;
+            }
             match rule(attribute, value) {
                 Ok(rule) => rules.extend(rule),
                 Err(message) => self.inside(attribute, |reader| reader.problem(message)),

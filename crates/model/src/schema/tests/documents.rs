@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::schema::{EntitySchema, Schema};
+use crate::schema::{EntitySchema, Schema, ValueCheck};
 
 fn problems(document: &Value) -> String {
     Schema::parse(document).map(|_| ()).expect_err(&document.to_string()).to_string()
@@ -189,7 +189,7 @@ fn our_own_schemas_may_share_definitions_and_checks() {
         {"allow": {"type": "array", "elements": {"type": "string", "check": "ip_or_cidr"}}},
         {"port": {"is": "port", "default": 80}},
     ]}}]});
-    let schema = Schema::builtin(&document).unwrap();
+    let schema = Schema::builtin(&document, &[]).unwrap();
     assert_eq!(schema.config(json!({})).unwrap()["port"], json!(80));
     let errors = schema.config(json!({"allow": ["10.0.0.0/8", "nowhere"], "port": 70000})).unwrap_err();
     assert_eq!(
@@ -197,6 +197,78 @@ fn our_own_schemas_may_share_definitions_and_checks() {
         json!({"allow": [null, "invalid ip or cidr range: 'nowhere'"], "port": "value should be between 0 and 65535"})
     );
     assert_eq!(schema.document()["fields"][0]["config"]["fields"][1]["port"]["type"], json!("integer"));
+}
+
+#[test]
+fn our_own_schemas_may_bring_checks() {
+    let document = json!({
+        "name": "own",
+        "fields": [{"config": {"type": "record", "check": "no_twins", "fields": [
+            {"a": {"type": "string"}}, {"b": {"type": "string"}},
+        ]}}],
+        "entity_checks": [{"at_least_one_of": ["config.a", "config.b"]}],
+    });
+    let no_twins: ValueCheck = |value| match value["a"] == value["b"] && !value["a"].is_null() {
+        true => Err("a and b are the same".to_owned()),
+        false => Ok(()),
+    };
+    let error = Schema::builtin(&document, &[]).unwrap_err().to_string();
+    assert_eq!(error, "config.check: no such check: no_twins");
+    let checks = Box::leak(Box::new([("no_twins", no_twins)]));
+    let schema = Schema::builtin(&document, checks).unwrap();
+    let errors = |config: Value| {
+        let entity = json!({"name": "own", "config": config}).as_object().unwrap().clone();
+        schema.entity().check(entity).map(drop).map_err(|errors| errors.to_json())
+    };
+    assert_eq!(errors(json!({"a": "x", "b": "y"})), Ok(()));
+    assert_eq!(errors(json!({"a": "x", "b": "x"})), Err(json!({"config": "a and b are the same"})));
+    let none = "at least one of these fields must be non-empty: 'config.a', 'config.b'";
+    assert_eq!(errors(json!({})), Err(json!({"@entity": [none]})));
+}
+
+#[test]
+fn older_names_stand_for_nested_members() {
+    let older =
+        |kind: &str, path: Value| json!({"type": kind, "deprecation": {"replaced_with": [{"path": path}]}});
+    let document = json!({"name": "own", "fields": [{"config": {
+        "type": "record",
+        "shorthand_fields": [
+            {"redis_host": older("string", json!(["redis", "host"]))},
+            {"redis_port": older("integer", json!(["redis", "port"]))},
+        ],
+        "fields": [{"redis": {"type": "record", "fields": [
+            {"host": {"type": "string"}}, {"port": {"is": "port", "default": 6379}},
+        ]}}],
+    }}]});
+    let refused = problems(&document);
+    assert!(refused.starts_with("config.shorthand_fields: a function cannot come from JSON"), "{refused}");
+    let schema = Schema::builtin(&document, &[]).unwrap();
+    for (given, expected) in [
+        (json!({}), json!({"redis": {"host": null, "port": 6379}})),
+        (json!({"redis_host": "h"}), json!({"redis": {"host": "h", "port": 6379}})),
+        (json!({"redis_port": 1, "redis": {"host": "h"}}), json!({"redis": {"host": "h", "port": 1}})),
+        (json!({"redis_host": "h", "redis": {"host": "h"}}), json!({"redis": {"host": "h", "port": 6379}})),
+        (json!({"redis_host": null, "redis": null}), json!({"redis": null})),
+    ] {
+        let shown = given.to_string();
+        assert_eq!(
+            schema.config(given).map(Value::Object).ok(),
+            Some(expected).filter(|it| !it["redis"].is_null()),
+            "of {shown}"
+        );
+    }
+    for (given, error) in [
+        (json!({"redis_port": "x"}), json!({"redis_port": "expected an integer"})),
+        (json!({"redis_port": 70000}), json!({"redis": {"port": "value should be between 0 and 65535"}})),
+        (
+            json!({"redis_host": "a", "redis": {"host": "b"}}),
+            json!({"redis_host": "both deprecated and new field are used but their values mismatch: redis_host = a vs redis.host = b"}),
+        ),
+        (json!({"redis_host": "a", "redis": 7}), json!({"redis": "expected a record"})),
+    ] {
+        let shown = given.to_string();
+        assert_eq!(schema.config(given).unwrap_err().to_json(), error, "of {shown}");
+    }
 }
 
 #[test]
