@@ -3,13 +3,41 @@
 //! They are written against `polygate-chain` alone and call the typed functions of its PDK. What a plugin must look like
 //! to its users is that of the same name in the reference: fields, texts, headers, order.
 
+mod acl;
 mod auth;
+mod basic_auth;
+mod bot_detection;
+mod correlation_id;
+mod cors;
+mod encoding;
+mod hmac_auth;
+mod ip_restriction;
+mod jwt;
 mod key_auth;
 mod plugin;
+mod redirect;
+mod reply;
+mod request_size_limiting;
+mod request_termination;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 pub use plugin::Bundled;
 pub use shared::Shared;
 
 /// All of them, by name.
-pub static PLUGINS: &[Bundled] = &[key_auth::PLUGIN];
+pub static PLUGINS: &[Bundled] = &[
+    acl::PLUGIN,
+    basic_auth::PLUGIN,
+    bot_detection::PLUGIN,
+    correlation_id::PLUGIN,
+    cors::PLUGIN,
+    hmac_auth::PLUGIN,
+    ip_restriction::PLUGIN,
+    jwt::PLUGIN,
+    key_auth::PLUGIN,
+    redirect::PLUGIN,
+    request_size_limiting::PLUGIN,
+    request_termination::PLUGIN,
+];

@@ -16,9 +16,18 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// The user of `Basic` credentials, whether the password is right or not (RFC 7617, section 2).
 pub fn basic_user(headers: &Headers) -> Option<String> {
     let (scheme, credentials) = headers.text("Authorization")?.split_once(' ')?;
-    let pair = BASE64.decode(credentials.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
-    let user = pair.split(|&byte| byte == b':').next().filter(|user| user.len() < pair.len())?;
-    Some(String::from_utf8_lossy(user).into_owned())
+    let (user, _) =
+        user_and_password(credentials.trim().as_bytes()).filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    Some(String::from_utf8_lossy(&user).into_owned())
+}
+
+/// What stands behind the scheme of `Basic` credentials.
+pub fn user_and_password(credentials: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut user = BASE64.decode(credentials).ok()?;
+    let colon = user.iter().position(|&byte| byte == b':')?;
+    let password = user.split_off(colon + 1);
+    user.pop();
+    Some((user, password))
 }
 
 #[cfg(test)]

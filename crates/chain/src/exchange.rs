@@ -1,11 +1,12 @@
 //! The state of one request, owned in one place from accept to log.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Version};
 use polygate_http1::Headers;
-use polygate_model::{Consumer, Id};
+use polygate_model::{Consumer, Credential, Id};
 use serde::Serialize;
 
 use crate::{RequestBody, Session, Source, Value, forwarded};
@@ -28,7 +29,7 @@ pub struct Exchange {
     pub forwarded: Option<Headers>,
     pub consumer: Option<Authenticated>,
     /// The credential that authentication set.
-    pub credential: Option<Value>,
+    pub credential: Option<AuthenticatedBy>,
     /// The head of the response to the client; before proxying only what plugins set.
     pub response: Head,
     /// Whether the request went (or was about to go) to the upstream.
@@ -147,6 +148,42 @@ impl Authenticated {
             Self::Known(consumer) => entity(consumer),
             Self::Given(consumer) => consumer.clone(),
         }
+    }
+}
+
+/// What the client showed of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AuthenticatedBy {
+    Known(Arc<Credential>),
+    /// As a plugin in another process gave it, or made by a plugin of this one.
+    Given(Value),
+}
+
+impl AuthenticatedBy {
+    pub fn id(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Known(credential) => Some(credential.id.to_string().into()),
+            Self::Given(credential) => credential.get("id").as_str().map(Cow::from),
+        }
+    }
+
+    /// As plugins see it.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Known(credential) => {
+                let mut fields = credential.fields.clone();
+                fields.insert("id".to_owned(), credential.id.to_string().into());
+                fields.insert("consumer".to_owned(), serde_json::json!({ "id": credential.consumer }));
+                Value::from(&serde_json::Value::Object(fields))
+            }
+            Self::Given(credential) => credential.clone(),
+        }
+    }
+}
+
+impl From<Value> for AuthenticatedBy {
+    fn from(credential: Value) -> Self {
+        Self::Given(credential)
     }
 }
 

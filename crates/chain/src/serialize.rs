@@ -154,6 +154,7 @@ fn add_common(exchange: &Exchange, record: &mut Map<String, Json>) {
         add("tries", exchange.session.tries.iter().map(try_record).collect());
     }
     if let Some(credential) = &exchange.credential {
+        let credential = credential.to_value();
         let members = ["id", "consumer_id"].map(|name| (name.to_owned(), credential.get(name).to_json()));
         add("authenticated_entity", members.into_iter().filter(|(_, value)| !value.is_null()).collect());
     }

@@ -73,7 +73,7 @@ impl fmt::Debug for Credential {
 pub struct Credentials {
     by_id: BTreeMap<Id, Arc<Credential>>,
     by_key: HashMap<CredentialKind, HashMap<String, Arc<Credential>>>,
-    by_consumer: HashMap<Id, Vec<Arc<Credential>>>,
+    by_consumer: HashMap<(CredentialKind, Id), Vec<Arc<Credential>>>,
 }
 
 impl Credentials {
@@ -85,9 +85,9 @@ impl Credentials {
         self.by_key.get(&kind)?.get(key)
     }
 
-    /// Those of one consumer, of all kinds.
-    pub fn of_consumer(&self, consumer: Id) -> &[Arc<Credential>] {
-        self.by_consumer.get(&consumer).map(Vec::as_slice).unwrap_or_default()
+    /// Those of one consumer.
+    pub fn of_consumer(&self, kind: CredentialKind, consumer: Id) -> &[Arc<Credential>] {
+        self.by_consumer.get(&(kind, consumer)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// In the order of their ids.
@@ -101,7 +101,7 @@ impl Credentials {
         if let Some(key) = &credential.key {
             self.by_key.entry(credential.kind).or_default().insert(key.clone(), credential.clone());
         }
-        self.by_consumer.entry(credential.consumer).or_default().push(credential.clone());
+        self.by_consumer.entry((credential.kind, credential.consumer)).or_default().push(credential.clone());
         self.by_id.insert(credential.id, credential);
     }
 
@@ -110,7 +110,7 @@ impl Credentials {
         if let (Some(key), Some(keys)) = (&credential.key, self.by_key.get_mut(&credential.kind)) {
             keys.remove(key);
         }
-        if let Some(siblings) = self.by_consumer.get_mut(&credential.consumer) {
+        if let Some(siblings) = self.by_consumer.get_mut(&(credential.kind, credential.consumer)) {
             siblings.retain(|sibling| sibling.id != id);
         }
     }
@@ -139,18 +139,22 @@ mod tests {
         assert_eq!(id(&credentials, CredentialKind::KeyAuth, "k"), Some(1));
         assert_eq!(id(&credentials, CredentialKind::Jwt, "k"), Some(2));
         assert_eq!(id(&credentials, CredentialKind::BasicAuth, "k"), None);
-        assert_eq!(credentials.of_consumer(CONSUMER).len(), 3);
-        assert!(credentials.of_consumer(Id::nil()).is_empty());
+        let owned = |credentials: &Credentials| {
+            [CredentialKind::KeyAuth, CredentialKind::Jwt, CredentialKind::Acl]
+                .map(|kind| credentials.of_consumer(kind, CONSUMER).len())
+        };
+        assert_eq!(owned(&credentials), [1, 1, 1]);
+        assert!(credentials.of_consumer(CredentialKind::Acl, Id::nil()).is_empty());
 
         credentials.insert(credential(1, CredentialKind::KeyAuth, Some("other")));
         assert_eq!(id(&credentials, CredentialKind::KeyAuth, "k"), None);
         assert_eq!(id(&credentials, CredentialKind::KeyAuth, "other"), Some(1));
-        assert_eq!((credentials.of_consumer(CONSUMER).len(), credentials.values().count()), (3, 3));
+        assert_eq!((owned(&credentials), credentials.values().count()), ([1, 1, 1], 3));
 
         credentials.remove(Id::from_u128(1));
         credentials.remove(Id::from_u128(3));
         assert_eq!(id(&credentials, CredentialKind::KeyAuth, "other"), None);
-        assert_eq!(credentials.of_consumer(CONSUMER).len(), 1);
+        assert_eq!(owned(&credentials), [0, 1, 0]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use polygate_model::{Consumer, Id};
 
-use crate::exchange::Authenticated;
+use crate::exchange::{Authenticated, AuthenticatedBy};
 use crate::pdk::{PdkError, headers};
 use crate::{Exchange, Phase, Session, Value};
 
@@ -29,8 +29,8 @@ pub fn get_forwarded_port(session: &Session) -> Option<u16> {
     Some(session.client.port()).filter(|&port| port > 0)
 }
 
-pub fn get_credential(exchange: &Exchange) -> Option<&Value> {
-    exchange.credential.as_ref()
+pub fn get_credential(exchange: &Exchange) -> Option<Value> {
+    exchange.credential.as_ref().map(AuthenticatedBy::to_value)
 }
 
 pub fn get_consumer(exchange: &Exchange) -> Option<Value> {
@@ -60,13 +60,13 @@ pub fn load_consumer<'a>(
 pub fn authenticate(
     exchange: &mut Exchange,
     consumer: Option<Authenticated>,
-    credential: Option<Value>,
+    credential: Option<impl Into<AuthenticatedBy>>,
 ) -> Result<(), PdkError> {
     if consumer.is_none() && credential.is_none() {
         return Err(PdkError::thrown("either credential or consumer must be provided"));
     }
     exchange.consumer = consumer;
-    exchange.credential = credential;
+    exchange.credential = credential.map(Into::into);
     Ok(())
 }
 

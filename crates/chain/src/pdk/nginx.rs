@@ -271,7 +271,7 @@ fn internal(exchange: &Exchange, key: &str) -> Value {
     let is_routed = exchange.forwarded.is_some();
     match key {
         "authenticated_consumer" => client::get_consumer(exchange).into(),
-        "authenticated_credential" => exchange.credential.clone().into(),
+        "authenticated_credential" => client::get_credential(exchange).into(),
         "host_port" => Value::Int(forwarded::outside_port(exchange).into()),
         "scheme" if is_routed => exchange.session.scheme().into(),
         "request_uri" if is_routed => exchange.request.target.clone().into(),

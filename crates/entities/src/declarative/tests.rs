@@ -476,16 +476,14 @@ hmacauth_credentials: [{username: u, consumer: {id: 4f3a7c5e-0000-4000-8000-0000
     }
     let mut groups: Vec<_> = entities
         .credentials
-        .of_consumer(c)
+        .of_consumer(CredentialKind::Acl, c)
         .iter()
-        .filter(|credential| credential.kind == CredentialKind::Acl)
         .map(|credential| credential.fields["group"].as_str().unwrap_or_default())
         .collect();
     groups.sort();
     assert_eq!(groups, ["g", "h", "i"]);
-    let drawn = entities.credentials.of_consumer(c).iter().find(|credential| {
-        credential.kind == CredentialKind::KeyAuth && credential.key.as_deref() != Some("k")
-    });
+    let keys = entities.credentials.of_consumer(CredentialKind::KeyAuth, c);
+    let drawn = keys.iter().find(|credential| credential.key.as_deref() != Some("k"));
     assert_eq!(drawn.and_then(|credential| credential.key.as_deref()).map(str::len), Some(32));
     let jwt = entities.credentials.by_key(CredentialKind::Jwt, "issuer").expect("a JWT secret");
     assert_eq!((&jwt.fields["algorithm"], &jwt.fields["secret"]), (&json!("HS256"), &json!("s")));

@@ -233,7 +233,9 @@ fn tokens_follow_their_credential() {
         .upsert("oauth2_credentials", app, json!({"name": "app", "consumer": {"id": other}}))
         .expect("it moves");
     assert_eq!(consumer(&world), Some(other));
-    assert_eq!(world.set.entities().credentials.of_consumer(one).len(), 0);
+    for kind in [CredentialKind::OAuth2, CredentialKind::OAuth2Token] {
+        assert!(world.set.entities().credentials.of_consumer(kind, one).is_empty());
+    }
 }
 
 #[test]

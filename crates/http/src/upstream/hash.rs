@@ -1,8 +1,8 @@
 //! What consistent hashing asks of a request.
 
 use polygate_balancer::HashSource;
+use polygate_chain::Exchange;
 use polygate_chain::exchange::Authenticated;
-use polygate_chain::{Exchange, Value};
 use polygate_model::path;
 
 /// A request as it is hashed.
@@ -10,12 +10,11 @@ pub struct RequestHash<'c>(pub &'c Exchange);
 
 impl HashSource for RequestHash<'_> {
     fn consumer(&self) -> Option<String> {
-        let id = |value: &Value| value.get("id").as_str().map(str::to_owned);
         let consumer = self.0.consumer.as_ref().and_then(|consumer| match consumer {
             Authenticated::Known(consumer) => Some(consumer.id.to_string()),
-            Authenticated::Given(consumer) => id(consumer),
+            Authenticated::Given(consumer) => consumer.get("id").as_str().map(str::to_owned),
         });
-        consumer.or_else(|| id(self.0.credential.as_ref()?))
+        consumer.or_else(|| Some(self.0.credential.as_ref()?.id()?.into_owned()))
     }
 
     fn ip(&self) -> Option<String> {

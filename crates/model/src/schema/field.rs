@@ -267,8 +267,9 @@ impl Field {
             }
             Kind::Map { keys, values } => check_map(keys, values, value),
             Kind::Record(record) => {
+                // What is wrong stays as it was given, for the rules between fields.
                 let members = object(value).ok_or("expected a record")?;
-                *members = record.check(std::mem::take(members))?;
+                *members = record.check(members.clone())?;
                 Ok(())
             }
             Kind::Json(schema) => schema.check(value).map_err(|message| {

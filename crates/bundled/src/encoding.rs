@@ -1,0 +1,22 @@
+//! Bytes as text.
+
+use base64::Engine as _;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// Of tokens and keys: padding or none.
+const BASE64_URL: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Either alphabet of RFC 4648.
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
+    BASE64_URL.decode(text.replace('+', "-").replace('/', "_")).ok()
+}
