@@ -94,7 +94,13 @@ impl Record {
 
     /// The members in schema order, with defaults filled in and every field present (unset ones as
     /// null); or everything that is wrong with them.
-    pub fn check(&self, mut given: Map<String, Value>) -> Result<Map<String, Value>, FieldErrors> {
+    pub fn check(&self, given: Map<String, Value>) -> Result<Map<String, Value>, FieldErrors> {
+        let (complete, errors) = self.complete(given);
+        errors.into_result(complete)
+    }
+
+    /// The completed members, wrong ones too, for the rules between fields of whoever has this record in it.
+    fn complete(&self, mut given: Map<String, Value>) -> (Map<String, Value>, FieldErrors) {
         self.shorthands.iter().for_each(|apply| apply(&mut given));
         let mut errors = FieldErrors::default();
         for alias in &self.aliases {
@@ -116,7 +122,7 @@ impl Record {
         for check in &self.checks {
             check.run(self, &complete, &mut errors);
         }
-        errors.into_result(complete)
+        (complete, errors)
     }
 
     /// Gives members that are explicitly null their default: for readers that need a value where the
@@ -267,10 +273,10 @@ impl Field {
             }
             Kind::Map { keys, values } => check_map(keys, values, value),
             Kind::Record(record) => {
-                // What is wrong stays as it was given, for the rules between fields.
                 let members = object(value).ok_or("expected a record")?;
-                *members = record.check(members.clone())?;
-                Ok(())
+                let (complete, errors) = record.complete(std::mem::take(members));
+                *members = complete;
+                errors.into_result(())
             }
             Kind::Json(schema) => schema.check(value).map_err(|message| {
                 FieldErrors::Message(format!("value failed JSON-schema validation: {message}"))

@@ -23,6 +23,7 @@ pub(crate) fn value_check(name: &str) -> Option<Check> {
         "ip_or_cidr" => ip_or_cidr,
         "path" => path,
         "private_key" => private_key,
+        "public_key" => public_key,
         "redirect_uri" => redirect_uri,
         "route_host" => route_host,
         "route_path" => route_path,
@@ -247,6 +248,10 @@ fn certificate(text: &str) -> Result<(), String> {
 
 fn private_key(text: &str) -> Result<(), String> {
     pem(text, |label| label.ends_with("PRIVATE KEY")).map_err(|reason| format!("invalid key: {reason}"))
+}
+
+fn public_key(text: &str) -> Result<(), String> {
+    pem(text, |label| label == "PUBLIC KEY").map_err(|_| "invalid key".to_owned())
 }
 
 /// Whether there is a block with an acceptable label around base64.
