@@ -10,11 +10,15 @@ mod bot_detection;
 mod correlation_id;
 mod cors;
 mod encoding;
+mod functions;
 mod hmac_auth;
 mod ip_restriction;
 mod jwt;
 mod key_auth;
+pub mod lua;
 mod plugin;
+mod post_function;
+mod pre_function;
 mod redirect;
 mod reply;
 mod request_size_limiting;
@@ -37,6 +41,8 @@ pub static PLUGINS: &[Bundled] = &[
     ip_restriction::PLUGIN,
     jwt::PLUGIN,
     key_auth::PLUGIN,
+    post_function::PLUGIN,
+    pre_function::PLUGIN,
     redirect::PLUGIN,
     request_size_limiting::PLUGIN,
     request_termination::PLUGIN,
