@@ -9,16 +9,20 @@ mod basic_auth;
 mod bot_detection;
 mod correlation_id;
 mod cors;
+mod counters;
 mod encoding;
 mod hmac_auth;
 mod ip_restriction;
 mod jwt;
 mod key_auth;
 mod plugin;
+mod rate_limiting;
 mod redirect;
+mod redis;
 mod reply;
 mod request_size_limiting;
 mod request_termination;
+mod response_ratelimiting;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -37,7 +41,9 @@ pub static PLUGINS: &[Bundled] = &[
     ip_restriction::PLUGIN,
     jwt::PLUGIN,
     key_auth::PLUGIN,
+    rate_limiting::PLUGIN,
     redirect::PLUGIN,
     request_size_limiting::PLUGIN,
     request_termination::PLUGIN,
+    response_ratelimiting::PLUGIN,
 ];
