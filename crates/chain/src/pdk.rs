@@ -41,7 +41,7 @@ pub mod vault;
 
 pub use args::Content;
 pub use context::Context;
-pub use dispatch::dispatch;
+pub use dispatch::{call, dispatch};
 pub use effect::Effect;
 pub use error::PdkError;
 pub use function::Function;

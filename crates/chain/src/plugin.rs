@@ -45,13 +45,14 @@ pub trait Handler: Send + Sync {
     }
 }
 
-/// Takes a body in and gives one out, as it comes: nothing is held back that the filter does not hold itself.
+/// Takes a body in and gives one out, as it comes: nothing is held back that the filter does not hold itself. The head was
+/// sent when it is asked, so what it changes in the exchange is for itself, for the log and for other plugins.
 pub trait BodyFilter {
     /// Takes a piece in, and adds to `out` what it becomes.
-    fn piece(&mut self, piece: &[u8], out: &mut Vec<u8>);
+    fn piece(&mut self, exchange: &mut Exchange, piece: &[u8], out: &mut Vec<u8>);
 
     /// Adds what is left at the end of the body.
-    fn end(&mut self, out: &mut Vec<u8>);
+    fn end(&mut self, exchange: &mut Exchange, out: &mut Vec<u8>);
 
     /// Whether what goes out is as long as what comes in.
     fn keeps_length(&self) -> bool {

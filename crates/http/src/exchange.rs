@@ -167,7 +167,9 @@ impl Way<'_> {
             self.exchange.response.headers.remove("Content-Length");
         }
         match content {
-            Content::Bytes(body) if !filters.is_empty() => Content::Bytes(filters.whole(&body).into()),
+            Content::Bytes(body) if !filters.is_empty() => {
+                Content::Bytes(filters.whole(&mut self.exchange, &body).into())
+            }
             Content::Upstream(exchanged, _) => Content::Upstream(exchanged, filters),
             content => content,
         }

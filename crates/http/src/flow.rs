@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::task::{Context, Poll, ready};
 
-use polygate_chain::BodyFilter;
+use polygate_chain::{BodyFilter, Exchange};
 
 use crate::failure::Failure;
 use crate::upstream::AnswerBody;
@@ -33,31 +33,31 @@ impl Filters {
     }
 
     /// What a whole body becomes.
-    pub fn whole(mut self, body: &[u8]) -> Vec<u8> {
-        self.piece(body);
-        self.end();
+    pub fn whole(mut self, exchange: &mut Exchange, body: &[u8]) -> Vec<u8> {
+        self.piece(exchange, body);
+        self.end(exchange);
         self.out
     }
 
-    fn piece(&mut self, piece: &[u8]) {
+    fn piece(&mut self, exchange: &mut Exchange, piece: &[u8]) {
         let mut piece = Cow::Borrowed(piece);
         for filter in &mut self.filters {
             let mut out = Vec::with_capacity(piece.len());
-            filter.piece(&piece, &mut out);
+            filter.piece(exchange, &piece, &mut out);
             piece = Cow::Owned(out);
         }
         self.out.extend_from_slice(&piece);
     }
 
     /// What one has left is a piece for the next.
-    fn end(&mut self) {
+    fn end(&mut self, exchange: &mut Exchange) {
         let mut left = Vec::new();
         for filter in &mut self.filters {
             let mut out = Vec::new();
             if !left.is_empty() {
-                filter.piece(&left, &mut out);
+                filter.piece(exchange, &left, &mut out);
             }
-            filter.end(&mut out);
+            filter.end(exchange, &mut out);
             left = out;
         }
         self.out.extend_from_slice(&left);
@@ -68,12 +68,13 @@ impl Filters {
 pub struct Flow<'a> {
     pub body: &'a mut AnswerBody,
     pub filters: &'a mut Filters,
+    pub exchange: &'a mut Exchange,
 }
 
 impl Flow<'_> {
     /// Waits for content: what [`Flow::content`] shows then, or nothing at the end.
     pub fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        let Self { body, filters } = self;
+        let Self { body, filters, exchange } = self;
         if filters.is_empty() {
             return body.poll_content(cx);
         }
@@ -86,9 +87,9 @@ impl Flow<'_> {
             match length {
                 0 => {
                     filters.is_ended = true;
-                    filters.end();
+                    filters.end(exchange);
                 }
-                _ => filters.piece(content),
+                _ => filters.piece(exchange, content),
             }
             body.consume(length);
         }

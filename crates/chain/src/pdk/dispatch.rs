@@ -1,4 +1,4 @@
-//! The call of a function by a plugin of another process.
+//! The call of a function by its number: from another process, or from Lua.
 
 use crate::Value;
 use crate::pdk::{Context, Function, PdkError, Reply};
@@ -17,6 +17,12 @@ pub async fn dispatch<'a>(
         exchange.request_body.read().await.map_err(|error| PdkError::returned(error.to_string()))?;
     }
     function.call(exchange, args)
+}
+
+/// As [`dispatch`], for a caller that has read the body where the function looks at it.
+pub fn call<'a>(context: Context<'a>, function: Function, args: &[Value]) -> Result<Reply<'a>, PdkError> {
+    context.check(function)?;
+    function.call(context, args)
 }
 
 #[cfg(test)]

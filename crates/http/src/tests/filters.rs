@@ -69,11 +69,11 @@ struct Marker {
 }
 
 impl BodyFilter for Marker {
-    fn piece(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+    fn piece(&mut self, _: &mut Exchange, piece: &[u8], out: &mut Vec<u8>) {
         out.extend(piece.to_ascii_uppercase());
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) {
+    fn end(&mut self, _: &mut Exchange, out: &mut Vec<u8>) {
         if !self.keeps_length {
             out.extend_from_slice(b"!");
         }
