@@ -9,6 +9,7 @@ mod basic_auth;
 mod bot_detection;
 mod correlation_id;
 mod cors;
+mod counters;
 mod encoding;
 mod functions;
 mod hmac_auth;
@@ -19,10 +20,13 @@ pub mod lua;
 mod plugin;
 mod post_function;
 mod pre_function;
+mod rate_limiting;
 mod redirect;
+mod redis;
 mod reply;
 mod request_size_limiting;
 mod request_termination;
+mod response_ratelimiting;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -43,7 +47,9 @@ pub static PLUGINS: &[Bundled] = &[
     key_auth::PLUGIN,
     post_function::PLUGIN,
     pre_function::PLUGIN,
+    rate_limiting::PLUGIN,
     redirect::PLUGIN,
     request_size_limiting::PLUGIN,
     request_termination::PLUGIN,
+    response_ratelimiting::PLUGIN,
 ];

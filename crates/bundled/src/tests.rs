@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use polygate_chain::pdk::{Context as Place, fixture};
 use polygate_chain::services::{Job, Remote, Services, Stream};
@@ -12,6 +11,8 @@ use polygate_entities::declarative::load_document;
 use polygate_model::Id;
 use polygate_model::schema::Schema;
 use serde_json::{Value, json};
+use tokio::runtime::Builder;
+use tokio::task::LocalSet;
 
 use crate::{PLUGINS, Shared};
 
@@ -41,18 +42,15 @@ pub fn with_entities(method: &str, target: &str, fields: &[(&str, &str)], mut do
     exchange
 }
 
-/// Runs what waits for nothing.
+/// Runs what waits for nothing but its own clocks.
 pub fn access(handler: &dyn Handler, exchange: &mut Exchange) {
     run(handler, Phase::Access, exchange).unwrap();
 }
 
 pub fn run(handler: &dyn Handler, phase: Phase, exchange: &mut Exchange) -> Result<(), Failure> {
     exchange.session.phase = phase;
-    let mut running = handler.run(phase, Place::Exchange(exchange));
-    match running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(outcome) => outcome,
-        Poll::Pending => panic!("it waits"),
-    }
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    LocalSet::new().block_on(&runtime, handler.run(phase, Place::Exchange(exchange)))
 }
 
 pub fn header(handler: &dyn Handler, exchange: &mut Exchange) {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use polygate_http1::write;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -162,6 +163,30 @@ fn escape(format: Format, message: &str) -> Cow<'_, str> {
             Cow::Owned(message.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
         }
     }
+}
+
+/// The type of [`plain`] pages.
+pub const PLAIN_PAGE_TYPE: &str = "text/html; charset=UTF-8";
+
+/// Statuses for which nginx has words of its own, and the reference no page.
+pub fn has_plain_page(status: u16) -> bool {
+    matches!(
+        status,
+        301..=303 | 307 | 308 | 401..=403 | 406 | 409 | 410 | 415 | 416 | 421 | 429 | 495..=497 | 501 | 505 | 507
+    )
+}
+
+/// A page in nginx's words.
+pub fn plain(status: u16) -> Bytes {
+    let title = match status {
+        302 => "Found",
+        _ => write::reason(status),
+    };
+    let page = format!(
+        "<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<center><h1>{status} {title}</h1></center>\r\n\
+         </body>\r\n</html>\r\n"
+    );
+    page.into()
 }
 
 /// The text that stands for a status when nobody gave another.

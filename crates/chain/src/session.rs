@@ -12,7 +12,7 @@ use polygate_telemetry::trace::Trace;
 use smallvec::SmallVec;
 
 use crate::timings::Timings;
-use crate::{Answer, Environment, Phase, Value};
+use crate::{Answer, Environment, Kept, Phase, Value};
 
 /// What plugins see and change whether or not there is a request: all there is in the phases certificate and preread.
 pub struct Session {
@@ -40,6 +40,7 @@ pub struct Session {
     pub shared: IndexMap<String, Value>,
     /// What `kong.nginx.set_ctx` stored.
     pub nginx_ctx: IndexMap<String, Value>,
+    pub kept: Kept,
     pub log_edits: Vec<LogEdit>,
     /// `kong.client.tls.set_client_verify`.
     pub client_verify: Option<String>,
@@ -72,6 +73,7 @@ impl Session {
             tries: SmallVec::new(),
             shared: IndexMap::new(),
             nginx_ctx: IndexMap::new(),
+            kept: Kept::default(),
             log_edits: Vec::new(),
             client_verify: None,
             handshake: Handshake::default(),

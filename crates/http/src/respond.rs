@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use polygate_chain::pdk::grpc;
 use polygate_chain::{Answer, Exchange, Failure, Source, error_page};
-use polygate_http1::write;
 
 /// Names the kind of a plugin's failure for machines.
 pub const REASON: &str = "X-Polygate-Reason";
@@ -32,7 +31,7 @@ pub fn proxy_error(exchange: &mut Exchange, status: u16) {
         return grpc(exchange, Source::Error, status, Some(&error_page::default_message(status)));
     }
     if matches!(status, 501 | 505) {
-        return plain_page(exchange, Source::Error, status, "text/html; charset=UTF-8");
+        return plain_page(exchange, Source::Error, status, error_page::PLAIN_PAGE_TYPE);
     }
     let headers = &exchange.request.headers;
     let accept = headers.joined("Accept");
@@ -48,15 +47,7 @@ pub fn proxy_error(exchange: &mut Exchange, status: u16) {
 
 /// The response in the server's own words, for statuses that the reference has no page for.
 pub fn plain_page(exchange: &mut Exchange, source: Source, status: u16, content_type: &'static str) {
-    let title = match status {
-        302 => "Found",
-        _ => write::reason(status),
-    };
-    let body = format!(
-        "<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<center><h1>{status} {title}</h1></center>\r\n\
-         </body>\r\n</html>\r\n"
-    );
-    set(exchange, source, status, (body.into(), content_type));
+    set(exchange, source, status, (error_page::plain(status), content_type));
 }
 
 /// A plugin that could not do its work.

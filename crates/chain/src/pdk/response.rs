@@ -4,7 +4,7 @@ use bytes::Bytes;
 use polygate_http1::Headers;
 use polygate_telemetry::log;
 
-use crate::error_page::Format;
+use crate::error_page::{self, Format, PLAIN_PAGE_TYPE};
 use crate::pdk::headers::{self, Change};
 use crate::pdk::{Content, PdkError, grpc};
 use crate::{Answer, Exchange, Phase, Session, Source, Value};
@@ -162,6 +162,10 @@ pub fn exit_of_session(
 /// Some statuses have a page, whose type is the client's choice; the others have no body.
 fn exit_without_body(exchange: &mut Exchange, status: u16, mut given: Headers) {
     drop_upstreams(exchange, &OF_BODIES);
+    if error_page::has_plain_page(status) {
+        given.insert(CONTENT_TYPE, PLAIN_PAGE_TYPE);
+        return answer(exchange, status, error_page::plain(status), given);
+    }
     if !has_page(status) {
         return answer(exchange, status, Bytes::new(), given);
     }

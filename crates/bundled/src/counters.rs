@@ -1,0 +1,117 @@
+//! Counts in windows of the calendar, shared by all workers.
+//!
+//! What is counted together has one entry, under a lock that few others share: whether a request fits into all its windows
+//! and its counting are one step.
+
+#[cfg(test)]
+mod tests;
+pub mod window;
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use polygate_model::Id;
+
+pub use self::window::{Moment, Period};
+
+const SHARDS: usize = 64;
+/// Entries of a shard beyond which windows that have passed are looked for.
+const SWEEP_FROM: usize = 1024;
+
+/// What is counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The configuration.
+    pub plugin: Id,
+    /// Of what the configuration counts several things of; empty else.
+    pub name: String,
+    /// Of whom.
+    pub identifier: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limit {
+    pub period: Period,
+    pub most: f64,
+}
+
+pub struct Counters {
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+#[derive(Default)]
+struct Shard {
+    entries: HashMap<Key, Entry>,
+    /// How many entries may be there before the next sweep.
+    sweep_at: usize,
+}
+
+/// Where the window of each period begins, and the count in it.
+#[derive(Default)]
+struct Entry([(u64, f64); Period::ALL.len()]);
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self { shards: std::array::from_fn(|_| Mutex::default()) }
+    }
+}
+
+impl Counters {
+    /// Adds `amount` to the windows of all limits, if none of them is used up; answers what was counted in each before.
+    pub fn admit(&self, key: &Key, limits: &[Limit], amount: f64, now: Moment) -> (bool, Vec<f64>) {
+        let mut shard = self.shard(key);
+        shard.sweep(now);
+        let entry = shard.entries.entry(key.clone()).or_default();
+        let used: Vec<_> = limits.iter().map(|limit| entry.count(limit.period, now)).collect();
+        let fits = limits.iter().zip(&used).all(|(limit, used)| limit.most - used > 0.0);
+        if fits {
+            limits.iter().for_each(|limit| entry.add(limit.period, now, amount));
+        }
+        (fits, used)
+    }
+
+    /// What was counted in the windows of the limits.
+    pub fn used(&self, key: &Key, limits: &[Limit], now: Moment) -> Vec<f64> {
+        let shard = self.shard(key);
+        let entry = shard.entries.get(key);
+        limits.iter().map(|limit| entry.map_or(0.0, |entry| entry.count(limit.period, now))).collect()
+    }
+
+    fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let shard = &self.shards[hasher.finish() as usize % SHARDS];
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shard {
+    /// Forgets entries of which all windows have passed, whenever their number has doubled since the last time.
+    fn sweep(&mut self, now: Moment) {
+        if self.entries.len() < self.sweep_at.max(SWEEP_FROM) {
+            return;
+        }
+        self.entries.retain(|_, entry| entry.is_current(now));
+        self.sweep_at = 2 * self.entries.len();
+    }
+}
+
+impl Entry {
+    fn count(&self, period: Period, now: Moment) -> f64 {
+        let (start, count) = self.0[period as usize];
+        if start == now.start_of(period) { count } else { 0.0 }
+    }
+
+    fn add(&mut self, period: Period, now: Moment, amount: f64) {
+        let count = self.count(period, now) + amount;
+        self.0[period as usize] = (now.start_of(period), count);
+    }
+
+    fn is_current(&self, now: Moment) -> bool {
+        Period::ALL.into_iter().any(|period| {
+            let (start, count) = self.0[period as usize];
+            count != 0.0 && start == now.start_of(period)
+        })
+    }
+}
