@@ -11,7 +11,7 @@ use polygate_chain::services::{Job, Remote, RemoteTls, Services, Stream};
 use polygate_model::Entities;
 use polygate_net::dns::{Resolver, literal};
 use polygate_tls::{UpstreamDefaults, UpstreamTls, server_name};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::{TcpStream, UdpSocket, UnixDatagram};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio_rustls::TlsConnector;
@@ -121,6 +121,14 @@ impl Services for Outside {
             };
             UdpSocket::bind(own).await?.send_to(payload, to).await.map(drop)
         })
+    }
+
+    fn send_local_datagram<'a>(
+        &'a self,
+        path: &'a str,
+        payload: &'a [u8],
+    ) -> LocalFuture<'a, io::Result<()>> {
+        Box::pin(async move { UnixDatagram::unbound()?.send_to(payload, path).await.map(drop) })
     }
 
     fn spawn(&self, job: Job) {

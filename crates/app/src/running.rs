@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use polygate_config::conf::{self, Warning};
@@ -25,6 +26,9 @@ use crate::outside::Outside;
 use crate::status::{Prepared, Status};
 use crate::workers::{Fleet, Shared, Workers};
 use crate::{Error, LoadError, certificates, translate};
+
+/// For what plugins have still to send when the gateway ends.
+const QUEUES: Duration = Duration::from_secs(5);
 
 pub struct Running {
     control: Rc<Control>,
@@ -163,6 +167,8 @@ impl Running {
     /// Ends the workers as [`Fleet::end`] says, then the plugin servers.
     pub async fn end(mut self, wish: Stop, less_patient: impl AsyncFnMut() -> Stop) {
         self.fleet.end(wish, less_patient).await;
+        // The last requests have logged.
+        self.bundled.drain(QUEUES).await;
         self.configuration.plugin_servers.stop().await;
         for (servers, _) in self.retiring {
             servers.stop().await;

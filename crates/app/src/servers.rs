@@ -18,6 +18,8 @@ use crate::{LoadError, certificates, translate};
 pub struct Servers {
     pub settings: Settings,
     pub node: Arc<Node>,
+    /// What plugins of the gateway share.
+    pub bundled: Arc<Shared>,
     /// Every enabled plugin.
     pub plugins: Vec<Arc<dyn Plugin>>,
     pub announced: Announced,
@@ -51,6 +53,7 @@ impl Servers {
         Ok(Self {
             settings,
             node,
+            bundled: bundled.clone(),
             plugins,
             announced,
             enabled,

@@ -10,26 +10,43 @@ mod bot_detection;
 mod correlation_id;
 mod cors;
 mod counters;
+mod custom_fields;
+mod datadog;
 mod encoding;
+mod file_log;
 mod functions;
 mod hmac_auth;
+mod http_client;
+mod http_log;
 mod ip_restriction;
 mod jwt;
 mod key_auth;
+mod line_client;
+mod logging;
+mod loggly;
 pub mod lua;
+mod metrics;
 mod plugin;
 mod post_function;
 mod pre_function;
+mod queue;
 mod rate_limiting;
+mod record;
 mod redirect;
 mod redis;
 mod reply;
 mod request_size_limiting;
 mod request_termination;
 mod response_ratelimiting;
+mod severity;
 mod shared;
+mod statsd;
+mod syslog;
+mod tcp_log;
 #[cfg(test)]
 mod tests;
+mod timestamp;
+mod udp_log;
 
 pub use plugin::Bundled;
 pub use shared::Shared;
@@ -41,10 +58,14 @@ pub static PLUGINS: &[Bundled] = &[
     bot_detection::PLUGIN,
     correlation_id::PLUGIN,
     cors::PLUGIN,
+    datadog::PLUGIN,
+    file_log::PLUGIN,
     hmac_auth::PLUGIN,
+    http_log::PLUGIN,
     ip_restriction::PLUGIN,
     jwt::PLUGIN,
     key_auth::PLUGIN,
+    loggly::PLUGIN,
     post_function::PLUGIN,
     pre_function::PLUGIN,
     rate_limiting::PLUGIN,
@@ -52,4 +73,8 @@ pub static PLUGINS: &[Bundled] = &[
     request_size_limiting::PLUGIN,
     request_termination::PLUGIN,
     response_ratelimiting::PLUGIN,
+    statsd::PLUGIN,
+    syslog::PLUGIN,
+    tcp_log::PLUGIN,
+    udp_log::PLUGIN,
 ];

@@ -1,22 +1,47 @@
 //! What the plugins of one process share, over reloads.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use polygate_chain::services::Services;
+use polygate_telemetry::log;
+use polygate_telemetry::metrics::Scrape;
+use tokio::time::timeout;
 
 use crate::counters::Counters;
 use crate::lua::Sandbox;
+use crate::queue::{Counts, Senders};
 
 pub struct Shared {
-    pub services: Arc<dyn Services>,
-    pub counters: Counters,
+    pub(crate) services: Arc<dyn Services>,
+    pub(crate) counters: Counters,
+    pub(crate) senders: Senders,
+    pub(crate) counts: Counts,
     /// For configurations that are made from now on.
     pub sandbox: ArcSwap<Sandbox>,
 }
 
 impl Shared {
     pub fn new(services: Arc<dyn Services>) -> Arc<Self> {
-        Arc::new(Self { services, counters: Counters::default(), sandbox: ArcSwap::default() })
+        Arc::new(Self {
+            services,
+            counters: Counters::default(),
+            senders: Senders::default(),
+            counts: Counts::default(),
+            sandbox: ArcSwap::default(),
+        })
+    }
+
+    /// For `/metrics`.
+    pub fn show(&self, scrape: &Scrape) {
+        self.counts.show(scrape);
+    }
+
+    /// Sends what waits in queues; what is not sent then is lost, with a line in the log.
+    pub async fn drain(&self, patience: Duration) {
+        if timeout(patience, self.senders.end()).await.is_err() {
+            log!(Error, "queues of plugins were not empty after {} s: the rest is lost", patience.as_secs());
+        }
     }
 }

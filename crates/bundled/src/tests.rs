@@ -18,7 +18,12 @@ use crate::{PLUGINS, Shared};
 
 /// The handler of a configuration, checked and completed as one of a declarative file is.
 pub fn handler(name: &str, config: Value) -> Arc<dyn Handler> {
-    handler_with(name, config, &Shared::new(Arc::new(Nowhere)))
+    handler_with(name, config, &outside())
+}
+
+/// There is no outside, but jobs run on the test's own thread.
+pub fn outside() -> Arc<Shared> {
+    Shared::new(Arc::new(Nowhere))
 }
 
 pub fn handler_with(name: &str, config: Value, shared: &Arc<Shared>) -> Arc<dyn Handler> {
@@ -58,7 +63,6 @@ pub fn header(handler: &dyn Handler, exchange: &mut Exchange) {
     handler.header(exchange).unwrap();
 }
 
-/// There is no outside.
 struct Nowhere;
 
 impl Services for Nowhere {
@@ -70,7 +74,16 @@ impl Services for Nowhere {
         Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) })
     }
 
-    fn spawn(&self, _: Job) {}
+    fn send_local_datagram<'a>(&'a self, _: &'a str, _: &'a [u8]) -> LocalFuture<'a, io::Result<()>> {
+        Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) })
+    }
+
+    fn spawn(&self, job: Job) {
+        // Tests without a runtime have nobody to run it.
+        if tokio::runtime::Handle::try_current().is_ok() {
+            tokio::task::spawn_local(job());
+        }
+    }
 }
 
 #[test]

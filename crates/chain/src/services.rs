@@ -18,6 +18,10 @@ pub trait Services: Send + Sync {
         payload: &'a [u8],
     ) -> LocalFuture<'a, io::Result<()>>;
 
+    /// Sends one datagram to a socket of this system.
+    fn send_local_datagram<'a>(&'a self, path: &'a str, payload: &'a [u8])
+    -> LocalFuture<'a, io::Result<()>>;
+
     /// Runs a job on a thread that no request waits for.
     fn spawn(&self, job: Job);
 }

@@ -24,6 +24,7 @@ pub fn render(control: &Control) -> String {
         traces(&scrape, tracer.counts());
     }
     if let Some(current) = control.current() {
+        current.servers.bundled.show(&scrape);
         current.plugin_servers.show(&scrape);
         targets::show(&scrape, &current.gateway.balancers, &current.gateway.environment.entities);
     }

@@ -74,7 +74,7 @@ impl Moment {
 
 /// Year, month and day of the month of a day since 1970, in the Gregorian calendar. Years are counted from March on here,
 /// so that the leap day is the last.
-fn date(day: u64) -> (u64, u64, u64) {
+pub fn date(day: u64) -> (u64, u64, u64) {
     let day = day + 719_468;
     let (era, of_era) = (day / 146_097, day % 146_097);
     let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

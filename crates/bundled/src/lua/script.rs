@@ -16,7 +16,7 @@ use super::value;
 
 /// Chunks that run one after the other. They are compiled once in each worker's state, and what they keep (upvalues and
 /// globals of their own) lives there as long as the script.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Script(Arc<Source>);
 
 impl Script {

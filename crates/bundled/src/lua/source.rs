@@ -7,6 +7,7 @@ use mlua::Function;
 
 use super::sandbox::Sandbox;
 
+#[derive(Default)]
 pub struct Source {
     pub chunks: Vec<String>,
     pub sandbox: Arc<Sandbox>,

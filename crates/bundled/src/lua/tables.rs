@@ -7,7 +7,7 @@
 use indexmap::IndexMap;
 use mlua::{Lua, Table, Value as LuaValue, WeakLua};
 use polygate_chain::pdk::{Content, Context, response};
-use polygate_chain::{Exchange, Session, Value};
+use polygate_chain::{Exchange, Kept, Session, Value};
 use polygate_model::Id;
 
 use super::now::Now;
@@ -43,38 +43,31 @@ pub enum Kind {
 
 /// The table of the request; a new `ngx.ctx` gets the metatable.
 pub fn table(lua: &Lua, session: &mut Session, kind: Kind, metatable: Option<Table>) -> mlua::Result<Table> {
-    let mut own = take(lua, session);
-    let table = match kind {
+    let own = own(lua, &mut session.kept);
+    match kind {
         Kind::Shared => own.shared.open(lua, &session.shared, metatable),
         Kind::Nginx => own.nginx.open(lua, &session.nginx_ctx, metatable),
-        Kind::Plugin => own.of_plugin(lua, session),
-    };
-    session.own_values = Some(own);
-    table
+        Kind::Plugin => own.of_plugin(lua, session.plugin.as_ref().map_or(Id::nil(), |plugin| plugin.id)),
+    }
 }
 
 /// Keeps text for the answer.
 pub fn say(lua: &Lua, session: &mut Session, text: &[u8]) {
-    let mut own = take(lua, session);
-    own.said.extend_from_slice(text);
-    session.own_values = Some(own);
+    own(lua, &mut session.kept).said.extend_from_slice(text);
 }
 
 /// What was said so far, which is then the caller's.
 pub fn said(session: &mut Session) -> Option<Vec<u8>> {
-    let own = session.own_values.as_mut()?.downcast_mut::<Tables>()?;
+    let own = session.kept.get_mut::<Tables>()?;
     Some(std::mem::take(&mut own.said)).filter(|said| !said.is_empty())
 }
 
 /// A chunk has ended: others see what it left in the tables, and the client what it said.
 pub fn end(now: &mut Now<'_>) -> mlua::Result<()> {
     let session = now.context.reborrow().session();
-    let Some(mut own) = session.own_values.take().and_then(|own| own.downcast::<Tables>().ok()) else {
-        return Ok(());
-    };
+    let Some(own) = session.kept.get_mut::<Tables>() else { return Ok(()) };
     own.shared.close(&mut session.shared)?;
     own.nginx.close(&mut session.nginx_ctx)?;
-    session.own_values = Some(own);
     match &mut now.context {
         Context::Exchange(exchange) if exchange.session.answer.is_none() => answer(exchange),
         _ => Ok(()),
@@ -88,9 +81,12 @@ fn answer(exchange: &mut Exchange) -> mlua::Result<()> {
 }
 
 /// The request's tables, or new ones where it has none that this state can use.
-fn take(lua: &Lua, session: &mut Session) -> Box<Tables> {
-    let own = session.own_values.take().and_then(|own| own.downcast::<Tables>().ok());
-    own.filter(|own| own.state == lua.weak()).unwrap_or_else(|| Box::new(Tables::new(lua)))
+fn own<'k>(lua: &Lua, kept: &'k mut Kept) -> &'k mut Tables {
+    let own = kept.get_or_put(|| Tables::new(lua));
+    if own.state != lua.weak() {
+        *own = Tables::new(lua);
+    }
+    own
 }
 
 impl Tables {
@@ -104,8 +100,7 @@ impl Tables {
         }
     }
 
-    fn of_plugin(&mut self, lua: &Lua, session: &Session) -> mlua::Result<Table> {
-        let id = session.plugin.as_ref().map_or(Id::nil(), |plugin| plugin.id);
+    fn of_plugin(&mut self, lua: &Lua, id: Id) -> mlua::Result<Table> {
         if let Some((_, table)) = self.plugins.iter().find(|(of, _)| *of == id) {
             return Ok(table.clone());
         }

@@ -1,0 +1,323 @@
+//! What is to be sent away waits here, bounded, and is sent beside all requests (bundled-plugins.md, section 2).
+//!
+//! A queue belongs to one configuration. When the configuration goes, what is in its queue is still sent; at the end of the
+//! process all queues are drained within a deadline.
+
+mod counts;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use polygate_telemetry::log;
+use serde::Deserialize;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+pub use self::counts::{Counts, QueueCounts};
+use crate::shared::Shared;
+
+/// The `queue` member of configurations. Seconds.
+#[derive(Deserialize, Debug, Clone)]
+pub struct QueueConfig {
+    max_batch_size: Option<usize>,
+    max_coalescing_delay: Option<f64>,
+    max_entries: Option<usize>,
+    max_bytes: Option<usize>,
+    max_retry_time: Option<f64>,
+    initial_retry_delay: Option<f64>,
+    max_retry_delay: Option<f64>,
+    concurrency_limit: Option<i64>,
+}
+
+/// Where entries go. Sent one batch after the other, unless the configuration says that they may overtake each other.
+pub trait Sink: Send + Sync + 'static {
+    /// The error is for the log.
+    fn send(&self, batch: &[String]) -> impl Future<Output = Result<(), String>>;
+}
+
+#[derive(Debug, Clone)]
+struct Settings {
+    batch: usize,
+    coalescing: Duration,
+    entries: usize,
+    bytes: Option<usize>,
+    retry_time: Duration,
+    first_delay: Duration,
+    last_delay: Duration,
+    in_order: bool,
+}
+
+/// The end that entries go into. When the last one is dropped, the rest is sent and the sender ends.
+pub struct Queue {
+    waiting: Arc<Waiting>,
+}
+
+struct Waiting {
+    plugin: &'static str,
+    settings: Settings,
+    state: Mutex<State>,
+    arrived: Notify,
+    counts: Arc<QueueCounts>,
+}
+
+#[derive(Default)]
+struct State {
+    entries: VecDeque<String>,
+    bytes: usize,
+    is_closed: bool,
+    /// Something was dropped since the last batch; the log has been told.
+    overflows: bool,
+}
+
+/// What senders of all queues are told, and what tells that they have ended.
+pub struct Senders {
+    closing: watch::Sender<bool>,
+    alive: Mutex<Option<mpsc::Sender<()>>>,
+    ended: Mutex<Option<mpsc::Receiver<()>>>,
+}
+
+impl QueueConfig {
+    /// For plugins without a `queue` member: entries are sent at once, many together if many wait, and not again.
+    pub fn plain() -> Self {
+        Self {
+            max_batch_size: Some(1000),
+            max_coalescing_delay: Some(0.0),
+            max_entries: None,
+            max_bytes: None,
+            max_retry_time: Some(0.0),
+            initial_retry_delay: None,
+            max_retry_delay: None,
+            concurrency_limit: None,
+        }
+    }
+
+    /// The size of batches under its older name, where it is given.
+    pub fn with_older_size(mut self, size: Option<usize>) -> Self {
+        self.max_batch_size = size.or(self.max_batch_size);
+        self
+    }
+
+    /// Whether a batch may have several entries.
+    pub fn batches(&self) -> bool {
+        self.max_batch_size.is_some_and(|size| size > 1)
+    }
+
+    fn settings(&self) -> Settings {
+        let seconds = |value: Option<f64>, usual: f64| {
+            Duration::try_from_secs_f64(value.unwrap_or(usual)).unwrap_or_default()
+        };
+        Settings {
+            batch: self.max_batch_size.unwrap_or(1).max(1),
+            coalescing: seconds(self.max_coalescing_delay, 1.0),
+            entries: self.max_entries.unwrap_or(10_000).max(1),
+            bytes: self.max_bytes,
+            retry_time: seconds(self.max_retry_time, 60.0),
+            first_delay: seconds(self.initial_retry_delay, 0.01),
+            last_delay: seconds(self.max_retry_delay, 60.0),
+            in_order: self.concurrency_limit != Some(-1),
+        }
+    }
+}
+
+impl Queue {
+    pub fn start(plugin: &'static str, config: &QueueConfig, sink: impl Sink, shared: &Shared) -> Self {
+        let waiting = Arc::new(Waiting {
+            plugin,
+            settings: config.settings(),
+            state: Mutex::default(),
+            arrived: Notify::new(),
+            counts: shared.counts.of(plugin),
+        });
+        if let Some((alive, closing)) = shared.senders.join() {
+            let waiting = waiting.clone();
+            shared.services.spawn(Box::new(move || {
+                Box::pin(async move {
+                    Sender { waiting, sink: Arc::new(sink), closing }.run().await;
+                    drop(alive);
+                })
+            }));
+        }
+        Self { waiting }
+    }
+
+    /// Adds an entry; the oldest ones make room for it.
+    pub fn push(&self, entry: String) {
+        let (settings, counts) = (&self.waiting.settings, &self.waiting.counts);
+        let mut state = self.waiting.state();
+        if settings.bytes.is_some_and(|most| entry.len() > most) {
+            drop(state);
+            log!(
+                Error,
+                "[{}] an entry of {} bytes is larger than the queue: dropped",
+                self.waiting.plugin,
+                entry.len()
+            );
+            return counts.dropped_full(1);
+        }
+        let room = settings.bytes.map_or(usize::MAX, |most| most - entry.len());
+        let mut dropped = 0;
+        while state.entries.len() >= settings.entries || state.bytes > room {
+            let Some(oldest) = state.entries.pop_front() else { break };
+            state.bytes -= oldest.len();
+            dropped += 1;
+        }
+        state.bytes += entry.len();
+        state.entries.push_back(entry);
+        let is_new = dropped > 0 && !std::mem::replace(&mut state.overflows, true);
+        drop(state);
+        counts.waiting(1 - dropped);
+        counts.dropped_full(dropped as u64);
+        if is_new {
+            log!(Error, "[{}] the queue is full: the oldest entries are dropped", self.waiting.plugin);
+        }
+        self.waiting.arrived.notify_one();
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.waiting.state().is_closed = true;
+        self.waiting.arrived.notify_one();
+    }
+}
+
+impl Waiting {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn len(&self) -> (usize, bool) {
+        let state = self.state();
+        (state.entries.len(), state.is_closed)
+    }
+
+    fn take(&self) -> Vec<String> {
+        let mut state = self.state();
+        let count = state.entries.len().min(self.settings.batch);
+        let batch: Vec<_> = state.entries.drain(..count).collect();
+        state.bytes -= batch.iter().map(String::len).sum::<usize>();
+        state.overflows = false;
+        batch
+    }
+}
+
+struct Sender<S> {
+    waiting: Arc<Waiting>,
+    sink: Arc<S>,
+    closing: watch::Receiver<bool>,
+}
+
+impl<S: Sink> Sender<S> {
+    async fn run(mut self) {
+        let mut under_way = JoinSet::new();
+        while self.batch_is_due().await {
+            let batch = self.waiting.take();
+            let (waiting, sink, closing) = (self.waiting.clone(), self.sink.clone(), self.closing.clone());
+            let sending = async move { send(&waiting, &*sink, batch, closing).await };
+            match self.waiting.settings.in_order {
+                true => sending.await,
+                false => drop(under_way.spawn_local(sending)),
+            }
+            while under_way.try_join_next().is_some() {}
+        }
+        under_way.join_all().await;
+    }
+
+    /// Waits until there is a batch to send; false when nothing can come any more.
+    async fn batch_is_due(&mut self) -> bool {
+        let mut until = None;
+        loop {
+            let is_closing = *self.closing.borrow();
+            match self.waiting.len() {
+                (0, is_closed) if is_closed || is_closing => return false,
+                (0, _) => {}
+                (count, is_closed) => {
+                    let due = *until.get_or_insert_with(|| Instant::now() + self.waiting.settings.coalescing);
+                    if count >= self.waiting.settings.batch
+                        || is_closed
+                        || is_closing
+                        || due <= Instant::now()
+                    {
+                        return true;
+                    }
+                }
+            }
+            let timer = async {
+                match until {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.waiting.arrived.notified() => {}
+                _ = self.closing.changed() => {}
+                () = timer => {}
+            }
+        }
+    }
+}
+
+/// Tries until it is sent or the time for tries is over.
+async fn send(waiting: &Waiting, sink: &impl Sink, batch: Vec<String>, mut closing: watch::Receiver<bool>) {
+    let settings = &waiting.settings;
+    let count = batch.len();
+    let (begin, mut delay) = (Instant::now(), settings.first_delay);
+    let outcome = loop {
+        match sink.send(&batch).await {
+            Ok(()) => break Ok(()),
+            // Who ends has a deadline for all queues together.
+            Err(why) if begin.elapsed() + delay > settings.retry_time || *closing.borrow() => break Err(why),
+            Err(why) => {
+                let seconds = delay.as_secs_f64();
+                log!(Warn, "[{}] {why}; {count} entries are tried again in {seconds} s", waiting.plugin);
+            }
+        }
+        tokio::select! {
+            () = sleep(delay) => {}
+            _ = closing.changed() => {}
+        }
+        delay = (delay * 2).min(settings.last_delay);
+    };
+    waiting.counts.waiting(-(count as i64));
+    match outcome {
+        Ok(()) => waiting.counts.sent(count as u64),
+        Err(why) => {
+            waiting.counts.dropped_unsent(count as u64);
+            log!(Error, "[{}] {why}; {count} entries dropped", waiting.plugin);
+        }
+    }
+}
+
+impl Default for Senders {
+    fn default() -> Self {
+        let (alive, ended) = mpsc::channel(1);
+        Self {
+            closing: watch::Sender::new(false),
+            alive: Mutex::new(Some(alive)),
+            ended: Mutex::new(Some(ended)),
+        }
+    }
+}
+
+impl Senders {
+    /// For a new sender; `None` once all are to end.
+    fn join(&self) -> Option<(mpsc::Sender<()>, watch::Receiver<bool>)> {
+        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Some((alive?, self.closing.subscribe()))
+    }
+
+    /// Waits until all have sent what they had. The caller limits the wait.
+    pub async fn end(&self) {
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.closing.send_replace(true);
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut ended) = ended {
+            // Nothing is ever sent: it is closed when the last one has gone.
+            let _ = ended.recv().await;
+        }
+    }
+}

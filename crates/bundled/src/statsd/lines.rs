@@ -1,0 +1,149 @@
+//! The lines of one request.
+
+use polygate_chain::Exchange;
+use polygate_chain::pdk::node;
+use polygate_model::entities::DEFAULT_WORKSPACE;
+use serde::Deserialize;
+
+use super::{Metric, Name, Statsd};
+use crate::metrics::{Kind, Measured, consumer, line, without_dots};
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceBy {
+    ServiceId,
+    ServiceName,
+    ServiceHost,
+    ServiceNameOrHost,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkspaceBy {
+    WorkspaceId,
+    WorkspaceName,
+}
+
+/// How tags are written.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub enum TagStyle {
+    Dogstatsd,
+    Influxdb,
+    Librato,
+    Signalfx,
+}
+
+impl Statsd {
+    /// `None` for what the request does not have.
+    pub(super) fn line(&self, exchange: &Exchange, metric: &Metric, measured: &Measured) -> Option<String> {
+        let value = match metric.name {
+            Name::KongLatency => measured.kong_latency.to_string(),
+            Name::Latency => measured.latency.to_string(),
+            Name::UpstreamLatency => measured.upstream_latency?.to_string(),
+            Name::RequestSize => measured.request_size.to_string(),
+            Name::ResponseSize => measured.response_size.to_string(),
+            Name::UniqueUsers => self.consumer(exchange, metric)?,
+            Name::ShdictUsage => return None,
+            _ => "1".to_owned(),
+        };
+        if let Some(style) = self.tags {
+            let name = format!("{}{}", self.prefix(exchange), plain_name(metric.name)?);
+            return Some(style.line(&name, &value, metric, &self.tags(exchange, metric, measured)));
+        }
+        let status = measured.status;
+        let is_counted = self.statuses.is_empty()
+            || self.statuses.iter().any(|(low, high)| (*low..=*high).contains(&status));
+        let own = match metric.name {
+            Name::StatusCount if is_counted => format!("status.{status}"),
+            Name::StatusCount => return None,
+            Name::UniqueUsers => "user.uniques".to_owned(),
+            Name::RequestPerUser => format!("user.{}.request.count", self.consumer(exchange, metric)?),
+            Name::StatusCountPerUser => format!("user.{}.status.{status}", self.consumer(exchange, metric)?),
+            Name::StatusCountPerWorkspace => format!("workspace.{}.status.{status}", self.workspace(metric)),
+            Name::StatusCountPerUserPerRoute => {
+                let (route, user) = (exchange.session.route()?.id, self.consumer(exchange, metric)?);
+                let name = format!("{}route.{route}.user.{user}.status.{status}", self.prefix(exchange));
+                return Some(line(&name, &value, metric.stat_type, metric.sample_rate));
+            }
+            name => plain_name(name)?.to_owned(),
+        };
+        let place = match self.service(exchange, metric) {
+            Some(service) => format!("service.{service}"),
+            None => "global.unmatched".to_owned(),
+        };
+        let name = format!("{}{place}.{own}", self.prefix(exchange));
+        Some(line(&name, &value, metric.stat_type, metric.sample_rate))
+    }
+
+    fn prefix(&self, exchange: &Exchange) -> String {
+        match self.host_in_prefix {
+            true => format!("{}.{}.", self.prefix, without_dots(node::get_hostname(&exchange.session))),
+            false => format!("{}.", self.prefix),
+        }
+    }
+
+    fn consumer(&self, exchange: &Exchange, metric: &Metric) -> Option<String> {
+        consumer(exchange, metric.consumer_identifier.unwrap_or(self.consumer_by))
+    }
+
+    fn service(&self, exchange: &Exchange, metric: &Metric) -> Option<String> {
+        let service = exchange.session.service()?;
+        let name = match metric.service_identifier.unwrap_or(self.service_by) {
+            ServiceBy::ServiceId => service.id.to_string(),
+            ServiceBy::ServiceName => service.name.clone()?,
+            ServiceBy::ServiceHost => service.host.clone(),
+            ServiceBy::ServiceNameOrHost => service.name.clone().unwrap_or_else(|| service.host.clone()),
+        };
+        Some(without_dots(&name))
+    }
+
+    fn workspace(&self, metric: &Metric) -> String {
+        match metric.workspace_identifier.unwrap_or(self.workspace_by) {
+            WorkspaceBy::WorkspaceId => DEFAULT_WORKSPACE.to_string(),
+            WorkspaceBy::WorkspaceName => "default".to_owned(),
+        }
+    }
+
+    fn tags(&self, exchange: &Exchange, metric: &Metric, measured: &Measured) -> Vec<(&'static str, String)> {
+        let route =
+            exchange.session.route().map(|route| route.name.clone().unwrap_or_else(|| route.id.to_string()));
+        let tags = [
+            ("service", self.service(exchange, metric)),
+            ("route", route.map(|name| without_dots(&name))),
+            ("workspace", Some(self.workspace(metric))),
+            ("consumer", self.consumer(exchange, metric)),
+            ("node", Some(node::get_hostname(&exchange.session).to_owned())),
+            ("status", Some(measured.status.to_string())),
+        ];
+        tags.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+/// Of those that say nothing of users or statuses.
+fn plain_name(name: Name) -> Option<&'static str> {
+    Some(match name {
+        Name::KongLatency => "kong_latency",
+        Name::Latency => "latency",
+        Name::RequestCount => "request.count",
+        Name::RequestSize => "request.size",
+        Name::ResponseSize => "response.size",
+        Name::UpstreamLatency => "upstream_latency",
+        _ => return None,
+    })
+}
+
+impl TagStyle {
+    fn line(self, name: &str, value: &str, metric: &Metric, tags: &[(&str, String)]) -> String {
+        let (kind, rate): (Kind, _) = (metric.stat_type, metric.sample_rate);
+        let joined = |between: &str| {
+            tags.iter().map(|(name, value)| format!("{name}{between}{value}")).collect::<Vec<_>>().join(",")
+        };
+        match self {
+            Self::Dogstatsd => format!("{}|#{}", line(name, value, kind, rate), joined(":")),
+            Self::Influxdb => line(&format!("{name},{}", joined("=")), value, kind, rate),
+            Self::Librato => line(&format!("{name}#{}", joined("=")), value, kind, rate),
+            Self::Signalfx => line(&format!("{name}[{}]", joined("=")), value, kind, rate),
+        }
+    }
+}
