@@ -11,6 +11,7 @@ mod bindings;
 mod hook;
 mod json;
 mod now;
+mod said;
 mod sandbox;
 mod script;
 mod source;

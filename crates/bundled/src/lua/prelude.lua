@@ -9,11 +9,11 @@ local concat = table.concat
 local raw_pcall, raw_xpcall, raw_require = pcall, xpcall, require
 local create, yield, raw_resume = coroutine.create, coroutine.yield, coroutine.resume
 
--- Is yielded first where the gateway is to go on: ("body"), ("sleep", seconds), ("end").
+-- Is yielded first where the gateway is to go on; then a number of seconds to wait, "body" or "end".
 local WAIT = {}
 
-local function wait(what, ...)
-  return yield(WAIT, what, ...)
+local function wait(what)
+  return yield(WAIT, what)
 end
 
 -- For functions that return them as they are: the error then names the caller's line.
@@ -103,6 +103,13 @@ end
 
 local major, minor, patch = native.version:match("(%d+)%.(%d+)%.(%d+)")
 kong.version_num = major and major * 1000000 + minor * 1000 + patch
+
+local get_body = kong.request.get_body
+function kong.request.get_body(mimetype, ...)
+  local body, reason = get_body(mimetype, ...)
+  if body == nil then return nil, reason end
+  return body, nil, mimetype or (gsub(kong.request.get_header("content-type") or "", "%s*;.*", ""))
+end
 
 local function shown(...)
   local texts = { ... }
@@ -228,7 +235,7 @@ function ngx.sleep(seconds)
   if not waiting[native.phase()] then
     error(format("API disabled in the context of %s_by_lua*", native.phase()), 2)
   end
-  wait("sleep", seconds)
+  wait(tonumber(seconds) or error("attempt to convert " .. tostring(seconds) .. " to a number", 2))
 end
 
 local function text_of(value)
@@ -525,7 +532,6 @@ local modules = {
     decode_base64url = native.decode_base64,
   },
   bit = bit,
-  kong = kong,
 }
 for _, name in ipairs { "new", "clear", "clone", "isarray", "isempty", "nkeys" } do
   modules["table." .. name] = table[name]

@@ -9,6 +9,7 @@ use polygate_chain::{Exchange, Value};
 
 use super::hook::Hook;
 use super::now::Now;
+use super::said;
 use super::sandbox::{Sandbox, Trust};
 use super::source::{Chunk, Source};
 use super::state::{Filtered, State, Step};
@@ -88,7 +89,7 @@ impl Script {
                 break;
             }
         }
-        Ok(())
+        said::answer(now.context).map_err(|error| error.to_string())
     }
 }
 

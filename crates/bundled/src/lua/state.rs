@@ -232,7 +232,7 @@ impl State {
             }
         };
         self.keep(thread);
-        tables::end(now).map_err(|error| self.failed(&error))?;
+        tables::close(now.context.reborrow().session()).map_err(|error| self.failed(&error))?;
         Ok(step)
     }
 
@@ -261,19 +261,10 @@ impl State {
         if thread.status() != ThreadStatus::Resumable {
             return Ok(Pause::End(Step::Done(first)));
         }
-        let what = match (&first, results.get(1)) {
-            (LuaValue::Table(first), Some(LuaValue::String(what))) if *first == self.made.wait => {
-                what.to_str()?
-            }
-            _ => return Err(mlua::Error::runtime("attempt to yield from outside a coroutine")),
-        };
-        Ok(match (&*what, results.get(2).and_then(LuaValue::as_f64)) {
-            ("body", _) => Pause::For(Wait::Body),
-            ("sleep", Some(seconds)) => {
-                Pause::For(Wait::Sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default()))
-            }
-            _ => Pause::End(Step::Ended),
-        })
+        match (&first, results.get(1)) {
+            (LuaValue::Table(first), Some(what)) if *first == self.made.wait => Ok(pause(what)),
+            _ => Err(mlua::Error::runtime("attempt to yield from outside a coroutine")),
+        }
     }
 
     /// The text of an error. A state without memory is of no use to anybody else.
@@ -285,6 +276,17 @@ impl State {
         }
         told(error)
     }
+}
+
+/// What the prelude yields: how many seconds to wait, or a word.
+fn pause(what: &LuaValue) -> Pause {
+    let seconds = match what {
+        LuaValue::String(word) if *word == "body" => return Pause::For(Wait::Body),
+        LuaValue::Integer(seconds) => *seconds as f64,
+        LuaValue::Number(seconds) => *seconds,
+        _ => return Pause::End(Step::Ended),
+    };
+    Pause::For(Wait::Sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default()))
 }
 
 fn is_late(deadline: &Cell<Option<Instant>>) -> bool {
