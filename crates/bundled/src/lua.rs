@@ -18,6 +18,7 @@ mod source;
 mod state;
 mod tables;
 mod value;
+mod watch;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
 //! The state of Lua that a worker has.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use mlua::chunk::ChunkMode;
@@ -18,6 +18,7 @@ use polygate_chain::pdk::Context;
 use super::now::{self, Now};
 use super::sandbox::{NAMES, Sandbox, Trust};
 use super::source::{Chunk, Source};
+use super::watch::Watch;
 use super::{bindings, tables};
 use scoped_tls_hkt::ReborrowMut as _;
 
@@ -25,7 +26,7 @@ use scoped_tls_hkt::ReborrowMut as _;
 /// makes a new one.
 pub const MEMORY: usize = 256 << 20;
 
-/// How long a chunk may run without a wait: its worker serves nobody meanwhile.
+/// Processor time that a chunk may take without a wait: its worker serves nobody meanwhile.
 pub const LONGEST: Duration = Duration::from_secs(1);
 
 /// After how many instructions of the interpreter the clock is looked at: some hundredths of a millisecond.
@@ -57,7 +58,7 @@ fn compile(lua: &Lua, chunk: &str, environment: Option<Table>) -> mlua::Result<F
 
 pub struct State {
     lua: Lua,
-    deadline: Rc<Cell<Option<Instant>>>,
+    watch: Rc<Watch>,
     /// What the prelude made.
     made: Made,
     /// By sandbox, what chunks see.
@@ -121,23 +122,23 @@ impl State {
         lua.set_memory_limit(MEMORY)?;
         // What is compiled to machine code cannot be interrupted. Chunks are short: calls of the PDK cost more.
         lua.load("jit.off()").exec()?;
-        let deadline = Rc::new(Cell::new(None::<Instant>));
-        let watched = deadline.clone();
+        let watch = Rc::new(Watch::default());
+        let watching = watch.clone();
         lua.set_global_hook(HookTriggers::new().every_nth_instruction(GLANCE), move |_, _| {
-            match is_late(&watched) {
+            match watching.is_over(LONGEST) {
                 true => Err(mlua::Error::runtime(late())),
                 false => Ok(VmState::Continue),
             }
         })?;
         let natives = bindings::natives(&lua)?;
-        let watched = deadline.clone();
-        natives.raw_set("is_late", lua.create_function(move |_, ()| Ok(is_late(&watched)))?)?;
+        let watching = watch.clone();
+        natives.raw_set("is_late", lua.create_function(move |_, ()| Ok(watching.is_over(LONGEST)))?)?;
         natives.raw_set("late", late())?;
         let made: Table = lua.load(PRELUDE).set_name("=kong").call(natives)?;
         let made = Made { wait: made.raw_get("wait")?, environment: made.raw_get("environment")? };
         Ok(Self {
             lua,
-            deadline,
+            watch,
             made,
             seen: RefCell::default(),
             compiled: RefCell::default(),
@@ -253,10 +254,8 @@ impl State {
 
     /// Runs a coroutine until it ends or yields.
     fn resume(&self, thread: &Thread, now: Now<'_>) -> mlua::Result<Pause> {
-        self.deadline.set(Some(Instant::now() + LONGEST));
-        let results = now::set(now, || thread.resume::<MultiValue>(()));
-        self.deadline.set(None);
-        let results = results?;
+        self.watch.begin();
+        let results = now::set(now, || thread.resume::<MultiValue>(()))?;
         let first = results.front().cloned().unwrap_or(LuaValue::Nil);
         if thread.status() != ThreadStatus::Resumable {
             return Ok(Pause::End(Step::Done(first)));
@@ -289,12 +288,8 @@ fn pause(what: &LuaValue) -> Pause {
     Pause::For(Wait::Sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default()))
 }
 
-fn is_late(deadline: &Cell<Option<Instant>>) -> bool {
-    deadline.get().is_some_and(|deadline| Instant::now() > deadline)
-}
-
 fn late() -> String {
-    format!("a chunk ran for more than {LONGEST:?} without a wait")
+    format!("a chunk took more than {LONGEST:?} of the processor without a wait")
 }
 
 fn lacks_memory(error: &mlua::Error) -> bool {
@@ -315,4 +310,37 @@ fn told(error: &mlua::Error) -> String {
         other => other.to_string(),
     };
     text.split("\nstack traceback:").next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(chunk: &str) -> Arc<Source> {
+        Arc::new(Source { chunks: vec![chunk.to_owned()], sandbox: Arc::default() })
+    }
+
+    #[test]
+    fn chunks_are_kept_as_long_as_their_configuration() {
+        let state = State::current().unwrap();
+        let (gone, stays) = (source("return 1"), source("return 2"));
+        for source in [&gone, &stays] {
+            let chunks = state.compiled(source).unwrap();
+            assert!(Rc::ptr_eq(&chunks, &state.compiled(source).unwrap()));
+        }
+        drop(gone);
+        state.compiled(&source("return 3")).unwrap();
+        assert_eq!(state.compiled.borrow().len(), 2);
+    }
+
+    #[test]
+    fn coroutines_are_used_again() {
+        let state = State::current().unwrap();
+        for _ in 0..3 {
+            let thread = state.begin(&compile(&state.lua, "return 1", None).unwrap()).unwrap();
+            thread.resume::<()>(()).unwrap();
+            state.keep(thread);
+        }
+        assert_eq!(state.idle.borrow().len(), 1);
+    }
 }

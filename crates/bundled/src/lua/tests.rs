@@ -1,11 +1,11 @@
 use std::sync::Arc;
-use std::time::Instant;
+use std::task::{Context, Poll, Waker};
 
 use polygate_chain::pdk::fixture;
-use polygate_chain::{Exchange, Handler, Phase, Value};
+use polygate_chain::{Exchange, Handler, LocalFuture, Phase, Value};
 use serde_json::json;
 
-use super::{LONGEST, Sandbox, Trust};
+use super::{Sandbox, Trust};
 use crate::tests::{Nowhere, handler, handler_with, header, run};
 use crate::{Bundled, PLUGINS, Shared};
 
@@ -22,6 +22,14 @@ fn accessing(chunks: &[&str]) -> Arc<dyn Handler> {
 fn access_with(handler: &dyn Handler) -> Result<Exchange, String> {
     let mut exchange = request();
     run(handler, Phase::Access, &mut exchange).map(|()| exchange).map_err(|failure| failure.message)
+}
+
+/// The outcome of what waits for nothing.
+fn now<T>(mut running: LocalFuture<'_, T>) -> T {
+    match running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => panic!("it waits"),
+    }
 }
 
 /// What the access chunks make of a request.
@@ -419,13 +427,11 @@ fn a_chunk_without_end_is_ended() {
         "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
         "while true do xpcall(function() while true do end end, print) end",
     ] {
-        let started = Instant::now();
         assert!(
-            refusal(chunk).contains("ran for more than 1s without a wait"),
+            refusal(chunk).contains("took more than 1s of the processor without a wait"),
             "of {chunk}: {}",
             refusal(chunk)
         );
-        assert!(started.elapsed() >= LONGEST);
     }
     assert_eq!(value_of("1"), "1");
 }
@@ -436,9 +442,8 @@ fn a_state_without_memory_is_replaced() {
     access_with(&*keeping).unwrap();
     assert_eq!(shown(&access_with(&*keeping).unwrap()), "2");
     for chunk in [
-        "local t = {} while true do t[#t + 1] = ('x'):rep(1e6) .. #t end",
         "local s = 'x' while true do s = s .. s end",
-        "kept = {} for i = 1, 1e9 do kept[i] = { i } end",
+        "kept = {} while true do kept[#kept + 1] = ('x'):rep(1e6) .. #kept end",
     ] {
         assert!(refusal(chunk).contains("not enough memory"), "of {chunk}: {}", refusal(chunk));
         assert_eq!(shown(&access_with(&*keeping).unwrap()), "1", "in a new state");
@@ -464,4 +469,20 @@ fn tables_without_end_are_not_passed_on() {
     ] {
         assert!(refusal(chunk).contains(words), "of {chunk}: {}", refusal(chunk));
     }
+}
+
+#[test]
+fn handshakes_have_what_works_without_a_request() {
+    let handler = handler(
+        NAME,
+        json!({ "certificate": [
+        "assert(ngx.get_phase() == 'certificate') kong.ctx.shared.ip = kong.client.get_ip() kong.ctx.plugin.x = 1",
+    ] }),
+    );
+    let mut session = fixture::session(Phase::Certificate);
+    now(handler.run(Phase::Certificate, (&mut session).into())).unwrap();
+    assert_eq!(session.shared.get("ip"), Some(&Value::from("127.0.0.1")));
+    let failing = crate::tests::handler(NAME, json!({ "certificate": ["kong.request.get_method()"] }));
+    let failure = now(failing.run(Phase::Certificate, (&mut session).into())).unwrap_err();
+    assert!(failure.message.contains("function cannot be called in certificate phase"), "{failure}");
 }
