@@ -24,6 +24,8 @@ mod logging;
 mod loggly;
 mod metrics;
 mod plugin;
+pub mod prometheus;
+mod proxy_cache;
 mod queue;
 mod rate_limiting;
 mod record;
@@ -61,6 +63,8 @@ pub static PLUGINS: &[Bundled] = &[
     jwt::PLUGIN,
     key_auth::PLUGIN,
     loggly::PLUGIN,
+    prometheus::PLUGIN,
+    proxy_cache::PLUGIN,
     rate_limiting::PLUGIN,
     redirect::PLUGIN,
     request_size_limiting::PLUGIN,

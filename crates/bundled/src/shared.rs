@@ -9,6 +9,8 @@ use polygate_telemetry::metrics::Scrape;
 use tokio::time::timeout;
 
 use crate::counters::Counters;
+use crate::prometheus::Table;
+use crate::proxy_cache::Store;
 use crate::queue::{Counts, Senders};
 
 pub struct Shared {
@@ -16,6 +18,10 @@ pub struct Shared {
     pub(crate) counters: Counters,
     pub(crate) senders: Senders,
     pub(crate) counts: Counts,
+    /// Answers of upstreams.
+    pub(crate) cache: Store,
+    /// What the plugin `prometheus` counted.
+    pub prometheus: Table,
 }
 
 impl Shared {
@@ -25,6 +31,8 @@ impl Shared {
             counters: Counters::default(),
             senders: Senders::default(),
             counts: Counts::default(),
+            cache: Store::default(),
+            prometheus: Table::default(),
         })
     }
 
