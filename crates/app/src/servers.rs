@@ -44,6 +44,7 @@ impl Servers {
     ) -> Result<Self, LoadError> {
         let announced = announced(&settings, running);
         let enabled = plugins::resolve(names, &announced)?;
+        bundled.sandbox.store(Arc::new(translate::sandbox(&settings)));
         let plugins = installed(names, running, &announced, bundled);
         let error_pages = translate::error_pages(&settings)?;
         let certificates = certificates::default(&settings)?;

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use polygate_bundled::lua::{Sandbox, Trust};
 use polygate_chain::error_page::{ErrorPages, Format};
 use polygate_chain::{Limits, SpoolSettings, TrustedIps};
 use polygate_config::settings::{
-    DnsRecord, ErrorType, Listen, PluginServerSettings, RawBody, SoKeepalive, TlsVersions,
+    DnsRecord, ErrorType, Listen, PluginServerSettings, RawBody, SoKeepalive, TlsVersions, UntrustedLuaMode,
 };
 use polygate_config::{Settings, conf};
 use polygate_http::{HttpSettings, NextUpstream, Tokens};
@@ -172,6 +173,19 @@ pub fn limits(settings: &Settings) -> Limits {
         response_headers: settings.lua_max_resp_headers,
         uri_args: settings.lua_max_uri_args,
         post_args: settings.lua_max_post_args,
+    }
+}
+
+pub fn sandbox(settings: &Settings) -> Sandbox {
+    let lua = &settings.untrusted_lua;
+    Sandbox {
+        trust: match lua.mode {
+            UntrustedLuaMode::On => Trust::Full,
+            UntrustedLuaMode::Sandbox => Trust::Sandboxed,
+            UntrustedLuaMode::Off => Trust::None,
+        },
+        requires: lua.requires.clone(),
+        environment: lua.environment.clone(),
     }
 }
 

@@ -8,6 +8,7 @@ use polygate_chain::{Handler, Phase};
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
 
+use crate::custom_fields::{self, CustomFields};
 use crate::logging::Logging;
 use crate::plugin::{self, Bundled};
 use crate::queue::{Queue, QueueConfig, Sink};
@@ -18,7 +19,7 @@ pub const PLUGIN: Bundled = Bundled {
     priority: 9,
     phases: &[Phase::Log],
     schema: include_str!("file_log/schema.json"),
-    checks: &[],
+    checks: &[("lua", custom_fields::check)],
     configure,
 };
 
@@ -37,7 +38,8 @@ struct FileLog {
 fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Result<Arc<dyn Handler>, String> {
     let Config { path, reopen } = plugin::config(plugin)?;
     let sink = FileLog { path, reopen, file: Arc::default() };
-    plugin::handler(Logging { queue: Queue::start("file-log", &QueueConfig::plain(), sink, shared) })
+    let queue = Queue::start("file-log", &QueueConfig::plain(), sink, shared);
+    plugin::handler(Logging { queue, fields: CustomFields::of(plugin, shared)? })
 }
 
 impl Sink for FileLog {

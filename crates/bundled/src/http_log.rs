@@ -11,6 +11,7 @@ use polygate_chain::services::Services;
 use polygate_chain::{Handler, Phase};
 use serde::Deserialize;
 
+use crate::custom_fields::{self, CustomFields};
 use crate::http_client::{Endpoint, HttpClient};
 use crate::logging::Logging;
 use crate::plugin::{self, Bundled};
@@ -22,7 +23,7 @@ pub const PLUGIN: Bundled = Bundled {
     priority: 12,
     phases: &[Phase::Log],
     schema: include_str!("http_log/schema.json"),
-    checks: &[],
+    checks: &[("lua", custom_fields::check)],
     configure,
 };
 
@@ -65,7 +66,8 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
         headers: headers(config.headers.unwrap_or_default(), config.content_type.as_deref())?,
         is_list: queue.batches(),
     };
-    plugin::handler(Logging { queue: Queue::start("http-log", &queue, sink, shared) })
+    let queue = Queue::start("http-log", &queue, sink, shared);
+    plugin::handler(Logging { queue, fields: CustomFields::of(plugin, shared)? })
 }
 
 fn headers(given: BTreeMap<String, String>, content_type: Option<&str>) -> Result<HeaderMap, String> {

@@ -10,9 +10,11 @@ mod bot_detection;
 mod correlation_id;
 mod cors;
 mod counters;
+mod custom_fields;
 mod datadog;
 mod encoding;
 mod file_log;
+mod functions;
 mod hmac_auth;
 mod http_client;
 mod http_log;
@@ -22,8 +24,11 @@ mod key_auth;
 mod line_client;
 mod logging;
 mod loggly;
+pub mod lua;
 mod metrics;
 mod plugin;
+mod post_function;
+mod pre_function;
 pub mod prometheus;
 mod proxy_cache;
 mod queue;
@@ -63,6 +68,8 @@ pub static PLUGINS: &[Bundled] = &[
     jwt::PLUGIN,
     key_auth::PLUGIN,
     loggly::PLUGIN,
+    post_function::PLUGIN,
+    pre_function::PLUGIN,
     prometheus::PLUGIN,
     proxy_cache::PLUGIN,
     rate_limiting::PLUGIN,

@@ -7,6 +7,7 @@ use polygate_chain::pdk::node;
 use polygate_chain::{Exchange, Handler, Phase};
 use serde::Deserialize;
 
+use crate::custom_fields::{self, CustomFields};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::queue::{Queue, QueueConfig};
 use crate::record::record;
@@ -20,7 +21,7 @@ pub const PLUGIN: Bundled = Bundled {
     priority: 6,
     phases: &[Phase::Log],
     schema: include_str!("loggly/schema.json"),
-    checks: &[],
+    checks: &[("lua", custom_fields::check)],
     configure,
 };
 
@@ -42,6 +43,7 @@ struct Loggly {
     /// The structured data: the token, and the tags.
     data: String,
     queue: Queue,
+    fields: CustomFields,
 }
 
 fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Result<Arc<dyn Handler>, String> {
@@ -57,12 +59,14 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
         severities: config.severities,
         data: format!("[{}@41058{tags}]", config.key),
         queue: Queue::start("loggly", &QueueConfig::plain(), sink, shared),
+        fields: CustomFields::of(plugin, shared)?,
     })
 }
 
 impl Hooks for Loggly {
     async fn log(&self, exchange: &mut Exchange) -> Outcome {
         if let Some(severity) = self.severities.of(exchange) {
+            self.fields.set(exchange)?;
             let record = record(exchange);
             self.queue.push(self.message(exchange, severity, &record));
         }
@@ -96,8 +100,12 @@ mod tests {
         assert_eq!(severities("err").unwrap().of(&exchange), None);
         let severity = severities("info").unwrap().of(&exchange).unwrap();
         let queue = Queue::start("loggly", &QueueConfig::plain(), NoSink, &crate::tests::outside());
-        let loggly =
-            Loggly { severities: severities("info").unwrap(), data: "[k@41058 tag=\"a\"]".to_owned(), queue };
+        let loggly = Loggly {
+            severities: severities("info").unwrap(),
+            data: "[k@41058 tag=\"a\"]".to_owned(),
+            queue,
+            fields: CustomFields::default(),
+        };
         let message = loggly.message(&exchange, severity, "{}");
         assert!(
             message.starts_with("<12>1 20") && message.ends_with(" - [k@41058 tag=\"a\"] {}"),

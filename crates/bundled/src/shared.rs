@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use polygate_chain::services::Services;
 use polygate_telemetry::log;
 use polygate_telemetry::metrics::Scrape;
 use tokio::time::timeout;
 
 use crate::counters::Counters;
+use crate::lua::Sandbox;
 use crate::prometheus::Table;
 use crate::proxy_cache::Store;
 use crate::queue::{Counts, Senders};
@@ -22,6 +24,8 @@ pub struct Shared {
     pub(crate) cache: Store,
     /// What the plugin `prometheus` counted.
     pub prometheus: Table,
+    /// For configurations that are made from now on.
+    pub sandbox: ArcSwap<Sandbox>,
 }
 
 impl Shared {
@@ -33,6 +37,7 @@ impl Shared {
             counts: Counts::default(),
             cache: Store::default(),
             prometheus: Table::default(),
+            sandbox: ArcSwap::default(),
         })
     }
 

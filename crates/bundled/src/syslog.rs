@@ -7,6 +7,7 @@ use polygate_chain::services::Services;
 use polygate_chain::{Exchange, Handler, Phase};
 use serde::Deserialize;
 
+use crate::custom_fields::{self, CustomFields};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::queue::{Queue, QueueConfig, Sink};
 use crate::record::record;
@@ -19,7 +20,7 @@ pub const PLUGIN: Bundled = Bundled {
     priority: 4,
     phases: &[Phase::Log],
     schema: include_str!("syslog/schema.json"),
-    checks: &[],
+    checks: &[("lua", custom_fields::check)],
     configure,
 };
 
@@ -61,6 +62,7 @@ struct Syslog {
     severities: Severities,
     facility: u8,
     queue: Queue,
+    fields: CustomFields,
 }
 
 struct Logger(Arc<dyn Services>);
@@ -73,12 +75,14 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
         severities: config.severities,
         facility: facility.ok_or_else(|| format!("no such facility: {name}"))?.1,
         queue: Queue::start("syslog", &QueueConfig::plain(), Logger(shared.services.clone()), shared),
+        fields: CustomFields::of(plugin, shared)?,
     })
 }
 
 impl Hooks for Syslog {
     async fn log(&self, exchange: &mut Exchange) -> Outcome {
         if let Some(severity) = self.severities.of(exchange) {
+            self.fields.set(exchange)?;
             let priority = self.facility * 8 + severity as u8;
             let (time, record) = (rfc3164(SystemTime::now()), record(exchange));
             self.queue.push(format!("<{priority}>{time} kong[{}]: {record}", std::process::id()));

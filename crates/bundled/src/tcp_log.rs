@@ -7,6 +7,7 @@ use polygate_chain::services::{Remote, RemoteTls};
 use polygate_chain::{Handler, Phase};
 use serde::Deserialize;
 
+use crate::custom_fields::{self, CustomFields};
 use crate::line_client::LineClient;
 use crate::logging::Logging;
 use crate::plugin::{self, Bundled};
@@ -18,7 +19,7 @@ pub const PLUGIN: Bundled = Bundled {
     priority: 7,
     phases: &[Phase::Log],
     schema: include_str!("tcp_log/schema.json"),
-    checks: &[],
+    checks: &[("lua", custom_fields::check)],
     configure,
 };
 
@@ -46,7 +47,8 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
         milliseconds(keepalive, 60_000.0),
         shared.services.clone(),
     ));
-    plugin::handler(Logging { queue: Queue::start("tcp-log", &QueueConfig::plain(), sink, shared) })
+    let queue = Queue::start("tcp-log", &QueueConfig::plain(), sink, shared);
+    plugin::handler(Logging { queue, fields: CustomFields::of(plugin, shared)? })
 }
 
 impl Sink for TcpLog {

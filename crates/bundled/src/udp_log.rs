@@ -6,6 +6,7 @@ use polygate_chain::services::Services;
 use polygate_chain::{Handler, Phase};
 use serde::Deserialize;
 
+use crate::custom_fields::{self, CustomFields};
 use crate::logging::Logging;
 use crate::plugin::{self, Bundled};
 use crate::queue::{Queue, QueueConfig, Sink};
@@ -16,7 +17,7 @@ pub const PLUGIN: Bundled = Bundled {
     priority: 8,
     phases: &[Phase::Log],
     schema: include_str!("udp_log/schema.json"),
-    checks: &[],
+    checks: &[("lua", custom_fields::check)],
     configure,
 };
 
@@ -36,7 +37,8 @@ pub struct Datagrams {
 fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Result<Arc<dyn Handler>, String> {
     let Config { host, port } = plugin::config(plugin)?;
     let sink = Datagrams { host, port, services: shared.services.clone() };
-    plugin::handler(Logging { queue: Queue::start("udp-log", &QueueConfig::plain(), sink, shared) })
+    let queue = Queue::start("udp-log", &QueueConfig::plain(), sink, shared);
+    plugin::handler(Logging { queue, fields: CustomFields::of(plugin, shared)? })
 }
 
 impl Sink for Datagrams {

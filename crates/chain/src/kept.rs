@@ -17,6 +17,22 @@ impl Kept {
         self.0.iter().find_map(|value| value.downcast_ref())
     }
 
+    /// The value of the type, made now if there is none.
+    pub fn get_or_put<T: Any>(&mut self, make: impl FnOnce() -> T) -> &mut T {
+        let at = match self.0.iter().position(|value| value.is::<T>()) {
+            Some(at) => at,
+            None => {
+                self.put(make());
+                self.0.len() - 1
+            }
+        };
+        self.0[at].downcast_mut().expect("it was looked for by its type")
+    }
+
+    pub fn get_mut<T: Any>(&mut self) -> Option<&mut T> {
+        self.0.iter_mut().find_map(|value| value.downcast_mut())
+    }
+
     pub fn take<T: Any>(&mut self) -> Option<T> {
         let at = self.0.iter().position(|value| value.is::<T>())?;
         self.0.swap_remove(at).downcast().ok().map(|value| *value)
@@ -37,6 +53,8 @@ mod tests {
             (kept.get::<u8>(), kept.get::<&str>(), kept.get::<u16>()),
             (Some(&2), Some(&"text"), None)
         );
-        assert_eq!((kept.take::<u8>(), kept.take::<u8>()), (Some(2), None));
+        *kept.get_or_put(|| 7_u8) += 1;
+        assert_eq!(*kept.get_or_put(|| 7_u16), 7);
+        assert_eq!((kept.take::<u8>(), kept.take::<u8>()), (Some(3), None));
     }
 }

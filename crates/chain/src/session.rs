@@ -1,6 +1,5 @@
 //! The state of a connection that plugins see and change, whether or not there is a request on it.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,8 +44,6 @@ pub struct Session {
     /// `kong.client.tls.set_client_verify`.
     pub client_verify: Option<String>,
     pub handshake: Handshake,
-    /// What a language within the gateway keeps for the request in values of its own, which no other can read.
-    pub own_values: Option<Box<dyn Any>>,
 }
 
 impl Session {
@@ -77,7 +74,6 @@ impl Session {
             log_edits: Vec::new(),
             client_verify: None,
             handshake: Handshake::default(),
-            own_values: None,
         }
     }
 

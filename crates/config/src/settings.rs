@@ -90,6 +90,7 @@ pub struct Settings {
     pub lua_max_resp_headers: usize,
     pub lua_max_uri_args: usize,
     pub lua_max_post_args: usize,
+    pub untrusted_lua: UntrustedLua,
 
     pub tls: Tls,
     pub dns: Dns,
@@ -102,6 +103,23 @@ pub struct Settings {
 
     /// Every property as text, references unresolved: what `.kong_env` and `GET /` show.
     pub values: Values,
+}
+
+/// What Lua in configurations may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UntrustedLua {
+    pub mode: UntrustedLuaMode,
+    /// Modules that it may load in the sandbox.
+    pub requires: Vec<String>,
+    /// What it sees in the sandbox besides the usual.
+    pub environment: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UntrustedLuaMode {
+    On,
+    Off,
+    Sandbox,
 }
 
 impl Settings {

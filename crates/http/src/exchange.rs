@@ -94,6 +94,8 @@ impl Way<'_> {
             respond::plugin_failure(&mut self.exchange, &failure);
         }
         if self.exchange.session.answer.is_some() {
+            let charset = self.gateway.settings.charset.as_deref();
+            response::add_charset(&mut self.exchange.response.headers, charset);
             return Err(Early::Answered);
         }
         // A plugin saw a body that broke off; nobody else is to see the rest.

@@ -34,7 +34,7 @@ pub async fn relay(way: &mut Way<'_>, content: Content, framing: BodyFraming) ->
         }
         Content::Upstream(mut exchanged, mut filters) => {
             let mut flow =
-                Flow { body: &mut exchanged.body, filters: &mut filters, exchange: &mut *way.exchange };
+                Flow { body: &mut exchanged.body, filters: &mut filters, exchange: &mut way.exchange };
             let mut is_ended = false;
             let sent = poll_fn(|cx| poll_relay(cx, client, &mut flow, &mut is_ended)).await;
             match &sent {

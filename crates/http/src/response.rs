@@ -219,7 +219,8 @@ fn upstream_status(exchange: &Exchange) -> u16 {
     exchange.service_response.as_ref().map(|response| response.status).or_else(failed).unwrap_or(502)
 }
 
-fn add_charset(headers: &mut Headers, charset: Option<&str>) {
+/// Tells clients of textual types that name no charset.
+pub fn add_charset(headers: &mut Headers, charset: Option<&str>) {
     let Some(charset) = charset else { return };
     let Some(current) = headers.text("Content-Type") else { return };
     if CHARSET_TYPES.iter().any(|of| of.eq_ignore_ascii_case(current)) {

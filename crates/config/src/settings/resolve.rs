@@ -13,7 +13,8 @@ use super::listen::{self, Traffic};
 use super::reader::Reader;
 use super::{
     Dns, DnsRecord, ErrorTemplates, ErrorType, HeaderLimits, Keepalive, LogLevel, Logs, NextUpstream,
-    ResponseTokens, Settings, UpstreamKeepalive, UpstreamTokens, plugin_servers, tls, tracing,
+    ResponseTokens, Settings, UntrustedLua, UntrustedLuaMode, UpstreamKeepalive, UpstreamTokens,
+    plugin_servers, tls, tracing,
 };
 use crate::conf::Values;
 use crate::units::{size, time};
@@ -60,6 +61,7 @@ impl Settings {
             lua_max_resp_headers: capped(reader, "lua_max_resp_headers"),
             lua_max_uri_args: capped(reader, "lua_max_uri_args"),
             lua_max_post_args: capped(reader, "lua_max_post_args"),
+            untrusted_lua: untrusted_lua(reader),
             tls: tls::resolve(reader),
             dns: dns(reader),
             tracing: tracing::resolve(reader),
@@ -69,6 +71,15 @@ impl Settings {
             prefix,
             values,
         }
+    }
+}
+
+fn untrusted_lua(reader: &Reader<'_>) -> UntrustedLua {
+    use UntrustedLuaMode::{Off, On, Sandbox};
+    UntrustedLua {
+        mode: reader.choice("untrusted_lua", &[("sandbox", Sandbox), ("on", On), ("off", Off)]),
+        requires: reader.list("untrusted_lua_sandbox_requires"),
+        environment: reader.list("untrusted_lua_sandbox_environment"),
     }
 }
 

@@ -363,13 +363,13 @@ pub(in crate::conf) static PROPERTIES: &[Property] = &[
     Property {
         name: "nginx_http_lua_regex_match_limit",
         default: "100000",
-        effect: Effect::None("no Lua runs here"),
+        effect: Effect::None("what Lua there is comes with a configuration"),
         ..Property::EMPTY
     },
     Property {
         name: "nginx_http_lua_regex_cache_max_entries",
         default: "8192",
-        effect: Effect::None("no Lua runs here"),
+        effect: Effect::None("what Lua there is comes with a configuration"),
         ..Property::EMPTY
     },
     Property { name: "dns_resolver", kind: Kind::List, ..Property::EMPTY },
@@ -965,40 +965,29 @@ pub(in crate::conf) static PROPERTIES: &[Property] = &[
     Property {
         name: "lua_package_path",
         default: "./?.lua;./?/init.lua;",
-        effect: Effect::None("no Lua runs here; write plugins for a plugin server"),
+        effect: Effect::None("no plugin in Lua is loaded; write plugins for a plugin server"),
         ..Property::EMPTY
     },
     Property {
         name: "lua_package_cpath",
-        effect: Effect::None("no Lua runs here; write plugins for a plugin server"),
+        effect: Effect::None("no plugin in Lua is loaded; write plugins for a plugin server"),
         ..Property::EMPTY
     },
     Property {
         name: "lua_socket_pool_size",
         kind: Kind::Number,
         default: "256",
-        effect: Effect::None("no Lua runs here"),
+        effect: Effect::None("what Lua there is comes with a configuration"),
         ..Property::EMPTY
     },
     Property {
         name: "untrusted_lua",
         kind: Kind::Choice(&["on", "off", "sandbox"]),
         default: "sandbox",
-        effect: Effect::None("no Lua runs here"),
         ..Property::EMPTY
     },
-    Property {
-        name: "untrusted_lua_sandbox_requires",
-        kind: Kind::List,
-        effect: Effect::None("no Lua runs here"),
-        ..Property::EMPTY
-    },
-    Property {
-        name: "untrusted_lua_sandbox_environment",
-        kind: Kind::List,
-        effect: Effect::None("no Lua runs here"),
-        ..Property::EMPTY
-    },
+    Property { name: "untrusted_lua_sandbox_requires", kind: Kind::List, ..Property::EMPTY },
+    Property { name: "untrusted_lua_sandbox_environment", kind: Kind::List, ..Property::EMPTY },
     Property {
         name: "wasm",
         kind: Kind::Boolean,
