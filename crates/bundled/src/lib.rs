@@ -39,7 +39,9 @@ mod redis;
 mod reply;
 mod request_size_limiting;
 mod request_termination;
+mod request_transformer;
 mod response_ratelimiting;
+mod response_transformer;
 mod severity;
 mod shared;
 mod statsd;
@@ -48,6 +50,7 @@ mod tcp_log;
 #[cfg(test)]
 mod tests;
 mod timestamp;
+mod transform;
 mod udp_log;
 
 pub use plugin::Bundled;
@@ -76,7 +79,9 @@ pub static PLUGINS: &[Bundled] = &[
     redirect::PLUGIN,
     request_size_limiting::PLUGIN,
     request_termination::PLUGIN,
+    request_transformer::PLUGIN,
     response_ratelimiting::PLUGIN,
+    response_transformer::PLUGIN,
     statsd::PLUGIN,
     syslog::PLUGIN,
     tcp_log::PLUGIN,
