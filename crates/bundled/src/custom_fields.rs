@@ -8,7 +8,7 @@ use polygate_model::Plugin;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::lua::{self, Script};
+use crate::lua::{self, Hook, Script};
 use crate::plugin::{self, Outcome};
 use crate::shared::Shared;
 
@@ -37,7 +37,7 @@ impl CustomFields {
         if self.keys.is_empty() {
             return Ok(());
         }
-        let values = self.script.evaluate((&mut *exchange).into());
+        let values = self.script.evaluate(Hook::Log, (&mut *exchange).into());
         let values = values.map_err(|reason| PdkError::thrown(format!("custom_fields_by_lua: {reason}")))?;
         for (key, value) in self.keys.iter().zip(values) {
             log::set_serialize_value(exchange, key, &value, None)?;

@@ -29,6 +29,8 @@ mod metrics;
 mod plugin;
 mod post_function;
 mod pre_function;
+pub mod prometheus;
+mod proxy_cache;
 mod queue;
 mod rate_limiting;
 mod record;
@@ -37,7 +39,9 @@ mod redis;
 mod reply;
 mod request_size_limiting;
 mod request_termination;
+mod request_transformer;
 mod response_ratelimiting;
+mod response_transformer;
 mod severity;
 mod shared;
 mod statsd;
@@ -46,6 +50,7 @@ mod tcp_log;
 #[cfg(test)]
 mod tests;
 mod timestamp;
+mod transform;
 mod udp_log;
 
 pub use plugin::Bundled;
@@ -68,11 +73,15 @@ pub static PLUGINS: &[Bundled] = &[
     loggly::PLUGIN,
     post_function::PLUGIN,
     pre_function::PLUGIN,
+    prometheus::PLUGIN,
+    proxy_cache::PLUGIN,
     rate_limiting::PLUGIN,
     redirect::PLUGIN,
     request_size_limiting::PLUGIN,
     request_termination::PLUGIN,
+    request_transformer::PLUGIN,
     response_ratelimiting::PLUGIN,
+    response_transformer::PLUGIN,
     statsd::PLUGIN,
     syslog::PLUGIN,
     tcp_log::PLUGIN,

@@ -11,6 +11,8 @@ use tokio::time::timeout;
 
 use crate::counters::Counters;
 use crate::lua::Sandbox;
+use crate::prometheus::Table;
+use crate::proxy_cache::Store;
 use crate::queue::{Counts, Senders};
 
 pub struct Shared {
@@ -18,6 +20,10 @@ pub struct Shared {
     pub(crate) counters: Counters,
     pub(crate) senders: Senders,
     pub(crate) counts: Counts,
+    /// Answers of upstreams.
+    pub(crate) cache: Store,
+    /// What the plugin `prometheus` counted.
+    pub prometheus: Table,
     /// For configurations that are made from now on.
     pub sandbox: ArcSwap<Sandbox>,
 }
@@ -29,6 +35,8 @@ impl Shared {
             counters: Counters::default(),
             senders: Senders::default(),
             counts: Counts::default(),
+            cache: Store::default(),
+            prometheus: Table::default(),
             sandbox: ArcSwap::default(),
         })
     }

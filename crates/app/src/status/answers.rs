@@ -151,7 +151,7 @@ fn json(status: StatusCode, value: &Value) -> Response<Full<Bytes>> {
 }
 
 fn text(body: String) -> Response<Full<Bytes>> {
-    respond(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", body)
+    respond(StatusCode::OK, "text/plain; charset=UTF-8", body)
 }
 
 fn respond(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use polygate_bundled::prometheus::Facts;
 use polygate_http::METRICS;
 use polygate_telemetry::metrics::Scrape;
 use polygate_telemetry::trace::ExportCounts;
@@ -28,7 +29,29 @@ pub fn render(control: &Control) -> String {
         current.plugin_servers.show(&scrape);
         targets::show(&scrape, &current.gateway.balancers, &current.gateway.environment.entities);
     }
-    scrape.render()
+    let mut text = scrape.render();
+    if let Some(current) = control.current()
+        && current
+            .gateway
+            .environment
+            .entities
+            .plugins
+            .values()
+            .any(|it| it.name == "prometheus" && it.enabled)
+    {
+        text.push_str(&current.servers.bundled.prometheus.render(&facts(control)));
+    }
+    text
+}
+
+fn facts(control: &Control) -> Facts {
+    let statistics = &control.node.statistics;
+    Facts {
+        node: control.node.id,
+        connections: statistics.connections_accepted.load(Relaxed),
+        active: statistics.connections_active.load(Relaxed),
+        requests: statistics.requests_total.load(Relaxed),
+    }
 }
 
 fn node(scrape: &Scrape, control: &Control) {

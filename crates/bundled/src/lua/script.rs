@@ -63,9 +63,9 @@ impl Script {
         state.filtered(&arg)
     }
 
-    /// What each chunk returns in the log phase.
-    pub fn evaluate(&self, context: Context<'_>) -> Result<Vec<Value>, String> {
-        let mut now = Now { context, hook: Hook::Log, arg: None };
+    /// What each chunk returns, in a phase that cannot wait.
+    pub fn evaluate(&self, hook: Hook, context: Context<'_>) -> Result<Vec<Value>, String> {
+        let mut now = Now { context, hook, arg: None };
         at_once(async {
             let state = State::current()?;
             let mut values = Vec::new();

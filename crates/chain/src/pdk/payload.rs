@@ -69,6 +69,45 @@ fn boundary(content_type: &str) -> Option<&str> {
     })
 }
 
+/// The parts of a multipart body as they are: names, and headers with content. `None` without a boundary.
+pub fn raw_parts<'b>(body: &'b [u8], content_type: &str) -> Option<Vec<(Option<Key>, &'b [u8])>> {
+    let mut delimiters = Delimiters { body, boundary: boundary(content_type)?.as_bytes(), at: 0 };
+    let mut begin = delimiters.next().filter(|it| !it.is_last)?.end;
+    let mut parts = Vec::new();
+    for delimiter in delimiters {
+        let raw = &body[begin..delimiter.start.max(begin)];
+        parts.push((part(raw).map(|(name, _)| name), raw));
+        if delimiter.is_last {
+            break;
+        }
+        begin = delimiter.end;
+    }
+    Some(parts)
+}
+
+/// The body of parts as [`raw_parts`] has them.
+pub fn from_raw_parts(parts: &[&[u8]], content_type: &str) -> Vec<u8> {
+    let boundary = boundary(content_type).unwrap_or_default().as_bytes();
+    let mut body = Vec::new();
+    for part in parts {
+        body.extend([b"--", boundary, b"\r\n", part, b"\r\n"].concat());
+    }
+    body.extend([b"--", boundary, b"--\r\n"].concat());
+    body
+}
+
+/// The content of a raw part.
+pub fn content_of_part(raw: &[u8]) -> Bytes {
+    part(raw).and_then(|(_, content)| content.as_bytes().cloned()).unwrap_or_default()
+}
+
+/// A raw part with nothing but a name and a content.
+pub fn simple_part(name: &str, content: &[u8]) -> Vec<u8> {
+    let name = name.replace('"', "%22").replace(['\r', '\n'], " ");
+    let head = format!("Content-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+    [head.as_bytes(), content].concat()
+}
+
 /// Name to content of each part, or to a list where the name is repeated. Lines may end without a carriage return.
 fn parts(body: &[u8], boundary: &str) -> Value {
     let mut members: IndexMap<Key, Value> = IndexMap::new();
