@@ -4,10 +4,11 @@ local native = ...
 
 local error, select, tostring, type, unpack = error, select, tostring, type, unpack
 local setmetatable, pairs, ipairs, rawget = setmetatable, pairs, ipairs, rawget
-local find, gmatch, gsub, lower, format = string.find, string.gmatch, string.gsub, string.lower, string.format
-local concat = table.concat
+local find, gmatch, gsub, lower, format, sub =
+  string.find, string.gmatch, string.gsub, string.lower, string.format, string.sub
+local concat, min, huge = table.concat, math.min, math.huge
 local raw_pcall, raw_xpcall, raw_require = pcall, xpcall, require
-local create, yield, raw_resume = coroutine.create, coroutine.yield, coroutine.resume
+local create, yield, running, raw_resume = coroutine.create, coroutine.yield, coroutine.running, coroutine.resume
 
 -- Is yielded first where the gateway is to go on; then a number of seconds to wait, "body" or "end".
 local WAIT = {}
@@ -54,6 +55,10 @@ end
 function pcall(...) return caught(raw_pcall(...)) end
 function xpcall(...) return caught(raw_xpcall(...)) end
 
+-- Coroutines within coroutines take of the system's stack, and nobody else counts them.
+local DEEPEST = 100
+local depths = setmetatable({}, { __mode = "k" })
+
 -- What a chunk's own coroutine wants of the gateway goes through to it.
 local function passed_on(thread, ok, first, ...)
   if ok and first == WAIT then return passed_on(thread, raw_resume(thread, yield(WAIT, ...))) end
@@ -65,10 +70,76 @@ local function unwrapped(ok, ...)
   error((...), 0)
 end
 
-function coroutine.resume(thread, ...) return passed_on(thread, raw_resume(thread, ...)) end
+function coroutine.resume(thread, ...)
+  local depth = (depths[running()] or 0) + 1
+  if depth > DEEPEST then error("C stack overflow", 2) end
+  depths[thread] = depth
+  return passed_on(thread, raw_resume(thread, ...))
+end
+
 function coroutine.wrap(run)
   local thread = create(run)
   return function(...) return unwrapped(coroutine.resume(thread, ...)) end
+end
+
+-- The libraries would call functions of a chunk from C, where each level takes of the system's stack as well. From here
+-- they take of Lua's, and may wait.
+
+-- `text` with something new for each match. `search` answers where the next one is, and what `new_for` makes the new of.
+local function rewritten(text, most, search, new_for)
+  local parts, count, from = {}, 0, 1
+  while count < most and from <= #text + 1 do
+    local first, last, found, reason = search(from)
+    if reason then return nil, nil, reason end
+    if not first then break end
+    count = count + 1
+    parts[#parts + 1] = sub(text, from, first - 1)
+    parts[#parts + 1] = new_for(found, sub(text, first, last))
+    -- The letter behind an empty match stays.
+    if last < first then parts[#parts + 1] = sub(text, first, first) end
+    from = (last < first and first or last) + 1
+  end
+  parts[#parts + 1] = sub(text, from)
+  return concat(parts), count
+end
+
+local raw_gsub, raw_sort = string.gsub, table.sort
+function string.gsub(text, pattern, replacement, most)
+  if type(replacement) ~= "function" then return raw_gsub(text, pattern, replacement, most) end
+  text = tostring(text)
+  local function search(from)
+    local found = { find(text, pattern, from) }
+    return found[1], found[2], found
+  end
+  local function new_for(found, whole)
+    local new
+    if found[3] == nil then new = replacement(whole) else new = replacement(unpack(found, 3)) end
+    if not new then return whole end
+    if type(new) == "string" or type(new) == "number" then return new end
+    error(format("invalid replacement value (a %s)", type(new)), 0)
+  end
+  return rewritten(text, find(pattern, "^^") and 1 or most or huge, search, new_for)
+end
+
+function table.sort(list, before)
+  if before == nil then return raw_sort(list) end
+  local from, to, count, width = {}, {}, #list, 1
+  for at = 1, count do from[at] = list[at] end
+  while width < count do
+    for low = 1, count, 2 * width do
+      local left, middle, high = low, min(low + width, count + 1), min(low + 2 * width, count + 1)
+      local right = middle
+      for at = low, high - 1 do
+        if left < middle and (right >= high or not before(from[right], from[left])) then
+          to[at], left = from[left], left + 1
+        else
+          to[at], right = from[right], right + 1
+        end
+      end
+    end
+    from, to, width = to, from, 2 * width
+  end
+  for at = 1, count do list[at] = from[at] end
 end
 
 -- kong
@@ -355,7 +426,7 @@ function ngx.encode_args(args)
   return concat(pairs_of, "&")
 end
 function ngx.decode_args(text, max)
-  local args, left = {}, max == 0 and math.huge or max or 100
+  local args, left = {}, max == 0 and huge or max or 100
   for pair in gmatch(text, "[^&]+") do
     if left == 0 then break end
     left = left - 1
@@ -415,43 +486,27 @@ function re.gmatch(subject, pattern, options)
     return groups, reason
   end
 end
+-- `$1`, `${1}`, `${name}`, `$$`.
+local function filled(replacement, groups)
+  return (gsub(replacement, "%$(%$?)({?)(%w*)(}?)", function(dollar, open, name, close)
+    if dollar ~= "" then return "$" .. open .. name .. close end
+    local digits, rest = name:match("^(%d+)(.*)$")
+    if open == "" and digits then return (groups[tonumber(digits)] or "") .. rest .. close end
+    return groups[tonumber(name) or name] or ""
+  end))
+end
 local function substitute(subject, pattern, replacement, options, most)
   subject = tostring(subject)
-  local parts, count, from = {}, 0, 1
-  while count < most do
-    local first, last, groups, reason = search(subject, pattern, options, from)
-    if reason then return nil, nil, reason end
-    if not first then break end
-    count = count + 1
-    local new = replacement
-    if type(new) == "function" then
-      new = tostring(new(groups))
-    else
-      new = gsub(new, "%$(%$?)({?)(%w*)(}?)", function(dollar, open, name, close)
-        if dollar ~= "" then return "$" .. open .. name .. close end
-        local digits, rest = name:match("^(%d+)(.*)$")
-        if open == "" and digits then return (groups[tonumber(digits)] or "") .. rest .. close end
-        return groups[tonumber(name) or name] or ""
-      end)
-    end
-    parts[#parts + 1] = subject:sub(from, first - 1)
-    parts[#parts + 1] = new
-    if last < first then
-      parts[#parts + 1] = subject:sub(first, first)
-      from = first + 1
-    else
-      from = last + 1
-    end
-    if from > #subject + 1 then break end
-  end
-  parts[#parts + 1] = subject:sub(from)
-  return concat(parts), count
+  return rewritten(subject, most, function(from) return search(subject, pattern, options, from) end, function(groups)
+    if type(replacement) == "function" then return tostring(replacement(groups)) end
+    return filled(replacement, groups)
+  end)
 end
 function re.sub(subject, pattern, replacement, options)
   return substitute(subject, pattern, replacement, options, 1)
 end
 function re.gsub(subject, pattern, replacement, options)
-  return substitute(subject, pattern, replacement, options, math.huge)
+  return substitute(subject, pattern, replacement, options, huge)
 end
 ngx.re = locked(re, "ngx.re", lacks("ngx.re"))
 ngx.req = locked(ngx.req, "ngx.req", lacks("ngx.req"))
