@@ -59,7 +59,7 @@ pub fn check(plugin: &str, chunk: &Value) -> Result<(), String> {
 impl Functions {
     fn failure(&self, hook: Hook, reason: String) -> Failure {
         let message = format!("[{}] {hook}: {reason}", self.plugin.name);
-        Failure { status: 500, reason: "plugin_error", message, is_known: false }
+        Failure { status: 500, reason: "plugin_error", is_shown: false, message, is_known: false }
     }
 }
 

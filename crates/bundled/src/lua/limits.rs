@@ -9,5 +9,6 @@ pub const MEMORY: usize = 256 << 20;
 /// Processor time that a chunk may take without a wait: its worker serves nobody meanwhile.
 pub const LONGEST: Duration = Duration::from_secs(1);
 
-/// After how many instructions of the interpreter the clock is looked at: less than a tenth of a millisecond.
-pub const GLANCE: u32 = 10_000;
+/// After how many instructions of the interpreter the clock is looked at. Calls of the gateway count as a few, whatever they
+/// take.
+pub const GLANCE: u32 = 1000;
