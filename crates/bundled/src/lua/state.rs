@@ -13,7 +13,13 @@ use super::limits::{GLANCE, LONGEST, MEMORY};
 use super::source::{Chunk, Source};
 use super::watch::Watch;
 
-const PRELUDE: &str = include_str!("prelude.lua");
+/// What chunks see is made by these, one after the other.
+const PRELUDE: [(&str, &str); 4] = [
+    ("=base", include_str!("prelude/base.lua")),
+    ("=kong", include_str!("prelude/kong.lua")),
+    ("=ngx", include_str!("prelude/ngx.lua")),
+    ("=sandbox", include_str!("prelude/sandbox.lua")),
+];
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<State>>> = const { RefCell::new(None) };
@@ -58,9 +64,12 @@ impl State {
         let watching = watch.clone();
         natives.raw_set("is_late", lua.create_function(move |_, ()| Ok(watching.is_over(LONGEST)))?)?;
         natives.raw_set("late", late())?;
-        let made: Table = lua.load(PRELUDE).set_name("=kong").call(natives)?;
-        let library = Library::new(made.raw_get("environment")?);
-        Ok(Self { lua, watch, wait: made.raw_get("wait")?, idle: RefCell::default(), library })
+        let parts = lua.create_table()?;
+        for (name, text) in PRELUDE {
+            lua.load(text).set_name(name).call::<()>((&natives, &parts))?;
+        }
+        let library = Library::new(parts.raw_get("show")?);
+        Ok(Self { lua, watch, wait: parts.raw_get("WAIT")?, idle: RefCell::default(), library })
     }
 
     pub fn chunks(&self, source: &Arc<Source>) -> Result<Rc<[Chunk]>, String> {
