@@ -120,16 +120,18 @@ fn chunks_have_a_part_of_ngx() {
             "12",
         ),
         (
-            "select(2, ngx.re.match('a', '(?=a)'))",
+            "ngx.re.match('a', '(?=a)')",
             "pattern \"(?=a)\" is refused: look-around, including look-ahead and look-behind, is not supported",
         ),
-        ("select(2, ngx.re.match('a', 'a', 'q'))", "unknown flag \"q\""),
+        ("ngx.re.match('a', 'a', 'q')", "unknown flag \"q\""),
         ("ngx.socket.tcp()", "ngx.socket is not available"),
         ("ngx.timer.at(0, print)", "ngx.timer is not available"),
         ("ngx.req.socket()", "ngx.req.socket is not available"),
         ("ngx.null", "userdata: NULL"),
     ] {
-        assert_eq!(value_of(expression), expected, "of {expression}");
+        let got = value_of(expression);
+        let is_same = got == expected || got.ends_with(&format!(": {expected}"));
+        assert!(is_same, "of {expression}: {got}");
     }
 }
 

@@ -1,5 +1,5 @@
 //! `ngx.re`: regular expressions. They take linear time, so that no text of a client stalls a worker; what linear time
-//! does not allow (looking around, back references) is refused by name.
+//! does not allow (looking around, back references) is refused.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -99,8 +99,7 @@ end
 local function rewritten(text, most, search, new_for)
   local pieces, count, from = {}, 0, 1
   while count < most and from <= #text + 1 do
-    local first, last, found, reason = search(from)
-    if reason then return nil, nil, reason end
+    local first, last, found = search(from)
     if not first then break end
     count = count + 1
     pieces[#pieces + 1] = sub(text, from, first - 1)

@@ -201,28 +201,25 @@ function ngx.quote_sql_str(text)
   return "'" .. quoted .. "'"
 end
 
--- nil, or the first and last place of the match and its groups; a bad pattern is no match and a reason.
-local function found(ok, first, ...)
-  if ok then return first, ... end
-  return nil, nil, nil, first
-end
+-- The first and last place of a match, and its groups. A pattern that is refused is an error: to go on as if nothing matched
+-- could let through what it was to stop.
 local function search(subject, pattern, options, from)
-  return found(native.find_regex(tostring(subject), pattern, options, from or 1))
+  return results(native.find_regex(tostring(subject), pattern, options, from or 1))
 end
 
 local re = {}
 function re.match(subject, pattern, options, context, into)
-  local _, last, groups, reason = search(subject, pattern, options, context and context.pos)
+  local _, last, groups = search(subject, pattern, options, context and context.pos)
   if context and last then context.pos = last + 1 end
   if into and groups then
     for key, value in pairs(groups) do into[key] = value end
     groups = into
   end
-  return groups, reason
+  return groups
 end
 function re.find(subject, pattern, options, context, nth)
-  local first, last, groups, reason = search(subject, pattern, options, context and context.pos)
-  if not first then return nil, nil, reason end
+  local first, last, groups = search(subject, pattern, options, context and context.pos)
+  if not first then return nil end
   if context then context.pos = last + 1 end
   if not nth or nth == 0 then return first, last end
   if not groups[nth] then return nil, nil end
@@ -233,9 +230,9 @@ function re.gmatch(subject, pattern, options)
   local from = 1
   return function()
     if not from then return nil end
-    local first, last, groups, reason = search(subject, pattern, options, from)
+    local first, last, groups = search(subject, pattern, options, from)
     from = first and (last < first and first + 1 or last + 1)
-    return groups, reason
+    return groups
   end
 end
 -- `$1`, `${1}`, `${name}`, `$$`.
