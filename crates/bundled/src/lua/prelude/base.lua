@@ -5,9 +5,8 @@
 local native, parts = ...
 
 local error, select, tostring, type, unpack = error, select, tostring, type, unpack
-local setmetatable, pairs, ipairs, rawget = setmetatable, pairs, ipairs, rawget
-local find, gmatch, gsub, lower, format, sub =
-  string.find, string.gmatch, string.gsub, string.lower, string.format, string.sub
+local getmetatable, setmetatable, pairs, next = getmetatable, setmetatable, pairs, next
+local find, format, sub = string.find, string.format, string.sub
 local concat, min, huge = table.concat, math.min, math.huge
 local raw_pcall, raw_xpcall = pcall, xpcall
 local create, yield, running, raw_resume = coroutine.create, coroutine.yield, coroutine.running, coroutine.resume
@@ -56,6 +55,7 @@ local function locked_with_members(namespace, name)
   end
   return locked(namespace, name, lacks(name))
 end
+
 -- What ran for too long goes on failing, whoever catches the error.
 local function caught(ok, ...)
   if not ok and native.is_late() then error(native.late, 0) end
@@ -150,6 +150,8 @@ function table.sort(list, before)
   end
   for at = 1, count do list[at] = from[at] end
 end
+
+-- What the reference's LuaJIT has besides.
 
 function table.isempty(of) return next(of) == nil end
 function table.nkeys(of)
