@@ -41,8 +41,8 @@ impl Script {
 
     /// Runs the chunks until one decides the request. A chunk that returned a function when it first ran is that function
     /// from then on.
-    pub async fn run(&self, hook: Hook, mut context: Context<'_>) -> Result<(), String> {
-        self.run_on(Now { context: context.reborrow(), hook, arg: None }).await
+    pub async fn run(&self, hook: Hook, context: Context<'_>) -> Result<(), String> {
+        self.run_on(Now { context, hook, arg: None }).await
     }
 
     /// As [`Script::run`] in a phase that cannot wait.
