@@ -9,13 +9,16 @@ use ring::{digest, hmac};
 
 use crate::encoding::{from_base64, hex};
 
+/// Makes bytes of bytes.
+type OfBytes = fn(&[u8]) -> Vec<u8>;
+
 pub fn install(lua: &Lua, natives: &Table) -> mlua::Result<()> {
     let now = lua.create_function(|_, ()| Ok(clock::unix_now().as_millis() as f64 / 1000.0))?;
     natives.raw_set("now", now)?;
     natives.raw_set("pid", std::process::id())?;
     natives.raw_set("decode_base64", lua.create_function(decode_base64)?)?;
     natives.raw_set("hmac_sha1", lua.create_function(hmac_sha1)?)?;
-    let of_bytes: [(&str, fn(&[u8]) -> Vec<u8>); 6] = [
+    let of_bytes: [(&str, OfBytes); 6] = [
         ("encode_base64", |bytes| BASE64_STANDARD.encode(bytes).into()),
         ("encode_base64_unpadded", |bytes| BASE64_STANDARD_NO_PAD.encode(bytes).into()),
         ("encode_base64url", |bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes).into()),
