@@ -395,7 +395,7 @@ fn properties_open_and_close_the_sandbox() {
     };
     let chunk = "local json = require('cjson.safe')
                  assert(json.encode({ 1, { a = json.null } }) == '[1,{\"a\":null}]' and json.decode('{\"a\":[1]}').a[1] == 1)
-                 assert(json.decode('{') == nil and json.decode('null') == json.null)
+                 assert(json.encode('a/b') == '\"a\\\\/b\"' and json.decode('{') == nil and json.decode('null') == json.null)
                  assert(os.getenv('PATH') and io.open and os.time and not os.execute and not no.such)";
     in_sandbox(opened.clone(), chunk).unwrap();
     let missing = in_sandbox(opened, "require('resty.nothing')").err().unwrap();
