@@ -390,7 +390,7 @@ fn the_sandbox_hides_what_reaches_outside() {
 fn properties_open_and_close_the_sandbox() {
     let opened = Sandbox {
         requires: vec!["cjson.safe".into(), "resty.nothing".into()],
-        environment: vec!["os.getenv".into(), "io".into(), "no.such.thing".into()],
+        environment: vec!["os.getenv".into(), "io".into(), "no.such.thing".into(), "kong.cache".into()],
         ..Sandbox::default()
     };
     let chunk = "local json = require('cjson.safe')

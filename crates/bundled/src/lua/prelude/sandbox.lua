@@ -52,6 +52,8 @@ function parts.show(names, requires)
     local from, to, last = all, seen, nil
     for part in gmatch(name, "[^.]+") do
       if last then
+        -- It is shown as a whole.
+        if to[last] ~= nil and to[last] == from[last] then last = nil break end
         from, to[last] = from[last], to[last] or {}
         to = to[last]
         tables[to] = true
