@@ -120,6 +120,7 @@ impl Handler for Refusal {
             OnError::Closed => Err(Failure {
                 status: 503,
                 reason: "plugin_server_unavailable",
+                is_shown: true,
                 message: self.message.clone(),
                 is_known: true,
             }),

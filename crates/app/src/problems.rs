@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use polygate_plugin_host::{InstanceProblem, ServerStatus};
 use polygate_telemetry::log::{printable, shortened};
 
-use crate::plugins::Announced;
+use crate::plugins::{Announced, find};
 
 /// Bytes of a reason from each end.
 const SIDE: usize = 250;
@@ -25,9 +25,10 @@ pub fn of(
     missing.into_iter().chain(down(servers, used)).chain(not_started(refused)).collect()
 }
 
-/// Those that nobody announced.
+/// Those that nobody announced and that do not come with the gateway.
 fn missing(enabled: &[String], announced: &Announced) -> Option<String> {
-    let names = enabled.iter().filter(|name| !announced.schemas.contains_key(*name));
+    let is_missing = |name: &&String| !announced.schemas.contains_key(*name) && find(name).is_none();
+    let names = enabled.iter().filter(is_missing);
     let names: Vec<_> = names.map(String::as_str).collect();
     let what = if names.len() == 1 { "it" } else { "them" };
     let silent = announced.silent.iter().map(|(server, why)| format!("{server} ({})", one_line(why)));
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_problem_has_its_line() {
-        let enabled = ["a", "b", "c", "d"].map(str::to_owned);
+        let enabled = ["a", "b", "c", "d", "key-auth"].map(str::to_owned);
         let announced = announced(&["c", "d"], &[("js", "it\n  d\u{1b}ied")]);
         let servers = [
             server("go", 1, "crash_loop", &["c", "unused"]),

@@ -51,3 +51,58 @@ pub fn check(chunk: &Value) -> Result<(), String> {
     let chunk = chunk.as_str().unwrap_or_default();
     lua::check(chunk).map_err(|error| format!("Error parsing function: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use polygate_chain::Phase;
+    use polygate_chain::pdk::fixture;
+    use polygate_chain::serialize::record;
+    use polygate_model::Id;
+    use serde_json::json;
+
+    use super::*;
+    use crate::tests::Nowhere;
+
+    fn fields(chunks: Value) -> CustomFields {
+        let plugin = json!({
+            "id": Id::nil(), "created_at": 0, "updated_at": 0, "name": "file-log", "protocols": ["http"], "enabled": true,
+            "config": { "custom_fields_by_lua": chunks },
+        });
+        CustomFields::of(&serde_json::from_value(plugin).unwrap(), &Shared::new(Arc::new(Nowhere))).unwrap()
+    }
+
+    #[test]
+    fn values_become_members() {
+        let exchange = &mut fixture::routed("/");
+        exchange.session.phase = Phase::Log;
+        fields(json!(null)).set(exchange).unwrap();
+        let chunks = json!({
+            "a.b": "return { 1, 'x' }", "method": "return kong.request.get_method()", "route": "return nil",
+            "request.headers": "return false",
+        });
+        fields(chunks).set(exchange).unwrap();
+        let record = record(exchange);
+        assert_eq!((&record["a"]["b"], &record["method"]), (&json!([1, "x"]), &json!("GET")));
+        assert_eq!((record.get("route"), &record["request"]["headers"]), (None, &json!(false)));
+    }
+
+    #[test]
+    fn a_chunk_that_fails_sets_nothing() {
+        let exchange = &mut fixture::routed("/");
+        exchange.session.phase = Phase::Log;
+        for chunk in ["error('x')", "return print", "kong.response.exit(200)", "ngx.exit(ngx.OK)"] {
+            let outcome = fields(json!({ "a": "return 1", "b": chunk })).set(exchange);
+            assert!(outcome.unwrap_err().to_string().starts_with("custom_fields_by_lua: "), "of {chunk}");
+        }
+        assert!(exchange.session.log_edits.is_empty());
+    }
+
+    #[test]
+    fn chunks_are_compiled_when_they_are_configured() {
+        assert_eq!(check(&json!("return 1")), Ok(()));
+        let error = "Error parsing function: [string \"return (\"]:1: unexpected symbol near '<eof>'";
+        assert_eq!(check(&json!("return (")), Err(error.to_owned()));
+    }
+}

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use mlua::Table;
 use polygate_chain::pdk::Context;
 use polygate_chain::{BodyFilter, Exchange, Failure, Handler, LocalFuture, Phase};
 use polygate_model::Plugin;
@@ -10,7 +9,7 @@ use polygate_telemetry::log;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::lua::{self, Hook, Script};
+use crate::lua::{self, Arg, Hook, Script};
 use crate::plugin;
 use crate::shared::Shared;
 
@@ -60,7 +59,7 @@ pub fn check(plugin: &str, chunk: &Value) -> Result<(), String> {
 impl Functions {
     fn failure(&self, hook: Hook, reason: String) -> Failure {
         let message = format!("[{}] {hook}: {reason}", self.plugin.name);
-        Failure { status: 500, reason: "plugin_error", message, is_known: false }
+        Failure { status: 500, reason: "plugin_error", is_shown: false, message, is_known: false }
     }
 }
 
@@ -84,7 +83,7 @@ impl Handler for Functions {
     fn body(&self, _: &mut Exchange) -> Option<Box<dyn BodyFilter>> {
         (!self.body_filter.is_empty()).then(|| {
             let (plugin, script) = (self.plugin.clone(), self.body_filter.clone());
-            Box::new(Filter { plugin, script, arg: None, is_over: false }) as Box<dyn BodyFilter>
+            Box::new(Filter { plugin, script, arg: Arg::default(), is_over: false }) as Box<dyn BodyFilter>
         })
     }
 }
@@ -93,8 +92,7 @@ impl Handler for Functions {
 struct Filter {
     plugin: Arc<Plugin>,
     script: Script,
-    /// `ngx.arg`, which chunks may keep pieces under.
-    arg: Option<Table>,
+    arg: Arg,
     /// A chunk gave all there is, or failed: nothing else comes out.
     is_over: bool,
 }

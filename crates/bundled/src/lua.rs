@@ -7,21 +7,31 @@
 //! What a chunk reaches is what its [`Sandbox`] says. What it takes is limited: [`MEMORY`] for a state, [`LONGEST`] without
 //! a wait.
 
+mod arg;
 mod bindings;
+mod compile;
+mod error;
 mod hook;
 mod json;
+mod library;
+mod limits;
 mod now;
+mod said;
 mod sandbox;
 mod script;
 mod source;
 mod state;
 mod tables;
+mod turn;
 mod value;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
+pub use arg::Arg;
+pub use compile::check;
 pub use hook::Hook;
+pub use limits::{LONGEST, MEMORY};
 pub use sandbox::{Sandbox, Trust};
 pub use script::Script;
-pub use state::{LONGEST, MEMORY, check};

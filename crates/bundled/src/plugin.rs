@@ -147,7 +147,7 @@ fn failure(error: PdkError) -> Failure {
 }
 
 fn failed(message: String) -> Failure {
-    Failure { status: 500, reason: "plugin_error", message, is_known: false }
+    Failure { status: 500, reason: "plugin_error", is_shown: false, message, is_known: false }
 }
 
 #[cfg(test)]

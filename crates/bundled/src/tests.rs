@@ -63,7 +63,7 @@ pub fn header(handler: &dyn Handler, exchange: &mut Exchange) {
     handler.header(exchange).unwrap();
 }
 
-struct Nowhere;
+pub struct Nowhere;
 
 impl Services for Nowhere {
     fn connect<'a>(&'a self, _: &'a Remote) -> LocalFuture<'a, io::Result<Box<dyn Stream>>> {

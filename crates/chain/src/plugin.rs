@@ -66,8 +66,10 @@ pub trait BodyFilter {
 pub struct Failure {
     /// 500 for an error of the plugin, 503 when no server is available, 504 for a deadline.
     pub status: u16,
-    /// Stable and machine-readable: for the reason header and for metrics.
+    /// Stable and machine-readable: for metrics and traces.
     pub reason: &'static str,
+    /// Clients see the reason in a header. One of the gateway's own plugins is told as in the reference: not at all.
+    pub is_shown: bool,
     /// For the log. Clients see the text that belongs to the status.
     pub message: String,
     /// The log has it already: of a plugin that is left alone every request would say the same.

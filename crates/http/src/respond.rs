@@ -64,7 +64,9 @@ pub fn plugin_failure(exchange: &mut Exchange, failure: &Failure) {
         let page = pages.render(failure.status, None, &exchange.session.id, None, None);
         set(exchange, Source::Error, failure.status, page);
     }
-    exchange.response.headers.insert(REASON, failure.reason);
+    if failure.is_shown {
+        exchange.response.headers.insert(REASON, failure.reason);
+    }
 }
 
 /// A response to a client of gRPC: what there is to say are headers.

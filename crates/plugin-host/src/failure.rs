@@ -42,6 +42,7 @@ pub(crate) fn conclude(
             Err(Failure {
                 status: error.reason.status(),
                 reason,
+                is_shown: true,
                 message: format!("[{plugin}] pluginserver error: {error} ({phase} phase, {reason})"),
                 is_known,
             })

@@ -60,7 +60,9 @@ fn call(lua: &Lua, function: Function, args: &MultiValue) -> mlua::Result<MultiV
     };
     now::with(|now| {
         if is_too_late(function, now.hook) {
-            return refused(lua, format!("function cannot be called in {} phase", now.hook));
+            let phases = function.phases();
+            let hook = now.hook;
+            return refused(lua, format!("function cannot be called in {hook} phase (only in: {phases})"));
         }
         match pdk::call(now.context, function, &args) {
             Ok(Reply::File(_)) if !matches!(args.first(), Some(Value::Int(_) | Value::Float(_))) => {

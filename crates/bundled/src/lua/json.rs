@@ -12,7 +12,8 @@ pub fn install(lua: &Lua, natives: &Table) -> mlua::Result<()> {
 
 fn encode(lua: &Lua, value: LuaValue) -> mlua::Result<MultiValue> {
     match from_lua(&value) {
-        Ok(value) => (true, value.to_json().to_string()).into_lua_multi(lua),
+        // As there, slashes are escaped: they stand in strings alone.
+        Ok(value) => (true, value.to_json().to_string().replace('/', "\\/")).into_lua_multi(lua),
         Err(reason) => refused(lua, format!("Cannot serialise: {reason}")),
     }
 }

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, Waker};
 
-use mlua::{Table, Value as LuaValue};
+use mlua::Value as LuaValue;
 use polygate_chain::pdk::Context;
 use polygate_chain::{Exchange, Value};
 
+use super::arg::{Arg, Filtered};
 use super::hook::Hook;
 use super::now::Now;
+use super::said;
 use super::sandbox::{Sandbox, Trust};
 use super::source::{Chunk, Source};
-use super::state::{Filtered, State, Step};
+use super::state::State;
+use super::turn::{self, End};
 use super::value;
 
 /// Chunks that run one after the other. They are compiled once in each worker's state, and what they keep (upvalues and
@@ -38,8 +41,8 @@ impl Script {
 
     /// Runs the chunks until one decides the request. A chunk that returned a function when it first ran is that function
     /// from then on.
-    pub async fn run(&self, hook: Hook, mut context: Context<'_>) -> Result<(), String> {
-        self.run_on(Now { context: context.reborrow(), hook, arg: None }).await
+    pub async fn run(&self, hook: Hook, context: Context<'_>) -> Result<(), String> {
+        self.run_on(Now { context, hook, arg: None }).await
     }
 
     /// As [`Script::run`] in a phase that cannot wait.
@@ -47,19 +50,18 @@ impl Script {
         at_once(self.run_on(Now { context, hook, arg: None }))
     }
 
-    /// As [`Script::run_at_once`] on a piece of a body. `arg` is `ngx.arg`, which lasts for the whole of it: chunks may
-    /// hold pieces back under it.
+    /// As [`Script::run_at_once`] on a piece of a body.
     pub fn filter(
         &self,
-        arg: &mut Option<Table>,
+        arg: &mut Arg,
         exchange: &mut Exchange,
         piece: &[u8],
         is_last: bool,
     ) -> Result<Filtered, String> {
         let state = State::current()?;
-        let arg = state.arg(arg, piece, is_last)?;
+        let arg = arg.next(&state, piece, is_last).map_err(|error| state.failed(&error))?;
         at_once(self.run_on(Now { context: exchange.into(), hook: Hook::BodyFilter, arg: Some(&arg) }))?;
-        state.filtered(&arg)
+        Filtered::of(&arg).map_err(|error| state.failed(&error))
     }
 
     /// What each chunk returns, in a phase that cannot wait.
@@ -68,10 +70,12 @@ impl Script {
         at_once(async {
             let state = State::current()?;
             let mut values = Vec::new();
-            for chunk in state.compiled(&self.0)?.iter() {
-                match state.turn(&chunk.function(), &mut now).await? {
-                    Step::Done(value) => values.push(value::from_lua(&value)?),
-                    _ => return Err("a chunk that is to return a value cannot decide the request".to_owned()),
+            for chunk in state.chunks(&self.0)?.iter() {
+                match turn::run(&state, &chunk.function(), &mut now).await? {
+                    End::Returned(value) => values.push(value::from_lua(&value)?),
+                    End::Decided => {
+                        return Err("a chunk that is to return a value cannot decide the request".to_owned());
+                    }
                 }
             }
             Ok(values)
@@ -83,12 +87,12 @@ impl Script {
             return Ok(());
         }
         let state = State::current()?;
-        for chunk in state.compiled(&self.0)?.iter() {
+        for chunk in state.chunks(&self.0)?.iter() {
             if !run_chunk(chunk, &state, &mut now).await? {
                 break;
             }
         }
-        Ok(())
+        said::answer(now.context).map_err(|error| error.to_string())
     }
 }
 
@@ -104,9 +108,9 @@ fn at_once<T>(running: impl Future<Output = Result<T, String>>) -> Result<T, Str
 async fn run_chunk(chunk: &Chunk, state: &State, now: &mut Now<'_>) -> Result<bool, String> {
     loop {
         let (function, may_become_another) = (chunk.function(), !chunk.is_settled());
-        let result = match state.turn(&function, now).await? {
-            Step::Ended => return Ok(false),
-            Step::Done(result) => result,
+        let result = match turn::run(state, &function, now).await? {
+            End::Decided => return Ok(false),
+            End::Returned(result) => result,
         };
         match result {
             LuaValue::Function(function) if may_become_another => chunk.settle(Some(function)),

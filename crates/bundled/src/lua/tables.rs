@@ -1,4 +1,4 @@
-//! Tables that a request has in Lua: `kong.ctx.shared`, `kong.ctx.plugin`, `ngx.ctx`; and what `ngx.say` said.
+//! Tables that a request has in Lua: `kong.ctx.shared`, `kong.ctx.plugin`, `ngx.ctx`.
 //!
 //! Tables of Lua lie in each other by reference, and hold functions; so a request keeps them as such. What others can
 //! read of `kong.ctx.shared` and of what `kong.nginx.set_ctx` wrote is brought over when a chunk asks for the table, and
@@ -6,11 +6,9 @@
 
 use indexmap::IndexMap;
 use mlua::{Lua, Table, Value as LuaValue, WeakLua};
-use polygate_chain::pdk::{Content, Context, response};
-use polygate_chain::{Exchange, Kept, Session, Value};
+use polygate_chain::{Kept, Session, Value};
 use polygate_model::Id;
 
-use super::now::Now;
 use super::value::{from_lua, to_lua};
 
 /// What a request keeps.
@@ -20,7 +18,6 @@ struct Tables {
     shared: Mirror,
     nginx: Mirror,
     plugins: Vec<(Id, Table)>,
-    said: Vec<u8>,
 }
 
 /// A table that stands for one of the session's.
@@ -51,33 +48,11 @@ pub fn table(lua: &Lua, session: &mut Session, kind: Kind, metatable: Option<Tab
     }
 }
 
-/// Keeps text for the answer.
-pub fn say(lua: &Lua, session: &mut Session, text: &[u8]) {
-    own(lua, &mut session.kept).said.extend_from_slice(text);
-}
-
-/// What was said so far, which is then the caller's.
-pub fn said(session: &mut Session) -> Option<Vec<u8>> {
-    let own = session.kept.get_mut::<Tables>()?;
-    Some(std::mem::take(&mut own.said)).filter(|said| !said.is_empty())
-}
-
-/// A chunk has ended: others see what it left in the tables, and the client what it said.
-pub fn end(now: &mut Now<'_>) -> mlua::Result<()> {
-    let session = now.context.reborrow().session();
+/// A chunk has ended: others see what it left in the tables.
+pub fn close(session: &mut Session) -> mlua::Result<()> {
     let Some(own) = session.kept.get_mut::<Tables>() else { return Ok(()) };
     own.shared.close(&mut session.shared)?;
-    own.nginx.close(&mut session.nginx_ctx)?;
-    match &mut now.context {
-        Context::Exchange(exchange) if exchange.session.answer.is_none() => answer(exchange),
-        _ => Ok(()),
-    }
-}
-
-fn answer(exchange: &mut Exchange) -> mlua::Result<()> {
-    let Some(said) = said(&mut exchange.session) else { return Ok(()) };
-    let status = if exchange.response.status == 0 { 200 } else { exchange.response.status };
-    response::exit(exchange, status, Content::Text(said.into()), Vec::new()).map_err(mlua::Error::external)
+    own.nginx.close(&mut session.nginx_ctx)
 }
 
 /// The request's tables, or new ones where it has none that this state can use.
@@ -91,13 +66,7 @@ fn own<'k>(lua: &Lua, kept: &'k mut Kept) -> &'k mut Tables {
 
 impl Tables {
     fn new(lua: &Lua) -> Self {
-        Self {
-            state: lua.weak(),
-            shared: Mirror::default(),
-            nginx: Mirror::default(),
-            plugins: Vec::new(),
-            said: Vec::new(),
-        }
+        Self { state: lua.weak(), shared: Mirror::default(), nginx: Mirror::default(), plugins: Vec::new() }
     }
 
     fn of_plugin(&mut self, lua: &Lua, id: Id) -> mlua::Result<Table> {

@@ -154,7 +154,7 @@ fn of_requests(table: &mut Table) {
     table.row("kong.client.authenticate", exchange.known_consumer().is_some(), true);
     let consumer = client::get_consumer(exchange).unwrap();
     table.row("kong.client.get_consumer", consumer.get("username"), &Value::from("alice"));
-    table.row("kong.client.get_credential", client::get_credential(exchange), Some(&credential));
+    table.row("kong.client.get_credential", client::get_credential(exchange), Some(credential));
     table.row("kong.client.get_protocol", client::get_protocol(exchange, false), Ok("http"));
     table.row("kong.router.get_route", router::get_route(exchange).is_some(), true);
     let service = router::get_service(exchange).unwrap();

@@ -23,6 +23,7 @@ mod javascript;
 mod killed;
 mod kong;
 mod listeners;
+mod lua;
 mod metrics;
 mod pdk;
 mod pid1;

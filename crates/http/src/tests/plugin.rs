@@ -69,5 +69,5 @@ pub async fn pdk(exchange: &mut Exchange, name: &str, args: &[Value]) -> Value {
 
 /// What a plugin that broke down answers with.
 pub fn broken() -> Failure {
-    Failure { status: 500, reason: "plugin_error", message: "boom".into(), is_known: false }
+    Failure { status: 500, reason: "plugin_error", is_shown: true, message: "boom".into(), is_known: false }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use polygate_chain::{Phase, Value};
+use polygate_chain::{Failure, Phase, Value};
 use serde_json::json;
 
 use crate::tests::{GET, OK, World, broken, holding, pdk, plugin, run, settle, setup};
@@ -149,6 +149,42 @@ fn a_plugin_that_breaks_down_ends_the_request() {
             assert!(!answer.body.contains("secret"));
             client.send(GET).await;
             assert_eq!(client.answer().await.status(), 500, "the connection goes on");
+        }
+    });
+}
+
+/// It is not about a plugin server, of which the header would tell.
+#[test]
+fn a_failure_of_the_gateways_own_plugins_has_no_reason_for_clients() {
+    run(async {
+        let mut setup = setup();
+        setup
+            .globals
+            .push(plugin("own", &[Phase::Access], async |_| Err(Failure { is_shown: false, ..broken() })));
+        let mut client = setup.open().client();
+        client.send(GET).await;
+        let answer = client.answer().await;
+        assert_eq!((answer.status(), answer.header("X-Polygate-Reason")), (500, None));
+    });
+}
+
+#[test]
+fn texts_that_plugins_answer_with_get_the_charset() {
+    run(async {
+        for (given, sent) in [
+            ("text/plain", "text/plain; charset=UTF-8"),
+            ("text/plain; charset=x", "text/plain; charset=x"),
+            ("application/x", "application/x"),
+        ] {
+            let mut setup = setup();
+            setup.globals.push(plugin("answering", &[Phase::Access], async move |exchange| {
+                let headers = Value::from(&json!({"Content-Type": given}));
+                pdk(exchange, "kong.response.exit", &[Value::Int(200), "text".into(), headers]).await;
+                Ok(())
+            }));
+            let mut client = setup.open().client();
+            client.send(GET).await;
+            assert_eq!(client.answer().await.header("Content-Type"), Some(sent));
         }
     });
 }

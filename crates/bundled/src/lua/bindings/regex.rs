@@ -1,8 +1,9 @@
 //! `ngx.re`: regular expressions. They take linear time, so that no text of a client stalls a worker; what linear time
-//! does not allow (looking around, back references) is refused by name.
+//! does not allow (looking around, back references) is refused.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use mlua::{IntoLuaMulti, Lua, LuaString, MultiValue, Table, Value as LuaValue};
 use regex::bytes::{Captures, Regex, RegexBuilder};
@@ -16,7 +17,7 @@ const KEPT: usize = 1024;
 type Source = (Vec<u8>, Vec<u8>);
 
 thread_local! {
-    static COMPILED: RefCell<HashMap<Source, Regex>> = RefCell::default();
+    static COMPILED: RefCell<HashMap<Source, Rc<Regex>>> = RefCell::default();
 }
 
 /// One native function: the first match from a place on. It answers its first and last byte, and its groups.
@@ -65,13 +66,14 @@ fn groups(lua: &Lua, regex: &Regex, captures: &Captures<'_>) -> mlua::Result<Tab
     Ok(table)
 }
 
-fn compiled(pattern: &[u8], options: &[u8]) -> Result<Regex, String> {
+/// Shared, since a clone would begin with an empty cache of its own.
+fn compiled(pattern: &[u8], options: &[u8]) -> Result<Rc<Regex>, String> {
     COMPILED.with_borrow_mut(|kept| {
         let key = (pattern.to_vec(), options.to_vec());
         if let Some(regex) = kept.get(&key) {
             return Ok(regex.clone());
         }
-        let regex = compile(pattern, options)?;
+        let regex = Rc::new(compile(pattern, options)?);
         if kept.len() >= KEPT {
             kept.clear();
         }
