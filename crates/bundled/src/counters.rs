@@ -12,12 +12,16 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use polygate_model::Id;
+use polygate_telemetry::log;
 
 pub use self::window::{Moment, Period};
 
 const SHARDS: usize = 64;
 /// Entries of a shard beyond which windows that have passed are looked for.
 const SWEEP_FROM: usize = 1024;
+/// As many entries as a shard holds: one that callers can invent names for must not grow for a year. All shards take some
+/// 150 MB then.
+const MOST_ENTRIES: usize = 8192;
 
 /// What is counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,9 +51,13 @@ struct Shard {
     sweep_at: usize,
 }
 
-/// Where the window of each period begins, and the count in it.
 #[derive(Default)]
-struct Entry([(u64, f64); Period::ALL.len()]);
+struct Entry {
+    /// Seconds since 1970.
+    last_seen: u64,
+    /// Where the window of each period begins, and the count in it.
+    windows: [(u64, f64); Period::ALL.len()],
+}
 
 impl Default for Counters {
     fn default() -> Self {
@@ -63,6 +71,7 @@ impl Counters {
         let mut shard = self.shard(key);
         shard.sweep(now);
         let entry = shard.entries.entry(key.clone()).or_default();
+        entry.last_seen = now.0;
         let used: Vec<_> = limits.iter().map(|limit| entry.count(limit.period, now)).collect();
         let fits = limits.iter().zip(&used).all(|(limit, used)| limit.most - used > 0.0);
         if fits {
@@ -93,24 +102,44 @@ impl Shard {
             return;
         }
         self.entries.retain(|_, entry| entry.is_current(now));
-        self.sweep_at = 2 * self.entries.len();
+        if self.entries.len() >= MOST_ENTRIES {
+            self.forget_half();
+        }
+        self.sweep_at = (2 * self.entries.len()).min(MOST_ENTRIES);
+    }
+
+    /// Forgets those that were not seen for the longest time.
+    fn forget_half(&mut self) {
+        let mut seen: Vec<u64> = self.entries.values().map(|entry| entry.last_seen).collect();
+        let half = seen.len() / 2;
+        let (_, &mut middle, _) = seen.select_nth_unstable(half);
+        let mut forgotten = 0;
+        self.entries.retain(|_, entry| {
+            let goes = forgotten < half && entry.last_seen <= middle;
+            forgotten += usize::from(goes);
+            !goes
+        });
+        log!(
+            Warn,
+            "rate limits: too many callers, the counts of {forgotten} that were seen long ago are forgotten"
+        );
     }
 }
 
 impl Entry {
     fn count(&self, period: Period, now: Moment) -> f64 {
-        let (start, count) = self.0[period as usize];
+        let (start, count) = self.windows[period as usize];
         if start == now.start_of(period) { count } else { 0.0 }
     }
 
     fn add(&mut self, period: Period, now: Moment, amount: f64) {
         let count = self.count(period, now) + amount;
-        self.0[period as usize] = (now.start_of(period), count);
+        self.windows[period as usize] = (now.start_of(period), count);
     }
 
     fn is_current(&self, now: Moment) -> bool {
         Period::ALL.into_iter().any(|period| {
-            let (start, count) = self.0[period as usize];
+            let (start, count) = self.windows[period as usize];
             count != 0.0 && start == now.start_of(period)
         })
     }

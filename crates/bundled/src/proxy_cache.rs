@@ -146,7 +146,7 @@ impl Hooks for ProxyCache {
         let mut headers = exchange.response.headers.clone();
         headers.retain(|name, _| {
             let is = |other: &&str| other.as_bytes().eq_ignore_ascii_case(name);
-            !NOT_KEPT.iter().any(|other| is(other)) && !is(&STATUS) && !is(&"X-Cache-Key")
+            !NOT_KEPT.iter().any(&is) && !is(&STATUS) && !is(&"X-Cache-Key")
         });
         let stored = Stored {
             status: exchange.response.status,

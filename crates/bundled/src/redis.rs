@@ -3,10 +3,13 @@
 //! A script does what [`Counters::admit`](crate::counters::Counters::admit) does, in one step of the server and one round
 //! trip. Each worker has a connection, on which requests of the same moment share system calls.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use polygate_chain::services::{Remote, RemoteTls, Services};
 use redis::aio::MultiplexedConnection;
@@ -73,11 +76,15 @@ pub enum RedisError {
     Failed { host: String, port: u16, cause: String },
     #[error("redis {host}:{port}: no answer within {} ms", patience.as_millis())]
     Late { host: String, port: u16, patience: Duration },
+    #[error("redis {host}:{port}: not asked, it did not answer a moment ago")]
+    Resting { host: String, port: u16 },
 }
 
 thread_local! {
     /// Of this worker.
     static CONNECTIONS: RefCell<HashMap<Place, MultiplexedConnection>> = RefCell::default();
+    /// Until when this worker does not ask those that let a request wait in vain.
+    static RESTING: RefCell<HashMap<Place, Instant>> = RefCell::default();
 }
 
 impl Redis {
@@ -96,7 +103,8 @@ impl Redis {
         Self { place, timeout: Duration::from_millis(config.timeout.unwrap_or(2000)), services }
     }
 
-    /// As [`Counters::admit`](crate::counters::Counters::admit).
+    /// As [`Counters::admit`](crate::counters::Counters::admit). When there was no answer within the time-out, the worker
+    /// asks again only after as long a time: requests that come meanwhile fail at once instead of waiting in vain, too.
     pub async fn admit(
         &self,
         key: &Key,
@@ -104,6 +112,10 @@ impl Redis {
         amount: f64,
         now: Moment,
     ) -> Result<(bool, Vec<f64>), RedisError> {
+        if self.is_resting() {
+            let Remote { host, port, .. } = self.place.remote.clone();
+            return Err(RedisError::Resting { host, port });
+        }
         let mut call = ADMIT.prepare_invoke();
         call.arg(amount);
         for limit in limits {
@@ -124,6 +136,7 @@ impl Redis {
             Ok(answered) => answered.map(|(fits, used)| (fits == 1, used)),
             Err(_) => {
                 self.forget();
+                self.rest();
                 let Remote { host, port, .. } = self.place.remote.clone();
                 Err(RedisError::Late { host, port, patience: self.timeout })
             }
@@ -159,6 +172,18 @@ impl Redis {
         let connection = connection.map_err(|cause| self.failed(cause))?;
         CONNECTIONS.with_borrow_mut(|all| all.insert(self.place.clone(), connection.clone()));
         Ok(connection)
+    }
+
+    fn is_resting(&self) -> bool {
+        RESTING.with_borrow_mut(|resting| {
+            resting.retain(|_, until| Instant::now() < *until);
+            resting.contains_key(&self.place)
+        })
+    }
+
+    fn rest(&self) {
+        let until = Instant::now() + self.timeout;
+        RESTING.with_borrow_mut(|resting| resting.insert(self.place.clone(), until));
     }
 
     fn forget(&self) {

@@ -56,3 +56,19 @@ fn windows_that_have_passed_are_forgotten() {
     let kept: usize = counters.shards.iter().map(|shard| shard.lock().unwrap().entries.len()).sum();
     assert!(kept <= visitors / 3, "{kept} of {visitors}");
 }
+
+#[test]
+fn of_too_many_callers_the_latest_are_known() {
+    let counters = Counters::default();
+    let limits = limits(&[(Period::Year, 1.0)]);
+    let visitors = SHARDS * MOST_ENTRIES * 5 / 4;
+    let fits = |visitor: usize| {
+        counters.admit(&key(&visitor.to_string()), &limits, 1.0, Moment(1_000 + visitor as u64 / 100)).0
+    };
+    assert!((0..visitors).all(fits));
+    for shard in &counters.shards {
+        assert!(shard.lock().unwrap().entries.len() <= MOST_ENTRIES);
+    }
+    assert!(fits(0), "the first is forgotten");
+    assert!(!fits(visitors - 1), "the last is not");
+}
