@@ -16,7 +16,7 @@ use polygate_model::{Credential, CredentialKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::retrieve::Tokens;
+use self::retrieve::{Places, Tokens};
 use self::token::Token;
 use crate::auth::{self, Attempt};
 use crate::encoding::from_base64;
@@ -34,9 +34,8 @@ pub const PLUGIN: Bundled = Bundled {
 
 #[derive(Deserialize)]
 struct Jwt {
-    uri_param_names: Option<Vec<String>>,
-    cookie_names: Option<Vec<String>>,
-    header_names: Option<Vec<String>>,
+    #[serde(flatten)]
+    places: Places,
     key_claim_name: Option<String>,
     secret_is_base64: bool,
     claims_to_verify: Option<Vec<Claim>>,
@@ -74,7 +73,7 @@ impl Hooks for Jwt {
 
 impl Jwt {
     fn attempt(&self, exchange: &mut Exchange) -> Attempt<Refusal> {
-        let text = match self.tokens(exchange) {
+        let text = match self.places.tokens(exchange) {
             Tokens::None => {
                 return Ok(Err(Refusal { body: json!({"message": "Unauthorized"}), is_invalid: false }));
             }
@@ -123,7 +122,8 @@ impl Jwt {
             (Some(key), false) => Some(key.as_bytes().to_vec()),
             (None, _) => None,
         };
-        match signature::verify(algorithm, &key.ok_or("Invalid key/secret")?, token) {
+        match signature::verify(algorithm, &key.ok_or("Invalid key/secret")?, &token.signed, &token.signature)
+        {
             true => Ok(()),
             false => Err("Invalid signature"),
         }

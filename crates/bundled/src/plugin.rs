@@ -21,8 +21,11 @@ pub struct Bundled {
     pub schema: &'static str,
     /// What the schema names with `check`.
     pub checks: Checks,
-    pub(crate) configure: fn(&Arc<polygate_model::Plugin>, &Arc<Shared>) -> Result<Arc<dyn Handler>, String>,
+    pub(crate) configure: Configure,
 }
+
+/// Makes the hooks of one configuration; what is shared outlives it.
+type Configure = fn(&Arc<polygate_model::Plugin>, &Arc<Shared>) -> Result<Arc<dyn Handler>, String>;
 
 /// What becomes of a hook: an error fails the request.
 pub type Outcome = Result<(), PdkError>;

@@ -4,6 +4,7 @@
 //! process all queues are drained within a deadline.
 
 mod counts;
+mod senders;
 #[cfg(test)]
 mod tests;
 
@@ -13,11 +14,12 @@ use std::time::Duration;
 
 use polygate_telemetry::log;
 use serde::Deserialize;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 pub use self::counts::{Counts, QueueCounts};
+pub use self::senders::Senders;
 use crate::shared::Shared;
 
 /// The `queue` member of configurations. Seconds.
@@ -71,13 +73,6 @@ struct State {
     is_closed: bool,
     /// Something was dropped since the last batch; the log has been told.
     overflows: bool,
-}
-
-/// What senders of all queues are told, and what tells that they have ended.
-pub struct Senders {
-    closing: watch::Sender<bool>,
-    alive: Mutex<Option<mpsc::Sender<()>>>,
-    ended: Mutex<Option<mpsc::Receiver<()>>>,
 }
 
 impl QueueConfig {
@@ -288,36 +283,6 @@ async fn send(waiting: &Waiting, sink: &impl Sink, batch: Vec<String>, mut closi
         Err(why) => {
             waiting.counts.dropped_unsent(count as u64);
             log!(Error, "[{}] {why}; {count} entries dropped", waiting.plugin);
-        }
-    }
-}
-
-impl Default for Senders {
-    fn default() -> Self {
-        let (alive, ended) = mpsc::channel(1);
-        Self {
-            closing: watch::Sender::new(false),
-            alive: Mutex::new(Some(alive)),
-            ended: Mutex::new(Some(ended)),
-        }
-    }
-}
-
-impl Senders {
-    /// For a new sender; `None` once all are to end.
-    fn join(&self) -> Option<(mpsc::Sender<()>, watch::Receiver<bool>)> {
-        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Some((alive?, self.closing.subscribe()))
-    }
-
-    /// Waits until all have sent what they had. The caller limits the wait.
-    pub async fn end(&self) {
-        self.alive.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.closing.send_replace(true);
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(mut ended) = ended {
-            // Nothing is ever sent: it is closed when the last one has gone.
-            let _ = ended.recv().await;
         }
     }
 }

@@ -12,7 +12,7 @@ use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::{request, service_request};
 use polygate_chain::{Exchange, Handler, Phase, Value};
 use serde::Deserialize;
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use self::template::{Template, Templates};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
@@ -164,7 +164,7 @@ impl RequestTransformer {
         if changes.is_empty() && !takes_body {
             return Ok(());
         }
-        let mut arguments = members(&request::get_query(exchange, None));
+        let mut arguments = body::members(&request::get_query(exchange, None));
         if takes_body && let Some(form) = body::form(exchange) {
             arguments.extend(form);
         }
@@ -202,13 +202,5 @@ impl RequestTransformer {
             add: values(&self.add),
             append: values(&self.append),
         }
-    }
-}
-
-/// Arguments as members: text, true, or a list.
-fn members(arguments: &Value) -> Map<String, Json> {
-    match arguments.to_json() {
-        Json::Object(members) => members,
-        _ => Map::new(),
     }
 }

@@ -10,10 +10,10 @@ use polygate_chain::services::Remote;
 use polygate_chain::{Exchange, Handler, Phase};
 use serde::Deserialize;
 
-use self::lines::{ServiceBy, TagStyle, WorkspaceBy};
+use self::lines::{Lines, Metric, ServiceBy, TagStyle, WorkspaceBy};
 use self::sink::{Packets, StatsdSink};
 use crate::line_client::LineClient;
-use crate::metrics::{ConsumerBy, Kind, Measured};
+use crate::metrics::ConsumerBy;
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::queue::{Queue, QueueConfig};
 use crate::shared::Shared;
@@ -48,44 +48,8 @@ struct Config {
     queue: QueueConfig,
 }
 
-#[derive(Deserialize)]
-struct Metric {
-    name: Name,
-    stat_type: Kind,
-    sample_rate: Option<f64>,
-    consumer_identifier: Option<ConsumerBy>,
-    service_identifier: Option<ServiceBy>,
-    workspace_identifier: Option<WorkspaceBy>,
-}
-
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum Name {
-    KongLatency,
-    Latency,
-    RequestCount,
-    RequestPerUser,
-    RequestSize,
-    ResponseSize,
-    StatusCount,
-    StatusCountPerUser,
-    UniqueUsers,
-    UpstreamLatency,
-    StatusCountPerWorkspace,
-    StatusCountPerUserPerRoute,
-    ShdictUsage,
-}
-
 struct Statsd {
-    prefix: String,
-    host_in_prefix: bool,
-    metrics: Vec<Metric>,
-    /// Of the statuses that are counted; empty for all.
-    statuses: Vec<(u16, u16)>,
-    consumer_by: ConsumerBy,
-    service_by: ServiceBy,
-    workspace_by: WorkspaceBy,
-    tags: Option<TagStyle>,
+    lines: Lines,
     queue: Queue,
 }
 
@@ -110,7 +74,7 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
         Some((low.parse().ok()?, high.parse().ok()?))
     };
     let queue = config.queue.with_older_size(config.queue_size);
-    plugin::handler(Statsd {
+    let lines = Lines {
         prefix: config.prefix.unwrap_or_else(|| "kong".to_owned()),
         host_in_prefix: config.hostname_in_prefix.unwrap_or_default(),
         metrics: config.metrics.unwrap_or_default(),
@@ -119,15 +83,13 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
         service_by: config.service_identifier_default,
         workspace_by: config.workspace_identifier_default,
         tags: config.tag_style,
-        queue: Queue::start("statsd", &queue, sink, shared),
-    })
+    };
+    plugin::handler(Statsd { lines, queue: Queue::start("statsd", &queue, sink, shared) })
 }
 
 impl Hooks for Statsd {
     async fn log(&self, exchange: &mut Exchange) -> Outcome {
-        let measured = Measured::of(exchange);
-        let lines: Vec<_> =
-            self.metrics.iter().filter_map(|metric| self.line(exchange, metric, &measured)).collect();
+        let lines = self.lines.of(exchange);
         // Those of a request stay together, so that they can share a packet.
         if !lines.is_empty() {
             self.queue.push(lines.join("\n"));

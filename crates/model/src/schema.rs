@@ -13,6 +13,7 @@ mod errors;
 mod field;
 mod json_schema;
 mod named;
+mod own_checks;
 mod parse;
 mod random;
 mod references;
@@ -27,6 +28,7 @@ pub use address::{Address, AddressError, Host};
 pub use entity::EntitySchema;
 pub use errors::{ENTITY, FieldErrors, Step};
 pub use field::{Field, Record};
+pub use own_checks::{Checks, ValueCheck};
 pub use parse::{SchemaErrors, SchemaProblem};
 
 use field::Kind;
@@ -40,12 +42,6 @@ pub struct Schema {
     entity: Record,
     document: Value,
 }
-
-/// Checks that are code, by the name that a document of ours gives them. They see values that have the field's type.
-pub type Checks = &'static [(&'static str, ValueCheck)];
-
-/// Says what is wrong with a value.
-pub type ValueCheck = fn(&Value) -> Result<(), String>;
 
 /// The members of the plugin entity that a plugin may narrow.
 const SCOPES: [&str; 4] = ["consumer", "route", "service", "protocols"];

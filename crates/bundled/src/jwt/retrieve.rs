@@ -2,8 +2,14 @@
 
 use polygate_chain::pdk::{headers, request};
 use polygate_chain::{Exchange, Value};
+use serde::Deserialize;
 
-use super::Jwt;
+#[derive(Deserialize)]
+pub struct Places {
+    uri_param_names: Option<Vec<String>>,
+    cookie_names: Option<Vec<String>>,
+    header_names: Option<Vec<String>>,
+}
 
 /// What a request shows; the same token in several places is one.
 pub enum Tokens {
@@ -12,7 +18,7 @@ pub enum Tokens {
     Several,
 }
 
-impl Jwt {
+impl Places {
     pub fn tokens(&self, exchange: &Exchange) -> Tokens {
         let mut found = Vec::new();
         if exchange.request.query.is_some() {

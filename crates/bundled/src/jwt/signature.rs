@@ -10,20 +10,18 @@ use ring::signature::{
 use x509_parser::pem::parse_x509_pem;
 use x509_parser::prelude::{FromDer as _, SubjectPublicKeyInfo};
 
-use super::token::Token;
-
 /// Whether the reference knows an algorithm of this name.
 pub fn is_known(algorithm: &str) -> bool {
     algorithm == "ES512" || mac(algorithm).is_some() || public(algorithm).is_some()
 }
 
-/// Whether the signature is one over the token by the key: a secret, or a public key in PEM.
-pub fn verify(algorithm: &str, key: &[u8], token: &Token) -> bool {
+/// Whether the signature is one over the text by the key: a secret, or a public key in PEM.
+pub fn verify(algorithm: &str, key: &[u8], signed: &[u8], signature: &[u8]) -> bool {
     if let Some(mac) = mac(algorithm) {
-        return hmac::verify(&hmac::Key::new(mac, key), &token.signed, &token.signature).is_ok();
+        return hmac::verify(&hmac::Key::new(mac, key), signed, signature).is_ok();
     }
     let (Some(algorithm), Some(key)) = (public(algorithm), bits_of_key(key)) else { return false };
-    UnparsedPublicKey::new(algorithm, key).verify(&token.signed, &token.signature).is_ok()
+    UnparsedPublicKey::new(algorithm, key).verify(signed, signature).is_ok()
 }
 
 fn mac(algorithm: &str) -> Option<hmac::Algorithm> {

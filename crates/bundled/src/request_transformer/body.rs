@@ -6,7 +6,6 @@ use polygate_chain::pdk::payload::{content_of_part, from_raw_parts, raw_parts, s
 use polygate_chain::pdk::{query, service_request};
 use serde_json::{Map, Value as Json};
 
-use super::members;
 use crate::plugin::Outcome;
 use crate::transform::{Changes, Pair};
 
@@ -27,6 +26,14 @@ impl Kind {
         ]
         .into_iter()
         .find_map(|(name, found)| kind.contains(name).then_some(found))
+    }
+}
+
+/// Arguments as members: text, true, or a list.
+pub fn members(arguments: &Value) -> Map<String, Json> {
+    match arguments.to_json() {
+        Json::Object(members) => members,
+        _ => Map::new(),
     }
 }
 

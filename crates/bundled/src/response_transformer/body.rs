@@ -5,7 +5,7 @@ use std::sync::Arc;
 use polygate_chain::{BodyFilter, Exchange};
 use serde_json::Value;
 
-use super::Config;
+use super::config::Config;
 
 /// Bytes that are held back; a longer body passes as it is.
 const LARGEST: usize = 16 << 20;

@@ -5,16 +5,59 @@ use polygate_chain::pdk::node;
 use polygate_model::entities::DEFAULT_WORKSPACE;
 use serde::Deserialize;
 
-use super::{Metric, Name, Statsd};
-use crate::metrics::{Kind, Measured, consumer, line, without_dots};
+use crate::metrics::{ConsumerBy, Kind, Measured, consumer, line, without_dots};
+
+/// What a request is counted as.
+pub struct Lines {
+    pub prefix: String,
+    pub host_in_prefix: bool,
+    pub metrics: Vec<Metric>,
+    /// Of the statuses that are counted; empty for all.
+    pub statuses: Vec<(u16, u16)>,
+    pub consumer_by: ConsumerBy,
+    pub service_by: ServiceBy,
+    pub workspace_by: WorkspaceBy,
+    pub tags: Option<TagStyle>,
+}
+
+#[derive(Deserialize)]
+pub struct Metric {
+    name: Name,
+    stat_type: Kind,
+    sample_rate: Option<f64>,
+    consumer_identifier: Option<ConsumerBy>,
+    service_identifier: Option<ServiceBy>,
+    workspace_identifier: Option<WorkspaceBy>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Name {
+    KongLatency,
+    Latency,
+    RequestCount,
+    RequestPerUser,
+    RequestSize,
+    ResponseSize,
+    StatusCount,
+    StatusCountPerUser,
+    UniqueUsers,
+    UpstreamLatency,
+    StatusCountPerWorkspace,
+    StatusCountPerUserPerRoute,
+    ShdictUsage,
+}
 
 #[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
 pub enum ServiceBy {
-    ServiceId,
-    ServiceName,
-    ServiceHost,
-    ServiceNameOrHost,
+    #[serde(rename = "service_id")]
+    Id,
+    #[serde(rename = "service_name")]
+    Name,
+    #[serde(rename = "service_host")]
+    Host,
+    #[serde(rename = "service_name_or_host")]
+    NameOrHost,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -34,9 +77,14 @@ pub enum TagStyle {
     Signalfx,
 }
 
-impl Statsd {
+impl Lines {
+    pub fn of(&self, exchange: &Exchange) -> Vec<String> {
+        let measured = Measured::of(exchange);
+        self.metrics.iter().filter_map(|metric| self.line(exchange, metric, &measured)).collect()
+    }
+
     /// `None` for what the request does not have.
-    pub(super) fn line(&self, exchange: &Exchange, metric: &Metric, measured: &Measured) -> Option<String> {
+    fn line(&self, exchange: &Exchange, metric: &Metric, measured: &Measured) -> Option<String> {
         let value = match metric.name {
             Name::KongLatency => measured.kong_latency.to_string(),
             Name::Latency => measured.latency.to_string(),
@@ -90,10 +138,10 @@ impl Statsd {
     fn service(&self, exchange: &Exchange, metric: &Metric) -> Option<String> {
         let service = exchange.session.service()?;
         let name = match metric.service_identifier.unwrap_or(self.service_by) {
-            ServiceBy::ServiceId => service.id.to_string(),
-            ServiceBy::ServiceName => service.name.clone()?,
-            ServiceBy::ServiceHost => service.host.clone(),
-            ServiceBy::ServiceNameOrHost => service.name.clone().unwrap_or_else(|| service.host.clone()),
+            ServiceBy::Id => service.id.to_string(),
+            ServiceBy::Name => service.name.clone()?,
+            ServiceBy::Host => service.host.clone(),
+            ServiceBy::NameOrHost => service.name.clone().unwrap_or_else(|| service.host.clone()),
         };
         Some(without_dots(&name))
     }

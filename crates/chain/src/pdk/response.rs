@@ -163,6 +163,7 @@ pub fn exit_of_session(
 fn exit_without_body(exchange: &mut Exchange, status: u16, mut given: Headers) {
     drop_upstreams(exchange, &OF_BODIES);
     if error_page::has_plain_page(status) {
+        given.remove(CONTENT_LENGTH);
         given.insert(CONTENT_TYPE, PLAIN_PAGE_TYPE);
         return answer(exchange, status, error_page::plain(status), given);
     }

@@ -156,10 +156,10 @@ fn an_exit_without_a_body_is_a_page_for_some_statuses() {
         (494, "*/*", Some("Request header or cookie too large")),
         (500, "*/*", Some("An unexpected error occurred")),
         (503, "application/xml", Some("<message>The upstream server is currently unavailable</message>")),
-        (401, "*/*", None),
-        (403, "*/*", None),
+        (401, "*/*", Some("<h1>401 Unauthorized</h1>")),
+        (403, "application/json", Some("<h1>403 Forbidden</h1>")),
         (418, "*/*", None),
-        (501, "*/*", None),
+        (501, "*/*", Some("<h1>501 Not Implemented</h1>")),
         (200, "*/*", None),
     ] {
         let exchange = &mut fixture::exchange("GET", "/", &[("accept", accept)]);
@@ -203,7 +203,8 @@ fn what_described_the_upstreams_body_goes_with_it() {
     };
     let left = |args: &[Value]| left_by("kong.response.exit", args);
     assert_eq!(left(&[Value::Int(204)]), "X-Up Content-Length");
-    assert_eq!(left(&[Value::Int(403)]), "X-Up Content-Length");
+    assert_eq!(left(&[Value::Int(418)]), "X-Up Content-Length");
+    assert_eq!(left(&[Value::Int(403)]), "X-Up Content-Length Content-Type");
     assert_eq!(left(&[Value::Int(404)]), "X-Up Content-Length Content-Type");
     // A plugin that gives a body takes over the type of the one before, as in the reference.
     assert_eq!(left(&[Value::Int(200), "x".into()]), "Content-Type ETag Last-Modified Content-Length X-Up");
