@@ -6,6 +6,7 @@
 
 mod bad;
 mod bodies;
+mod bundled;
 mod child;
 mod credentials;
 mod declarative;
