@@ -81,7 +81,7 @@ fn as_anonymous(exchange: &mut Exchange, name: &str) -> Outcome {
 }
 
 /// Sets or removes the lines about the consumer; without a credential it is the anonymous one.
-fn tell_upstream(exchange: &mut Exchange, credential: Option<&str>) -> Outcome {
+pub fn tell_upstream(exchange: &mut Exchange, credential: Option<&str>) -> Outcome {
     let consumer = exchange.known_consumer().cloned();
     let consumer = consumer.as_ref();
     let changes = [

@@ -8,12 +8,18 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
+        .with_encode_padding(false)
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true),
 );
 
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// With the alphabet of URLs, without padding (RFC 4648, section 5).
+pub fn to_base64_url(bytes: &[u8]) -> String {
+    BASE64_URL.encode(bytes)
 }
 
 /// Either alphabet of RFC 4648.

@@ -7,6 +7,7 @@ mod acl;
 mod auth;
 mod basic_auth;
 mod bot_detection;
+mod cookies;
 mod correlation_id;
 mod cors;
 mod counters;
@@ -42,6 +43,7 @@ mod request_termination;
 mod request_transformer;
 mod response_ratelimiting;
 mod response_transformer;
+mod session;
 mod severity;
 mod shared;
 mod statsd;
@@ -82,6 +84,7 @@ pub static PLUGINS: &[Bundled] = &[
     request_transformer::PLUGIN,
     response_ratelimiting::PLUGIN,
     response_transformer::PLUGIN,
+    session::PLUGIN,
     statsd::PLUGIN,
     syslog::PLUGIN,
     tcp_log::PLUGIN,

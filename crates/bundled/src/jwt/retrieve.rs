@@ -4,6 +4,8 @@ use polygate_chain::pdk::{headers, request};
 use polygate_chain::{Exchange, Value};
 use serde::Deserialize;
 
+use crate::cookies;
+
 #[derive(Deserialize)]
 pub struct Places {
     uri_param_names: Option<Vec<String>>,
@@ -34,7 +36,7 @@ impl Places {
         }
         let lines = &exchange.request.headers;
         for name in self.cookie_names.iter().flatten() {
-            found.extend(lines.get_all("Cookie").find_map(|line| cookie(line, name)));
+            found.extend(cookies::find(lines, name).map(str::to_owned));
         }
         for name in self.header_names.iter().flatten() {
             found.extend(headers::first(lines, name.as_bytes()).and_then(bearer));
@@ -47,11 +49,6 @@ impl Places {
             _ => Tokens::Several,
         }
     }
-}
-
-fn cookie(line: &[u8], name: &str) -> Option<String> {
-    let pairs = str::from_utf8(line).ok()?.split(';').filter_map(|pair| pair.trim().split_once('='));
-    pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
 }
 
 /// What stands behind `Bearer`, of which two spellings count.
