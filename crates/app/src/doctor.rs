@@ -65,7 +65,9 @@ pub fn doctor(settings: &Settings) -> Result<Diagnosis, Error> {
         let mut all = servers.iter().flat_map(|server| &server.plugins);
         all.any(|plugin| plugin.name == *name)
     };
-    let (announced, missing): (Vec<_>, Vec<_>) = enabled.into_iter().partition(is_announced);
+    // Those that come with the gateway need nobody.
+    let foreign = enabled.into_iter().filter(|name| is_announced(name) || plugins::find(name).is_none());
+    let (announced, missing): (Vec<_>, Vec<_>) = foreign.partition(is_announced);
     let missing = missing.into_iter().map(|name| (name.clone(), advice_on_missing(&name))).collect();
     Ok(Diagnosis { servers, announced, missing })
 }
@@ -119,9 +121,9 @@ fn report(server: &PluginServerSettings, found: Option<Discovery>) -> ServerRepo
 }
 
 fn advice_on_missing(plugin: &str) -> String {
-    let why = match reference::has_plugin(plugin) {
-        true => "it is bundled with the reference and not built yet",
-        false => "no plugin server announced it",
+    let why = match reference::missing(plugin) {
+        Some(why) => format!("it {why}"),
+        None => "no plugin server announced it".to_owned(),
     };
     format!(
         "{why}; correct the server that should have it, name that server in pluginserver_names, or take the plugin \

@@ -9,7 +9,7 @@ use std::fmt::Display;
 
 use polygate_config::Settings;
 use polygate_config::settings::Listen;
-use polygate_model::Entities;
+use polygate_model::{CredentialKind, Entities};
 
 /// One thing.
 struct Entry {
@@ -134,16 +134,18 @@ static ENTRIES: &[Entry] = &[
         example: entities("routes: [{name: r, protocols: [tcp], destinations: [{port: 1}]}]"),
     },
     Entry {
-        what: "credentials of consumers (key, basic, HMAC, JWT, ACL, OAuth2)",
+        what: "OAuth2 credentials of consumers",
         instead: "stored, used by nothing",
         found: InEntities(|entities| {
             let mut counts = BTreeMap::<_, usize>::new();
             for credential in entities.credentials.values() {
-                *counts.entry(credential.kind).or_default() += 1;
+                if matches!(credential.kind, CredentialKind::OAuth2 | CredentialKind::OAuth2Token) {
+                    *counts.entry(credential.kind).or_default() += 1;
+                }
             }
             listed(counts.into_iter().map(|(kind, count)| format!("{count} {}", kind.collection())))
         }),
-        example: entities("consumers: [{username: c, keyauth_credentials: [{key: k}]}]"),
+        example: entities("consumers: [{username: c, oauth2_credentials: [{name: n}]}]"),
     },
     Entry {
         what: "`keys`, `key_sets`, `filter_chains`, `sessions`, `acme_storage`, `oauth2_authorization_codes`",
@@ -152,10 +154,11 @@ static ENTRIES: &[Entry] = &[
         example: entities("key_sets: [{name: k}]"),
     },
     Entry {
-        what: "the plugins bundled with the reference",
-        instead: "refused in `plugins` and in a declarative file; `bundled` stands for none",
+        what: "`acme`, `ai-*`, `aws-lambda`, `azure-functions`, `grpc-gateway`, `grpc-web`, `ldap-auth`, `oauth2`, \
+               `opentelemetry`, `standard-webhooks` and `zipkin` of the plugins bundled with the reference",
+        instead: "refused in `plugins` and in a declarative file; `bundled` stands for the others",
         found: Refused,
-        example: entities("plugins: [{name: key-auth}]"),
+        example: entities("plugins: [{name: acme}]"),
     },
 ];
 

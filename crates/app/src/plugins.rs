@@ -51,13 +51,13 @@ pub fn resolve(names: &[String], announced: &Announced) -> Result<Enabled, LoadE
         match announced_schema.or_else(|| find(name).map(Bundled::schema)) {
             Some(Ok(schema)) => drop(enabled.schemas.insert(name.clone(), schema)),
             Some(Err(errors)) => problems.push(format!("on plugin '{name}': {errors}")),
-            None if announced.silent.is_empty() && reference::has_plugin(name) => problems.push(format!(
-                "on plugin '{name}': it is bundled with the reference and not built yet; take it out of the \
-                 property plugins, or add a plugin server that has one of this name"
-            )),
-            None if announced.silent.is_empty() => problems.push(format!(
-                "on plugin '{name}': {name} plugin is enabled but not installed;\nno plugin found"
-            )),
+            None if announced.silent.is_empty() => problems.push(match reference::missing(name) {
+                Some(why) => format!(
+                    "on plugin '{name}': it {why}; take it out of the property plugins, or add a plugin server that \
+                     has one of this name"
+                ),
+                None => format!("on plugin '{name}': {name} plugin is enabled but not installed;\nno plugin found"),
+            }),
             None => enabled.unknown.push(name.clone()),
         }
     }
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_plugin_of_the_reference_is_said_to_be_missing() {
         let error = resolve(&names(&["acme"]), &announced(&[])).unwrap_err().to_string();
-        assert!(error.contains("on plugin 'acme': it is bundled with the reference and not built yet"));
+        assert!(error.contains("on plugin 'acme': it is not in polygate yet; there are acl, "));
         assert_eq!(resolve(&names(&["acme"]), &announced(&["go"])).unwrap().unknown, ["acme"]);
     }
 

@@ -109,3 +109,10 @@ fn attribute<'a>(field: &'a Value, name: &str) -> Option<&'a Value> {
 fn shown(value: Option<&Value>) -> String {
     value.map_or_else(|| "nothing".to_owned(), Value::to_string)
 }
+
+/// Whoever asks for another one is told which there are.
+#[test]
+fn those_that_are_there_are_known_as_such() {
+    let names: Vec<_> = PLUGINS.iter().map(|plugin| plugin.name).collect();
+    assert_eq!(names, polygate_entities::reference::BUILT);
+}

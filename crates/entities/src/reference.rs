@@ -1,34 +1,20 @@
-//! What the reference brings with it and the gateway does not have yet.
+//! What the reference has: the plugins that come with it.
 
-/// The plugins bundled with Kong Gateway 3.10, by name.
-const PLUGINS: &[&str] = &[
+/// Those that come with polygate, too.
+pub const BUILT: &[&str] = &[
     "acl",
-    "acme",
-    "ai-prompt-decorator",
-    "ai-prompt-guard",
-    "ai-prompt-template",
-    "ai-proxy",
-    "ai-request-transformer",
-    "ai-response-transformer",
-    "aws-lambda",
-    "azure-functions",
     "basic-auth",
     "bot-detection",
     "correlation-id",
     "cors",
     "datadog",
     "file-log",
-    "grpc-gateway",
-    "grpc-web",
     "hmac-auth",
     "http-log",
     "ip-restriction",
     "jwt",
     "key-auth",
-    "ldap-auth",
     "loggly",
-    "oauth2",
-    "opentelemetry",
     "post-function",
     "pre-function",
     "prometheus",
@@ -41,15 +27,34 @@ const PLUGINS: &[&str] = &[
     "response-ratelimiting",
     "response-transformer",
     "session",
-    "standard-webhooks",
     "statsd",
     "syslog",
     "tcp-log",
     "udp-log",
+];
+
+/// Those that do not yet.
+const MISSING: &[&str] = &[
+    "acme",
+    "ai-prompt-decorator",
+    "ai-prompt-guard",
+    "ai-prompt-template",
+    "ai-proxy",
+    "ai-request-transformer",
+    "ai-response-transformer",
+    "aws-lambda",
+    "azure-functions",
+    "grpc-gateway",
+    "grpc-web",
+    "ldap-auth",
+    "oauth2",
+    "opentelemetry",
+    "standard-webhooks",
     "zipkin",
 ];
 
-/// Whether the reference has a plugin of this name. Plugin servers may bring another one under the same name.
-pub fn has_plugin(name: &str) -> bool {
-    PLUGINS.contains(&name)
+/// Why there is no plugin of this name, where the reference has one. Plugin servers may bring another one under the same
+/// name.
+pub fn missing(name: &str) -> Option<String> {
+    MISSING.contains(&name).then(|| format!("is not in polygate yet; there are {}", BUILT.join(", ")))
 }

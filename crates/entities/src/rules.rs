@@ -53,11 +53,10 @@ impl Rules<'_> {
 }
 
 fn missing_plugin(name: &str) -> String {
-    if reference::has_plugin(name) {
-        return format!(
-            "plugin '{name}' is bundled with the reference and not built yet; remove it, or enable one of this name \
-             that a plugin server has"
-        );
+    match reference::missing(name) {
+        Some(why) => {
+            format!("plugin '{name}' {why}; remove it, or enable one of this name that a plugin server has")
+        }
+        None => format!("plugin '{name}' not enabled; add it to the 'plugins' configuration property"),
     }
-    format!("plugin '{name}' not enabled; add it to the 'plugins' configuration property")
 }

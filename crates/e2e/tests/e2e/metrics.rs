@@ -24,7 +24,7 @@ impl Scrape {
     #[track_caller]
     fn of(gateway: &Gateway) -> Self {
         let answer = Request::get("/metrics").send(gateway.status()).expect(200);
-        assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+        assert_eq!(answer.header("content-type"), Some("text/plain; charset=UTF-8"));
         Self(answer.text())
     }
 

@@ -195,13 +195,10 @@ fn a_server_that_runs_is_well_and_a_plugin_that_it_does_not_have_yet_is_named() 
 
           to do     no plugin server announced it; correct the server that should have it, name that server in pluginserver_names, or take the plugin out of the property plugins
 
-        plugin key-auth
-          to do     it is bundled with the reference and not built yet; correct the server that should have it, name that server in pluginserver_names, or take the plugin out of the property plugins
-
         plugin later
           to do     the running gateway does not have it; polygate reload asks the servers anew
 
-        enabled plugins that are missing: 3
+        enabled plugins that are missing: 2
         --- 1
         <time> [warn] start_command undefined for pluginserver srv; assuming external process management
     "#]].assert_eq(end);
