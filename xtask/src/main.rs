@@ -1,7 +1,7 @@
 //! Chores of the repository.
 //!
 //! ```text
-//! cargo run -q -p xtask -- generate    writes what follows from protocol/pdk.toml and crates/config/properties.toml
+//! cargo run -q -p xtask -- generate    writes what follows from protocol/pdk.toml, crates/config/properties.toml and plugins' schemas
 //! cargo run -q -p xtask -- check       fails if one of those files, or a dependency between crates, is wrong, if files
 //!                                      of one crate use each other in a circle, and if a plugin server's protocol
 //!                                      is known outside of its folder
@@ -11,6 +11,7 @@ mod circles;
 mod dependencies;
 mod description;
 mod generate;
+mod plugins;
 mod properties;
 mod source;
 mod wires;
