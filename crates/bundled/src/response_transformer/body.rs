@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use polygate_chain::{BodyFilter, Exchange};
+use polygate_telemetry::log;
 use serde_json::Value;
 
 use super::config::Config;
@@ -25,6 +26,9 @@ impl Rewriter {
 impl BodyFilter for Rewriter {
     fn piece(&mut self, _: &mut Exchange, piece: &[u8], out: &mut Vec<u8>) {
         if self.held.len() + piece.len() > LARGEST {
+            if !self.is_too_large {
+                log!(Warn, "[response-transformer] a body of more than {LARGEST} bytes passes as it is");
+            }
             self.is_too_large = true;
             out.append(&mut self.held);
         }

@@ -45,18 +45,20 @@ impl Scrape {
     }
 }
 
-/// The plugin of fixtures/go/faults-go: it raises in `access` when a request asks for it. And a target that is checked.
+/// The plugin of fixtures/go/faults-go: it raises in `access` when a request asks for it. And a plugin with a queue, and a
+/// target that is checked.
 fn faulty(upstream: &EchoUpstream, further: &str) -> GatewayBuilder {
     let config = json!({ "phase": "access", "fault": "raise_after", "when_header": "X-Raise" });
     let server = servers::go("faults-go", &peer("go/bin/faults-go"));
-    let file = declarative::global(&upstream.url(), &[plugin("faults-go", config)]);
+    let plugins = [plugin("faults-go", config), plugin("file-log", json!({ "path": "/dev/null" }))];
+    let file = declarative::global(&upstream.url(), &plugins);
     let mut file: Value = serde_json::from_str(&file).expect("JSON");
     file["upstreams"] = json!([{
         "name": "pool.example", "targets": [{ "target": upstream.address().to_string() }],
         "healthchecks": { "passive": { "unhealthy": { "tcp_failures": 1 } } },
     }]);
     Gateway::builder()
-        .conf(&format!("plugins = faults-go\npluginserver_names = faults-go\n{server}{further}"))
+        .conf(&format!("plugins = faults-go,file-log\npluginserver_names = faults-go\n{server}{further}"))
         .declarative(&file.to_string())
 }
 
