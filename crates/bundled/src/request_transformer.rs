@@ -63,6 +63,7 @@ struct RequestTransformer {
     add: Parts<Templated>,
     append: Parts<Templated>,
     templates: Templates,
+    changes_body: bool,
 }
 
 struct Templated {
@@ -86,6 +87,10 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, _: &Arc<Shared>) -> Result<Ar
     };
     let (replaced, add, append) = (parts(replace.parts), parts(config.add), parts(config.append));
     let uri = replace.uri.map(|uri| templates.add(&uri));
+    let templated = [&replaced.body, &add.body, &append.body];
+    let changes_body = !config.remove.body.is_empty()
+        || !config.rename.body.is_empty()
+        || templated.iter().any(|list| !list.is_empty());
     plugin::handler(RequestTransformer {
         method: config.http_method,
         remove: config.remove,
@@ -95,14 +100,14 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, _: &Arc<Shared>) -> Result<Ar
         add,
         append,
         templates: templates.finish()?,
+        changes_body,
     })
 }
 
 impl Hooks for RequestTransformer {
     async fn access(&self, exchange: &mut Exchange) -> Outcome {
-        let has_body_changes = !self.body_changes(&Vec::new()).is_empty();
         let moves_body = self.moves_body(exchange);
-        if has_body_changes || moves_body {
+        if self.changes_body || moves_body {
             // One that breaks off is found out by whoever sends it on.
             let _ = exchange.request_body.read().await;
         }
@@ -110,7 +115,7 @@ impl Hooks for RequestTransformer {
         if let Some(uri) = &self.uri {
             service_request::set_path(exchange, uri.text(&given).as_bytes())?;
         }
-        if has_body_changes {
+        if self.changes_body {
             body::change(exchange, self.body_changes(&given))?;
         }
         self.change_headers(exchange, &given)?;

@@ -13,7 +13,7 @@ use crate::declarative::{self, plugin, route};
 const EXTERNAL: [(&str, i64); 4] = [("first", 1_000_001), ("early", 3000), ("between", 1200), ("late", 5)];
 
 /// How an external plugin ends.
-const ENDINGS: [&str; 4] = ["return", "error", "close", "authenticate"];
+const ENDINGS: [&str; 4] = ["return", "error", "close", "name"];
 
 /// Each authentication with what a client of the consumer sends.
 const AUTHENTICATIONS: [(&str, &str, &str); 2] =
@@ -23,8 +23,8 @@ fn play(event: &mut MsgPackEvent<'_>) -> Ending {
     match event.config["ending"].as_str() {
         Some("error") => Ending::Error("the plugin raised".to_owned()),
         Some("close") => Ending::Close,
-        // A client's key is what the client sent, whatever a plugin makes of the request for the upstream.
-        Some("authenticate") => {
+        // Telling the upstream who it is authenticates nobody.
+        Some("name") => {
             let header = [json!("X-Consumer-Username"), json!("ann")];
             event.call_json("kong.service.request.set_header", &header).expect("access may");
             Ending::Return

@@ -15,6 +15,7 @@
 //! | `unsteady` | or does not, as time or chance will have it; stands beside one of the others |
 
 mod answers;
+mod bundled;
 mod compare;
 mod exchange;
 mod observed;
