@@ -1,10 +1,11 @@
 //! Who is let in by groups of consumers (bundled-plugins.md, section 3).
 
 use polygate_chain::pdk::service_request;
-use polygate_chain::{Exchange, Phase, Value};
+use polygate_chain::{Exchange, Phase};
 use polygate_model::CredentialKind;
 use serde::Deserialize;
 
+use crate::auth;
 use crate::plugin::{Bundled, Hooks, Outcome, configure};
 use crate::reply::{line, refuse};
 
@@ -62,9 +63,7 @@ fn consumer_groups(exchange: &Exchange) -> Option<Groups> {
 
 /// Those that a plugin found.
 fn authenticated_groups(exchange: &Exchange) -> Option<Groups> {
-    let Value::List(groups) = exchange.session.shared.get("authenticated_groups")? else { return None };
-    let groups = groups.iter().filter_map(Value::as_str).map(str::to_owned);
-    Some(("X-Authenticated-Groups", groups.collect()))
+    Some(("X-Authenticated-Groups", auth::groups(exchange)?))
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use polygate_chain::Exchange;
 use polygate_chain::exchange::{Authenticated, AuthenticatedBy};
 use polygate_chain::pdk::{PdkError, client, service_request};
+use polygate_chain::{Exchange, Value};
 use polygate_model::{Credential, Id};
 
 use crate::plugin::Outcome;
@@ -17,6 +17,9 @@ const CONSUMER_CUSTOM_ID: &str = "X-Consumer-Custom-ID";
 const CONSUMER_USERNAME: &str = "X-Consumer-Username";
 const CREDENTIAL: &str = "X-Credential-Identifier";
 const ANONYMOUS: &str = "X-Anonymous-Consumer";
+
+/// Groups that a plugin found, as others see them in `kong.ctx.shared`.
+const GROUPS: &str = "authenticated_groups";
 
 /// Why nobody was authenticated. The status is 401.
 pub struct Refusal {
@@ -67,6 +70,17 @@ pub fn admit(exchange: &mut Exchange, credential: Arc<Credential>, identifier: &
     let consumer = consumer.map(Authenticated::Known);
     client::authenticate(exchange, consumer, Some(AuthenticatedBy::Known(credential)))?;
     tell_upstream(exchange, Some(identifier))
+}
+
+/// The groups that an authenticating plugin found.
+pub fn groups(exchange: &Exchange) -> Option<Vec<String>> {
+    let Value::List(groups) = exchange.session.shared.get(GROUPS)? else { return None };
+    Some(groups.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+}
+
+pub fn set_groups(exchange: &mut Exchange, groups: &[String]) {
+    let groups = groups.iter().map(|group| group.as_str().into()).collect();
+    exchange.session.shared.insert(GROUPS.to_owned(), Value::List(groups));
 }
 
 fn as_anonymous(exchange: &mut Exchange, name: &str) -> Outcome {

@@ -33,8 +33,6 @@ pub const PLUGIN: Bundled = Bundled {
 
 /// Bytes of name and value that browsers keep (RFC 6265, section 6.1).
 const LARGEST: usize = 4096;
-/// What other plugins know groups by.
-const GROUPS: &str = "authenticated_groups";
 
 #[derive(Deserialize)]
 struct Config {
@@ -159,8 +157,7 @@ impl Hooks for SessionPlugin {
         let by = Some(AuthenticatedBy::Given(credential));
         client::authenticate(exchange, Some(Authenticated::Known(consumer)), by)?;
         if !opened.session.groups.is_empty() {
-            let groups = opened.session.groups.iter().map(|group| group.as_str().into()).collect();
-            exchange.session.shared.insert(GROUPS.to_owned(), Value::List(groups));
+            auth::set_groups(exchange, &opened.session.groups);
         }
         let identifier = opened.session.credential.clone();
         exchange.session.kept.put(opened);
@@ -181,7 +178,15 @@ impl Hooks for SessionPlugin {
                 (session.clone(), false)
             }
             Some(Opened { session, .. }) => (session.renewed(now), true),
-            None => (Session::begin(consumer, credential.into_owned(), groups(exchange), now)?, true),
+            None => (
+                Session::begin(
+                    consumer,
+                    credential.into_owned(),
+                    auth::groups(exchange).unwrap_or_default(),
+                    now,
+                )?,
+                true,
+            ),
         };
         for told in self.told(&self.to_client, Some(&session), now) {
             response::set_header(exchange, told)?;
@@ -269,12 +274,6 @@ impl Logout {
         let body = request::get_body(exchange, None, None, None).unwrap_or(Value::Nil);
         *body.get(argument) != Value::Nil
     }
-}
-
-/// Those that the authenticating plugin found.
-fn groups(exchange: &Exchange) -> Vec<String> {
-    let Some(Value::List(groups)) = exchange.session.shared.get(GROUPS) else { return Vec::new() };
-    groups.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Seconds since 1970.

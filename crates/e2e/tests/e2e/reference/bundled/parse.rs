@@ -31,7 +31,7 @@ pub fn all() {
             let differs =
                 observed.0 != case.expect.exit || comparable(&observed.1) != comparable(&case.expect.output);
             let label = format!("{name}/{}", case.name);
-            match (case.mark(), differs) {
+            match (case.mark.reason(), differs) {
                 (None, true) => complaints.push(format!(
                     "{label}: recorded {} {:?}\n    observed {} {:?}",
                     case.expect.exit, case.expect.output, observed.0, observed.1

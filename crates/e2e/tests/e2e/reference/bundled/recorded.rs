@@ -43,6 +43,13 @@ pub struct Case {
     /// It counts within a minute, and waits for the next one when this one is about to end.
     #[serde(default)]
     pub minute_edge: bool,
+    #[serde(flatten)]
+    pub mark: Mark,
+}
+
+/// Why something is to differ, if it is.
+#[derive(Deserialize)]
+pub struct Mark {
     known: Option<String>,
     open: Option<String>,
 }
@@ -55,8 +62,8 @@ pub struct Configuration {
     pub text: Option<String>,
     pub ext: Option<String>,
     pub expect: Parsed,
-    known: Option<String>,
-    open: Option<String>,
+    #[serde(flatten)]
+    pub mark: Mark,
 }
 
 #[derive(Deserialize)]
@@ -210,16 +217,8 @@ impl Selection {
     }
 }
 
-impl Case {
-    /// Why it is to differ.
-    pub fn mark(&self) -> Option<&str> {
-        self.known.as_deref().or(self.open.as_deref())
-    }
-}
-
-impl Configuration {
-    /// Why it is to differ.
-    pub fn mark(&self) -> Option<&str> {
+impl Mark {
+    pub fn reason(&self) -> Option<&str> {
         self.known.as_deref().or(self.open.as_deref())
     }
 }

@@ -82,7 +82,7 @@ impl<'g> Run<'g> {
     /// What is wrong with a case, if anything is.
     fn complain(&self, case: &Case) -> Option<String> {
         let found = self.differences(case);
-        match (case.mark(), &found[..]) {
+        match (case.mark.reason(), &found[..]) {
             (None, []) => None,
             (None, found) => Some(format!("{}:\n    {}", case.name, found.join("\n    "))),
             (Some(mark), []) => {
