@@ -1,4 +1,4 @@
-//! Credentials in a declarative file, while none of their plugins is there.
+//! Credentials in a declarative file.
 
 use polygate_testkit::{EchoUpstream, Gateway, Request};
 
