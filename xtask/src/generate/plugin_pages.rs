@@ -51,9 +51,13 @@ fn row(Field { path, definition }: &Field<'_>) -> String {
     let default = definition.get("default").map(|default| format!("`{}`", cell(&default.to_string())));
     let text = |name: &str| definition.get(name).and_then(Value::as_str);
     let given = |name: &str| definition.get(name).and_then(Value::as_bool).unwrap_or_default();
+    // A record that is left out is made of the defaults of its fields.
+    let is_record = text("type").or_else(|| text("is")) == Some("record");
+    let of_values = definition.get("values").and_then(|values| values.get("referenceable")?.as_bool());
     let marks = [
-        (given("required") && default.is_none(), "Required."),
+        (given("required") && default.is_none() && !is_record, "Required."),
         (given("referenceable"), "May be a reference to a vault."),
+        (of_values.unwrap_or_default(), "Values may be references to a vault."),
         (given("encrypted"), "A secret."),
     ];
     let marks = marks.into_iter().filter_map(|(is_so, mark)| is_so.then_some(mark));
