@@ -8,11 +8,12 @@ use serde::Deserialize;
 use toml::Value;
 
 /// From the lowest to the highest.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["value"],
     &["http1", "model", "plugin-proto"],
     &["net", "telemetry"],
     &["balancer", "chain", "config", "entities", "router", "tls"],
+    &["transport"],
     &["bundled", "http", "plugin-host"],
     &["app"],
     &["gateway"],

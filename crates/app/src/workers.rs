@@ -3,6 +3,7 @@
 //! What they are made with does not change. A reload that brings another number of them, other addresses, access log
 //! or DNS settings starts new ones on the same sockets, and retires those before.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use polygate_net::accept::Stop;
 use polygate_net::dns::Resolver;
 use polygate_telemetry::trace::Tracer;
 use polygate_telemetry::{LogWriter, log};
+use polygate_transport::Thread;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
@@ -142,7 +144,9 @@ fn release(shared: Arc<Shared>) {
 
 async fn serve(listeners: Vec<Listener>, resolver: Resolver, shared: &Shared, stop: watch::Receiver<Stop>) {
     let access_log = shared.access_log.as_ref().map(|log| log.buffer());
-    let worker = Worker::new(shared.gateway.clone(), resolver, access_log, shared.tracer.clone());
+    let thread = Rc::new(Thread::new(resolver));
+    thread.log_phases.start();
+    let worker = Worker::new(shared.gateway.clone(), thread.clone(), access_log, shared.tracer.clone());
     let mut serving = JoinSet::new();
     for Listener { socket, flags } in listeners {
         serving.spawn_local(polygate_http::serve(socket, flags, worker.clone(), stop.clone()));
@@ -153,6 +157,6 @@ async fn serve(listeners: Vec<Listener>, resolver: Resolver, shared: &Shared, st
         }
     }
     if *stop.borrow() != Stop::Fast {
-        worker.drain_logs().await;
+        thread.log_phases.drain().await;
     }
 }

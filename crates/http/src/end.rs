@@ -50,6 +50,6 @@ fn finish(way: Way<'_>, head_end: u64) {
     }
     tracing::end(&mut exchange);
     if collected.wants_log() {
-        worker.enqueue_log(exchange, collected);
+        worker.thread.log_phases.enqueue(exchange, collected);
     }
 }

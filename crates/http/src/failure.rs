@@ -7,6 +7,7 @@ use polygate_balancer::Outcome;
 use polygate_chain::BodyError;
 use polygate_http1::Fault;
 use polygate_net::shortage::is_shortage;
+use polygate_transport::peers::NoPeer;
 
 /// What ended the way of a request between the choice of a peer and the end of the response.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +46,8 @@ pub enum Failure {
     #[error("the request target is too long for the upstream")]
     TargetTooLong,
     /// The balancer's or the resolver's decision, in words for the client.
-    #[error("{1}")]
-    NoPeer(u16, String),
+    #[error("{0}")]
+    NoPeer(#[from] NoPeer),
     #[error("{0}")]
     Certificates(#[from] polygate_tls::Unusable),
     #[error("services over {0} are not supported here")]
@@ -117,7 +118,7 @@ impl Failure {
             | Self::Unsupported(_) => 502,
             Self::NoResources(_) | Self::Certificates(_) | Self::Unsayable => 500,
             Self::TargetTooLong => 414,
-            Self::NoPeer(status, _) => *status,
+            Self::NoPeer(no_peer) => no_peer.status,
         }
     }
 
@@ -215,7 +216,7 @@ mod tests {
                 Some(Condition::InvalidHeader),
             ),
             (Failure::BrokenOff, Blame::Upstream, 502, Some(Outcome::TcpFailure), None),
-            (Failure::NoPeer(503, String::new()), Blame::Gateway, 503, None, None),
+            (Failure::NoPeer(NoPeer { status: 503, reason: String::new() }), Blame::Gateway, 503, None, None),
             (Failure::TargetTooLong, Blame::Gateway, 414, None, None),
         ] {
             assert_eq!(failure.blame(), blame, "{failure:?}");

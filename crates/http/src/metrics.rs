@@ -7,40 +7,11 @@ use polygate_telemetry::metrics::{IntCounter, Scrape, counter};
 /// Over all workers, for the life of the process.
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 
-/// How a TLS handshake with a client ended.
-#[derive(Debug, Clone, Copy)]
-pub enum HandshakeEnd {
-    Done,
-    /// The client broke it off, or what it sent is none.
-    Failed,
-    Late,
-    /// Too many were under way.
-    Refused,
-    /// A plugin failed in its certificate phase.
-    Plugin,
-}
-
-impl HandshakeEnd {
-    const ALL: [Self; 5] = [Self::Done, Self::Failed, Self::Late, Self::Refused, Self::Plugin];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Late => "late",
-            Self::Refused => "refused",
-            Self::Plugin => "plugin",
-        }
-    }
-}
-
 pub struct Metrics {
     /// Those that occurred.
     by_status: [OnceLock<IntCounter>; 600],
     /// Those that occurred, by the label of the rule.
     refused: Mutex<Vec<(&'static str, IntCounter)>>,
-    handshakes: [IntCounter; HandshakeEnd::ALL.len()],
-    log_dropped: IntCounter,
     client_gone: IntCounter,
 }
 
@@ -49,15 +20,6 @@ impl Metrics {
         Self {
             by_status: [const { OnceLock::new() }; 600],
             refused: Mutex::default(),
-            handshakes: HandshakeEnd::ALL.map(|end| {
-                let name = "polygate_tls_handshakes_total";
-                counter(name, "TLS handshakes with clients, by how they ended.", &[("end", end.as_str())])
-            }),
-            log_dropped: counter(
-                "polygate_log_events_dropped_total",
-                "Log phases lost to a full queue.",
-                &[],
-            ),
             client_gone: counter(
                 "polygate_client_gone_total",
                 "Requests whose client left before the response.",
@@ -89,14 +51,6 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn count_handshake(&self, end: HandshakeEnd) {
-        self.handshakes[end as usize].inc();
-    }
-
-    pub(crate) fn count_dropped_log(&self) {
-        self.log_dropped.inc();
-    }
-
     pub(crate) fn count_client_gone(&self) {
         self.client_gone.inc();
     }
@@ -104,8 +58,6 @@ impl Metrics {
     pub fn show(&self, scrape: &Scrape) {
         self.by_status.iter().filter_map(OnceLock::get).for_each(|counter| scrape.add(counter));
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|(_, it)| scrape.add(it));
-        self.handshakes.iter().for_each(|counter| scrape.add(counter));
-        scrape.add(&self.log_dropped);
         scrape.add(&self.client_gone);
     }
 }

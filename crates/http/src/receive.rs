@@ -74,7 +74,7 @@ pub fn begin(
         gateway.environment.clone(),
         downstream.connection.clone(),
         address,
-        worker.request_id(),
+        worker.thread.ids.request(),
         Phase::Rewrite,
     );
     session.trace = trace;

@@ -7,15 +7,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use polygate_chain::{Connection, Node};
+use polygate_http1::Headers;
 use polygate_net::accept::{self, Stop};
 use polygate_net::proxy_protocol::{self, Addresses};
 use polygate_net::real_ip::Peer;
 use polygate_telemetry::log;
+use polygate_transport::handshake::{Arrival, Shaken};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::downstream::Downstream;
-use crate::handshake::{Arrival, Shaken};
+use crate::receive::client_address;
 use crate::wire::Wire;
 use crate::{Worker, http1, http2};
 
@@ -38,7 +40,6 @@ pub async fn serve(
     worker: Rc<Worker>,
     stop: watch::Receiver<Stop>,
 ) {
-    worker.start_log_runner();
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return log!(Emerg, "listener is unusable: {error}"),
@@ -83,11 +84,21 @@ async fn open(
         false => (None, Vec::new()),
     };
     let peer = Peer::new(address, local, told);
-    let serial = worker.connection_serial();
+    let serial = worker.thread.ids.connection();
     let (mut wire, tls, mut is_http2) = match flags.tls {
         false => (Wire::of(Box::new(stream), unread), None, false),
         true => {
-            let mut arrival = Arrival { peer, serial, worker: &worker, gateway: &gateway, stop: &mut stop };
+            let mut arrival = Arrival {
+                peer,
+                client: client_address(&Headers::new(), &peer, &gateway),
+                serial,
+                thread: &worker.thread,
+                environment: &gateway.environment,
+                plan: &gateway.plan,
+                server_tls: &gateway.server_tls,
+                patience: gateway.settings.client_header_timeout,
+                stop: &mut stop,
+            };
             match arrival.shake(stream, unread).await {
                 Shaken::Encrypted { stream, tls, is_http2 } => (Wire::new(stream), Some(tls), is_http2),
                 Shaken::Plain(stream, unread) => (Wire::of(Box::new(stream), unread), None, false),

@@ -8,7 +8,6 @@ mod exchanged;
 mod hash;
 mod head;
 mod http2;
-mod peers;
 mod pool;
 mod target;
 mod tries;

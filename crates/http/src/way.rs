@@ -65,7 +65,9 @@ impl Way<'_> {
             Blame::Gateway => log!(Error, "{failure}, client: {client}, request_id: \"{id}\""),
         }
         match failure {
-            Failure::NoPeer(status, message) => respond::decide(exchange, Source::Error, status, &message),
+            Failure::NoPeer(no_peer) => {
+                respond::decide(exchange, Source::Error, no_peer.status, &no_peer.reason)
+            }
             failure if failure.status() == 499 => return Early::Left,
             failure => return self.refuse(failure.status()),
         }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use crate::buffers;
-use crate::stream::Stream;
+use polygate_transport::Stream;
 
 pub struct Wire {
     stream: Box<dyn Stream>,

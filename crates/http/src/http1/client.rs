@@ -20,8 +20,8 @@ use polygate_net::clock::Clock;
 
 use crate::client::{BodyFraming, Client, ClientTimeouts, FinalHead, SendError, TOGETHER};
 use crate::parting::Parting;
-use crate::stream::HungUp;
 use crate::wire::Wire;
+use polygate_transport::HungUp;
 
 /// Bytes read at a time.
 const READ: usize = 16 * 1024;

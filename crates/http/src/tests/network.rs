@@ -9,9 +9,9 @@ use std::net::SocketAddr;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::stream::Stream;
 use crate::tests::peer::Peer;
 use crate::tests::pipe::{End, pipe};
+use polygate_transport::Stream;
 
 /// What becomes of a connection attempt.
 #[derive(Clone)]

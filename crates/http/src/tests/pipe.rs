@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::stream::{HungUp, Stream};
+use polygate_transport::{HungUp, Stream};
 
 /// Two ends; each direction holds `capacity` bytes that were not read.
 pub fn pipe(capacity: usize) -> (End, End) {

@@ -88,7 +88,7 @@ fn a_worker_ends_when_its_log_phases_have() {
             client.send(GET).await;
             client.answer().await;
         }
-        let (waited, ()) = seconds(world.worker.drain_logs()).await;
+        let (waited, ()) = seconds(world.worker.thread.log_phases.drain()).await;
         assert_eq!((waited, *logged.lock().unwrap()), (5, 3), "side by side");
         client.send(GET).await;
         assert_eq!(client.answer().await.status(), 200, "its log phase is dropped");

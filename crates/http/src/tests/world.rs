@@ -17,6 +17,7 @@ use polygate_net::real_ip;
 use polygate_router::Router;
 use polygate_telemetry::LogWriter;
 use polygate_tls::{Names, Server, ServerOptions, UpstreamDefaults, UpstreamTls};
+use polygate_transport::Thread;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -128,8 +129,11 @@ impl Setup {
         });
         let dns = DnsSettings { hosts_file: None, ..DnsSettings::default() };
         let lines = log.as_ref().map(|(writer, _)| writer.buffer());
-        let worker = Worker::new(gateway.clone(), Resolver::new(&dns).unwrap(), lines, None);
-        worker.start_log_runner();
+        let worker = {
+            let thread = Rc::new(Thread::new(Resolver::new(&dns).unwrap()));
+            thread.log_phases.start();
+            Worker::new(gateway.clone(), thread, lines, None)
+        };
         let (stop, _) = watch::channel(Stop::Running);
         World { worker, gateway, stop, ends, log, capacity: 64 * 1024 }
     }
@@ -198,7 +202,7 @@ impl World {
     fn connect<S: Future<Output = ()> + 'static>(&self, serve: fn(Wire, Downstream) -> S) -> End {
         let (client, own) = pipe(self.capacity);
         let peer = real_ip::Peer::new(([203, 0, 113, 9], 50_000).into(), ([127, 0, 0, 1], 8000).into(), None);
-        let serial = self.worker.connection_serial();
+        let serial = self.worker.thread.ids.connection();
         let downstream = Downstream {
             connection: Arc::new(Connection::new(peer.socket(), peer.local(), None, serial)),
             peer,

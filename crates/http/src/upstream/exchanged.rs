@@ -1,14 +1,16 @@
 //! An exchange of which the answer's body is left, and what becomes of its connection.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use polygate_chain::Exchange;
+use polygate_telemetry::log;
+use polygate_transport::peers::Balanced;
 
-use crate::failure::Failure;
+use crate::failure::{Blame, Failure};
 use crate::upstream::answer::{AnswerBody, Idle};
-use crate::upstream::peers::{Balanced, log_failure};
 use crate::upstream::pool::{Pool, PoolLimits, Reusable};
 use crate::{HttpSettings, Worker};
 
@@ -63,5 +65,13 @@ fn keep<C: Reusable + 'static>(
                 }
             }
         });
+    }
+}
+
+/// One line for what an upstream did wrong.
+pub fn log_failure(exchange: &Exchange, failure: &Failure, address: SocketAddr) {
+    if failure.blame() == Blame::Upstream {
+        let (client, id) = (exchange.session.client.ip(), &exchange.session.id);
+        log!(Error, "upstream {address}: {failure}, client: {client}, request_id: \"{id}\"");
     }
 }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use polygate_transport::connect::Tls;
+
 /// What makes two connections exchangeable.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
@@ -11,14 +13,6 @@ pub struct Target {
     pub http2: bool,
     /// Boxed, as most have none.
     pub tls: Option<Box<Tls>>,
-}
-
-/// Whom the peer has to be, and who it is spoken to by.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Tls {
-    /// The name that it is asked for, or an address.
-    pub name: String,
-    pub client: Arc<polygate_tls::Client>,
 }
 
 /// How peers are spoken to.

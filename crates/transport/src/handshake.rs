@@ -2,17 +2,16 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use polygate_chain::{Connection, Failure, Phase, Session, Tls};
-use polygate_http1::Headers;
+use polygate_chain::{Connection, Environment, Failure, Phase, Plan, Session, Tls};
 use polygate_net::accept::Stop;
 use polygate_net::real_ip::Peer;
 use polygate_telemetry::log;
-use polygate_tls::{Handshake, chain_pem, cipher_name};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use polygate_tls::{Handshake, Server, chain_pem, cipher_name};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -21,11 +20,11 @@ use tokio_rustls::rustls::server::{Acceptor, ClientHello};
 use tokio_rustls::rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 
 use crate::encrypted::Encrypted;
-use crate::metrics::HandshakeEnd;
-use crate::receive::client_address;
-use crate::stream::{HungUp, Stream};
+use crate::metrics::{HandshakeEnd, METRICS};
+use crate::rewound::Rewound;
+use crate::stream::Stream;
+use crate::thread::Thread;
 use crate::under_way::MOST;
-use crate::{Gateway, METRICS, Worker};
 
 /// What every record of a handshake begins with (RFC 8446, section 5.1).
 const RECORD: u8 = 22;
@@ -50,9 +49,16 @@ pub enum Shaken {
 /// A connection before its handshake.
 pub struct Arrival<'a> {
     pub peer: Peer,
+    /// Who is behind the peer.
+    pub client: SocketAddr,
     pub serial: u64,
-    pub worker: &'a Worker,
-    pub gateway: &'a Gateway,
+    pub thread: &'a Thread,
+    pub environment: &'a Arc<Environment>,
+    /// Whose handlers of the certificate phase run.
+    pub plan: &'a Plan,
+    pub server_tls: &'a Server,
+    /// For the whole handshake; what plugins take is not counted.
+    pub patience: Duration,
     pub stop: &'a mut watch::Receiver<Stop>,
 }
 
@@ -66,8 +72,7 @@ enum Fault {
 }
 
 impl Arrival<'_> {
-    /// Shakes hands within `client_header_timeout`, what plugins take not counted. `unread` was read of the connection
-    /// before.
+    /// Shakes hands. `unread` was read of the connection before.
     pub async fn shake(&mut self, stream: TcpStream, unread: Vec<u8>) -> Shaken {
         let client = self.peer.socket();
         let end = match self.run(stream, unread).await {
@@ -100,7 +105,7 @@ impl Arrival<'_> {
     }
 
     async fn run(&mut self, stream: TcpStream, unread: Vec<u8>) -> Result<Shaken, Fault> {
-        let mut deadline = Instant::now() + self.gateway.settings.client_header_timeout;
+        let mut deadline = Instant::now() + self.patience;
         let first = match unread.first() {
             Some(first) => *first,
             None => {
@@ -115,15 +120,12 @@ impl Arrival<'_> {
         if first != RECORD {
             return Ok(Shaken::Plain(stream, unread));
         }
-        let stream: Box<dyn Stream> = match unread.is_empty() {
-            true => Box::new(stream),
-            false => Box::new(Rewound { unread, stream }),
-        };
+        let stream = Rewound::boxed(stream, unread);
         let mut begun = self.client(deadline, LazyConfigAcceptor::new(Acceptor::default(), stream)).await?;
         // Whoever has not said hello takes no place from those who have.
-        let Some(_place) = self.worker.handshakes.place() else { return Err(Fault::Crowded) };
+        let Some(_place) = self.thread.handshakes.place() else { return Err(Fault::Crowded) };
         let mut wishes = Handshake::default();
-        if self.gateway.plan.wants_certificate() {
+        if self.plan.wants_certificate() {
             let began = Instant::now();
             match self.certificate(&begun.client_hello()).await {
                 Ok(wanted) => wishes = wanted,
@@ -135,7 +137,7 @@ impl Arrival<'_> {
             }
             deadline += began.elapsed();
         }
-        let config = self.gateway.server_tls.config(wishes).clone();
+        let config = self.server_tls.config(wishes).clone();
         let stream = self.client(deadline, begun.into_stream(config)).await?;
         let tls = describe(stream.get_ref().1);
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -145,7 +147,7 @@ impl Arrival<'_> {
     /// What plugins want of the handshake of a client that has said hello.
     async fn certificate(&self, hello: &ClientHello<'_>) -> Result<Handshake, Failure> {
         let tls = Tls {
-            version: self.gateway.server_tls.version(hello),
+            version: self.server_tls.version(hello),
             cipher: String::new(),
             sni: hello.server_name().map(str::to_owned),
             client_chain: None,
@@ -153,13 +155,13 @@ impl Arrival<'_> {
         };
         let connection = Connection::new(self.peer.socket(), self.peer.local(), Some(tls), self.serial);
         let mut session = Session::new(
-            self.gateway.environment.clone(),
+            self.environment.clone(),
             connection.into(),
-            client_address(&Headers::new(), &self.peer, self.gateway),
-            self.worker.request_id(),
+            self.client,
+            self.thread.ids.request(),
             Phase::Certificate,
         );
-        self.gateway.plan.certificate(&mut session).await?;
+        self.plan.certificate(&mut session).await?;
         Ok(Handshake {
             request_client_certificate: session.handshake.request_client_certificate,
             disable_session_reuse: session.handshake.disable_session_reuse,
@@ -175,7 +177,7 @@ impl Arrival<'_> {
         tokio::select! {
             done = timeout_at(deadline, wanted) => match done {
                 Ok(done) => done.map_err(Fault::Client),
-                Err(_) => Err(Fault::Late(self.gateway.settings.client_header_timeout)),
+                Err(_) => Err(Fault::Late(self.patience)),
             },
             _ = self.stop.wait_for(|stop| *stop >= Stop::Graceful) => Err(Fault::Stopped),
         }
@@ -196,61 +198,16 @@ fn describe(connection: &ServerConnection) -> Tls {
     }
 }
 
-/// A connection of which something was read.
-struct Rewound {
-    unread: Vec<u8>,
-    stream: TcpStream,
-}
-
-impl Stream for Rewound {
-    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.unread.is_empty() { self.stream.poll_read_ready(cx) } else { Poll::Ready(Ok(())) }
-    }
-
-    fn hung_up(&self) -> HungUp {
-        self.stream.hung_up()
-    }
-}
-
-impl AsyncRead for Rewound {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.unread.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buffer);
-        }
-        let length = buffer.remaining().min(self.unread.len());
-        buffer.put_slice(&self.unread[..length]);
-        self.unread.drain(..length);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Rewound {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use polygate_model::Entities;
-    use polygate_tls::{UpstreamDefaults, UpstreamTls};
+    use polygate_chain::{Node, Statistics};
+    use polygate_model::{Entities, Id};
+    use polygate_net::dns::{DnsSettings, Resolver};
+    use polygate_tls::{Names, ServerOptions, UpstreamDefaults, UpstreamTls};
     use tokio::net::TcpListener;
     use tokio_rustls::rustls::ClientConnection;
 
     use super::*;
-    use crate::tests::{run, setup};
 
     fn hello() -> Vec<u8> {
         let (upstream, _) = UpstreamTls::new(&Entities::default(), UpstreamDefaults::default());
@@ -261,30 +218,38 @@ mod tests {
         hello
     }
 
-    #[test]
-    fn a_hello_that_finds_no_place_is_refused_and_one_that_does_not_come_is_late() {
-        run(async {
-            let world = setup().open();
-            let _places: Vec<_> = (0..MOST).map(|_| world.worker.handshakes.place().unwrap()).collect();
-            let hello = hello();
-            for (sent, is_refused) in [(&hello[..], true), (&hello[..hello.len() - 1], false), (&[], false)] {
-                let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-                let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-                let (stream, peer) = listener.accept().await.unwrap();
-                client.write_all(sent).await.unwrap();
-                let mut arrival = Arrival {
-                    peer: Peer::new(peer, stream.local_addr().unwrap(), None),
-                    serial: 1,
-                    worker: &world.worker,
-                    gateway: &world.worker.gateway(),
-                    stop: &mut world.stop.subscribe(),
-                };
-                match arrival.run(stream, Vec::new()).await {
-                    Err(Fault::Crowded) => assert!(is_refused),
-                    Err(Fault::Late(_)) => assert!(!is_refused),
-                    _ => panic!("the handshake goes on"),
-                }
+    #[tokio::test(start_paused = true)]
+    async fn a_hello_that_finds_no_place_is_refused_and_one_that_does_not_come_is_late() {
+        let dns = DnsSettings { hosts_file: None, ..DnsSettings::default() };
+        let thread = Thread::new(Resolver::new(&dns).unwrap());
+        let node = Node { id: Id::nil(), hostname: "node.test".into(), statistics: Statistics::default() };
+        let environment = Arc::new(Environment::new(Arc::default(), Arc::new(node)));
+        let server_tls =
+            Server::new(Names::new(&Entities::default(), Vec::new()).0, &ServerOptions::default());
+        let (stop, _) = watch::channel(Stop::Running);
+        let _places: Vec<_> = (0..MOST).map(|_| thread.handshakes.place().unwrap()).collect();
+        let hello = hello();
+        for (sent, is_refused) in [(&hello[..], true), (&hello[..hello.len() - 1], false), (&[], false)] {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (stream, peer) = listener.accept().await.unwrap();
+            client.write_all(sent).await.unwrap();
+            let mut arrival = Arrival {
+                peer: Peer::new(peer, stream.local_addr().unwrap(), None),
+                client: peer,
+                serial: 1,
+                thread: &thread,
+                environment: &environment,
+                plan: &Plan::default(),
+                server_tls: &server_tls,
+                patience: Duration::from_secs(60),
+                stop: &mut stop.subscribe(),
+            };
+            match arrival.run(stream, Vec::new()).await {
+                Err(Fault::Crowded) => assert!(is_refused),
+                Err(Fault::Late(_)) => assert!(!is_refused),
+                _ => panic!("the handshake goes on"),
             }
-        });
+        }
     }
 }

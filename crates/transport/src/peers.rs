@@ -1,23 +1,19 @@
-//! Where the tries of one request go.
+//! Where the tries of one request or stream go.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use polygate_balancer::{Balancer, Outcome, Pick, hash_key};
-use polygate_chain::Exchange;
+use polygate_balancer::{Balancer, HashKey, HashSource, Outcome, Pick, hash_key};
+use polygate_chain::Session;
 use polygate_model::Id;
-use polygate_net::dns::{self, Address, DnsError};
-use polygate_telemetry::log;
-
-use crate::failure::{Blame, Failure};
-use crate::upstream::hash::RequestHash;
-use crate::{Gateway, Worker};
+use polygate_net::dns::{self, Address, DnsError, Resolver};
 
 pub enum Peers {
     Balanced {
         balancer: Arc<Balancer>,
-        key: Vec<u8>,
+        key: HashKey,
     },
     Resolved(Vec<Address>),
     /// What needs no resolving.
@@ -39,42 +35,64 @@ pub struct Balanced {
     pick: Pick,
 }
 
+/// Why there is none, in words for the client.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct NoPeer {
+    pub status: u16,
+    pub reason: String,
+}
+
+/// By the name of the upstream entity.
+pub type Balancers = HashMap<String, Arc<Balancer>>;
+
 impl Peers {
-    pub async fn find(exchange: &mut Exchange, worker: &Worker, gateway: &Gateway) -> Result<Self, Failure> {
-        let service = exchange.session.service().cloned();
-        let port = service.as_ref().map_or(80, |service| service.port);
+    /// Where a session is to go. `source` is what consistent hashing looks at.
+    pub async fn find(
+        session: &Session,
+        source: &dyn HashSource,
+        balancers: &Balancers,
+        resolver: &Resolver,
+    ) -> Result<Self, NoPeer> {
+        let service = session.service();
+        let port = service.map_or(80, |service| service.port);
         // A plugin's choice, else the service's.
-        let (host, port) = match (&exchange.session.upstream.target, &exchange.session.upstream.upstream) {
+        let (host, port) = match (&session.upstream.target, &session.upstream.upstream) {
             (Some((host, port)), _) => (host.as_str(), *port),
             (None, Some(upstream)) => (upstream.as_str(), port),
-            (None, None) => (service.as_ref().map_or("", |service| &service.host), port),
+            (None, None) => (service.map_or("", |service| &service.host), port),
         };
-        if let Some(balancer) = gateway.balancers.get(host) {
-            let key = hash_key(balancer.upstream(), &RequestHash(exchange));
-            if let Some(cookie) = key.set_cookie {
-                exchange.response.headers.append("Set-Cookie", cookie);
-            }
-            return Ok(Self::Balanced { balancer: balancer.clone(), key: key.key.into_bytes() });
+        if let Some(balancer) = balancers.get(host) {
+            let key = hash_key(balancer.upstream(), source);
+            return Ok(Self::Balanced { balancer: balancer.clone(), key });
         }
         if let Some(ip) = dns::literal(host) {
             return Ok(Self::Address(SocketAddr::new(ip, port)));
         }
-        worker.resolver.resolve(host, port).await.map(Self::Resolved).map_err(|error| match error {
-            DnsError::NameError | DnsError::Empty => Failure::NoPeer(503, "name resolution failed".into()),
+        resolver.resolve(host, port).await.map(Self::Resolved).map_err(|error| match error {
+            DnsError::NameError | DnsError::Empty => NoPeer::new(503, "name resolution failed"),
             DnsError::Other(reason) => {
                 let text = format!("failed the initial dns/balancer resolve for '{host}' with: {reason}");
-                Failure::NoPeer(500, text)
+                NoPeer::new(500, text)
             }
         })
     }
 
+    /// The cookie that brings a client back to its peer.
+    pub fn set_cookie(&self) -> Option<&str> {
+        match self {
+            Self::Balanced { key, .. } => key.set_cookie.as_deref(),
+            Self::Resolved(_) | Self::Address(_) => None,
+        }
+    }
+
     /// The peer of the next try.
-    pub fn choose(&self, tried: &[SocketAddr], now: Instant) -> Result<Peer, Failure> {
+    pub fn choose(&self, tried: &[SocketAddr], now: Instant) -> Result<Peer, NoPeer> {
         let (address, name, balanced) = match self {
             Peers::Balanced { balancer, key } => {
                 let pick = balancer
-                    .pick(key, tried, now)
-                    .map_err(|no_peer| Failure::NoPeer(503, no_peer.to_string()))?;
+                    .pick(key.key.as_bytes(), tried, now)
+                    .map_err(|no_peer| NoPeer::new(503, no_peer.to_string()))?;
                 let name = match &balancer.upstream().host_header {
                     Some(header) => Arc::from(header.as_str()),
                     None => pick.host().clone(),
@@ -108,10 +126,8 @@ impl Balanced {
     }
 }
 
-/// One line for what an upstream did wrong.
-pub fn log_failure(exchange: &Exchange, failure: &Failure, address: SocketAddr) {
-    if failure.blame() == Blame::Upstream {
-        let (client, id) = (exchange.session.client.ip(), &exchange.session.id);
-        log!(Error, "upstream {address}: {failure}, client: {client}, request_id: \"{id}\"");
+impl NoPeer {
+    fn new(status: u16, reason: impl Into<String>) -> Self {
+        Self { status, reason: reason.into() }
     }
 }
