@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 10] = [
     &["net", "telemetry"],
     &["balancer", "chain", "config", "entities", "router", "tls"],
     &["transport"],
-    &["bundled", "http", "plugin-host"],
+    &["bundled", "http", "plugin-host", "stream"],
     &["app"],
     &["gateway"],
     &["e2e", "fuzz", "testkit"],

@@ -26,6 +26,8 @@ pub struct Function {
     /// Letters of [`PHASES`], in their order.
     pub phases: String,
     #[serde(default)]
+    pub stream: bool,
+    #[serde(default)]
     pub both: bool,
     #[serde(default)]
     pub body: bool,
@@ -102,7 +104,7 @@ impl Function {
 
     /// Whether it works on a connection without a request.
     pub fn is_of_session(&self) -> bool {
-        self.phases.contains(['C', 'P'])
+        self.stream || self.phases.contains(['C', 'P'])
     }
 
     /// `client_tls::set_client_verify`, which serves the call.

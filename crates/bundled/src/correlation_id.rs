@@ -72,7 +72,7 @@ impl Hooks for CorrelationId {
                 id
             }
         };
-        log::set_serialize_value(exchange, "correlation_id", &Value::str(&id), None)
+        log::set_serialize_value(&mut exchange.session, "correlation_id", &Value::str(&id), None)
     }
 
     fn header(&self, exchange: &mut Exchange) -> Outcome {

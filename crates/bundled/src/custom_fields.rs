@@ -40,7 +40,7 @@ impl CustomFields {
         let values = self.script.evaluate(Hook::Log, (&mut *exchange).into());
         let values = values.map_err(|reason| PdkError::thrown(format!("custom_fields_by_lua: {reason}")))?;
         for (key, value) in self.keys.iter().zip(values) {
-            log::set_serialize_value(exchange, key, &value, None)?;
+            log::set_serialize_value(&mut exchange.session, key, &value, None)?;
         }
         Ok(())
     }

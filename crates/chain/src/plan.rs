@@ -8,7 +8,7 @@ mod span;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use polygate_model::{Id, Plugin as Configuration};
+use polygate_model::{Id, Plugin as Configuration, Protocol};
 
 use crate::exchange::Authenticated;
 use crate::pdk::Context;
@@ -46,13 +46,28 @@ struct Scope {
 }
 
 impl Plan {
-    /// `plugins` are the enabled ones; configurations that are switched off, that belong to the
-    /// stream subsystem, or whose plugin is not among `plugins`, are left out.
+    /// For requests. `plugins` are the enabled ones; configurations that are switched off, that are not for the protocols
+    /// of requests, or whose plugin is not among `plugins`, are left out.
     pub fn new(plugins: &[Arc<dyn Plugin>], configurations: &[Arc<Configuration>]) -> Self {
+        Self::of(plugins, configurations, Protocol::is_http)
+    }
+
+    /// The same for streams.
+    pub fn of_streams(plugins: &[Arc<dyn Plugin>], configurations: &[Arc<Configuration>]) -> Self {
+        Self::of(plugins, configurations, |protocol| !protocol.is_http())
+    }
+
+    fn of(
+        plugins: &[Arc<dyn Plugin>],
+        configurations: &[Arc<Configuration>],
+        is_ours: fn(Protocol) -> bool,
+    ) -> Self {
+        let is_ours = |it: &&Arc<Configuration>| it.enabled && it.protocols.iter().copied().any(is_ours);
+        let configurations: Vec<_> = configurations.iter().filter(is_ours).collect();
         let mut plugins: Vec<_> = plugins.iter().collect();
         plugins.sort_by(|a, b| b.priority().cmp(&a.priority()).then_with(|| b.name().cmp(a.name())));
         let entries =
-            plugins.into_iter().filter_map(|plugin| Entry::new(&**plugin, configurations)).collect();
+            plugins.into_iter().filter_map(|plugin| Entry::new(&**plugin, &configurations)).collect();
         Self { entries }
     }
 
@@ -89,7 +104,8 @@ impl Plan {
         let mut collected = Vec::new();
         let mut outcome = Ok(());
         for entry in &self.entries {
-            let Some(configured) = entry.choose(exchange) else { continue };
+            let consumer = exchange.consumer.as_ref().and_then(Authenticated::id);
+            let Some(configured) = entry.choose(&exchange.session, consumer) else { continue };
             if outcome.is_ok() && exchange.session.answer.is_none() {
                 outcome = configured.run(Phase::Access, &mut *exchange).await;
             }
@@ -98,7 +114,22 @@ impl Plan {
         (Collected(collected), outcome)
     }
 
-    /// What takes part when a request ended before any choice was made.
+    /// [`Plan::access`] of a stream: chooses its configurations and runs their `preread` handlers.
+    pub async fn preread(&self, session: &mut Session) -> (Collected, Result<(), Failure>) {
+        session.phase = Phase::Preread;
+        let mut collected = Vec::new();
+        let mut outcome = Ok(());
+        for entry in &self.entries {
+            let Some(configured) = entry.choose(session, None) else { continue };
+            if outcome.is_ok() && session.answer.is_none() {
+                outcome = configured.run(Phase::Preread, &mut *session).await;
+            }
+            collected.push(configured.clone());
+        }
+        (Collected(collected), outcome)
+    }
+
+    /// What takes part when a request or a stream ended before any choice was made.
     pub fn collect_globals(&self) -> Collected {
         Collected(self.globals().cloned().collect())
     }
@@ -151,11 +182,12 @@ impl Collected {
     }
 
     /// Runs all `log` handlers; a failure is logged and stops nobody.
-    pub async fn log(&self, exchange: &mut Exchange) {
-        exchange.session.phase = Phase::Log;
+    pub async fn log(&self, context: impl Into<Context<'_>>) {
+        let mut context = context.into();
+        context.reborrow().session().phase = Phase::Log;
         for configured in &self.0 {
-            if let Err(failure) = configured.run(Phase::Log, &mut *exchange).await {
-                failure.log(&exchange.session.id);
+            if let Err(failure) = configured.run(Phase::Log, context.reborrow()).await {
+                failure.log(&context.reborrow().session().id);
             }
         }
     }
@@ -181,25 +213,23 @@ impl Configured {
 }
 
 impl Entry {
-    fn new(plugin: &dyn Plugin, configurations: &[Arc<Configuration>]) -> Option<Self> {
+    fn new(plugin: &dyn Plugin, configurations: &[&Arc<Configuration>]) -> Option<Self> {
         let phases = plugin.phases();
         let mut configured = HashMap::new();
-        for configuration in configurations.iter().filter(|it| it.name == plugin.name()) {
-            if configuration.enabled && configuration.protocols.iter().any(|protocol| protocol.is_http()) {
-                let handler = plugin.configure(configuration);
-                let it = Configured { configuration: configuration.clone(), phases, handler };
-                configured.insert(Scope::of(configuration), it);
-            }
+        for &configuration in configurations.iter().filter(|it| it.name == plugin.name()) {
+            let handler = plugin.configure(configuration);
+            let it = Configured { configuration: configuration.clone(), phases, handler };
+            configured.insert(Scope::of(configuration), it);
         }
         let ranks = configured.keys().fold(0, |bits, scope| bits | 1 << scope.rank());
         (!configured.is_empty()).then_some(Self { ranks, configured })
     }
 
-    fn choose(&self, exchange: &Exchange) -> Option<&Configured> {
+    fn choose(&self, session: &Session, consumer: Option<Id>) -> Option<&Configured> {
         let request = Scope {
-            route: exchange.session.route().map(|route| route.id),
-            service: exchange.session.service().map(|service| service.id),
-            consumer: exchange.consumer.as_ref().and_then(Authenticated::id),
+            route: session.route().map(|route| route.id),
+            service: session.service().map(|service| service.id),
+            consumer,
         };
         let ranks = Scope::RANKS.iter().enumerate().filter(|(rank, _)| self.ranks & (1 << rank) != 0);
         ranks.filter_map(|(_, fields)| request.only(fields)).find_map(|scope| self.configured.get(&scope))

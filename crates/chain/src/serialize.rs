@@ -3,32 +3,49 @@
 //! Field names and units are Kong's, so that dashboards and parsers built on them go on working.
 
 use bytes::Bytes;
-use polygate_model::Protocol;
 use polygate_model::entities::DEFAULT_WORKSPACE;
 use polygate_telemetry::log;
 use serde_json::{Map, Value as Json, json};
 
 use crate::pdk::{headers, query, request};
-use crate::session::{LogEdit, LogEditMode, Tls, Try};
+use crate::session::{LogEdit, LogEditMode, Stream, Tls, Transport, Try};
 use crate::{Exchange, Phase, Session, Source, forwarded};
 
 const REDACTED: [&str; 2] = ["authorization", "proxy-authorization"];
 
 /// The record of the request as it stands, with the plugins' edits applied.
 pub fn record(exchange: &Exchange) -> Json {
-    let mut record =
-        if is_stream(&exchange.session) { stream_record(exchange) } else { http_record(exchange) };
-    add_common(exchange, &mut record);
-    for edit in &exchange.session.log_edits {
+    let session = &exchange.session;
+    let mut record = http_record(exchange);
+    add_tries(session, &mut record);
+    if let Some(credential) = &exchange.credential {
+        let credential = credential.to_value();
+        let members = ["id", "consumer_id"].map(|name| (name.to_owned(), credential.get(name).to_json()));
+        let members = members.into_iter().filter(|(_, value)| !value.is_null()).collect();
+        record.insert("authenticated_entity".to_owned(), members);
+    }
+    add_route(session, &mut record);
+    if let Some(consumer) = &exchange.consumer {
+        record.insert("consumer".to_owned(), consumer.to_value().to_json());
+    }
+    add_common(session, &mut record);
+    edited(record, &session.log_edits)
+}
+
+/// [`record`] of a stream.
+pub fn record_of_session(session: &Session) -> Json {
+    let mut record = stream_record(session);
+    add_tries(session, &mut record);
+    add_route(session, &mut record);
+    add_common(session, &mut record);
+    edited(record, &session.log_edits)
+}
+
+fn edited(mut record: Map<String, Json>, edits: &[LogEdit]) -> Json {
+    for edit in edits {
         apply(&mut record, edit);
     }
     Json::Object(record)
-}
-
-/// Whether this is a session of the stream subsystem and not an HTTP request.
-pub(crate) fn is_stream(session: &Session) -> bool {
-    let is_http = |protocols: &[Protocol]| protocols.is_empty() || protocols.iter().any(|it| it.is_http());
-    session.phase == Phase::Preread || session.route().is_some_and(|route| !is_http(&route.protocols))
 }
 
 /// One status per try, as `502, 200`; empty if nothing was tried.
@@ -106,20 +123,19 @@ fn request_record(exchange: &Exchange) -> Json {
         "size": request.size,
     });
     if let Some(tls) = &exchange.session.connection.tls {
-        record["tls"] = tls_record(exchange, tls);
+        record["tls"] = tls_record(&exchange.session, tls);
     }
     record
 }
 
-fn tls_record(exchange: &Exchange, tls: &Tls) -> Json {
-    json!({"version": tls.version, "cipher": tls.cipher, "client_verify": client_verify(&exchange.session, tls)})
+fn tls_record(session: &Session, tls: &Tls) -> Json {
+    json!({"version": tls.version, "cipher": tls.cipher, "client_verify": client_verify(session, tls)})
 }
 
 /// Milliseconds. `kong` is the time until the upstream was chosen, or all of it when none was.
 fn latencies(exchange: &Exchange) -> Json {
     let timings = &exchange.session.timings;
-    let total =
-        timings.log.map_or_else(|| timings.elapsed(), |log| log.saturating_duration_since(timings.start));
+    let total = timings.total();
     json!({
         "kong": timings.until_proxied().unwrap_or(total).as_millis() as i64,
         "proxy": timings.upstream.duration().map_or(-1, |waiting| waiting.as_millis() as i64),
@@ -128,47 +144,48 @@ fn latencies(exchange: &Exchange) -> Json {
     })
 }
 
-/// The gateway passes bytes through, so each side has sent what the other received.
-fn stream_record(exchange: &Exchange) -> Map<String, Json> {
-    let latencies = latencies(exchange);
-    let mut session = json!({
-        "received": exchange.request.size,
-        "sent": exchange.bytes_sent,
-        "status": exchange.response.status,
-        "server_port": forwarded::outside_port(exchange),
+fn stream_record(session: &Session) -> Map<String, Json> {
+    let stream = session.stream.clone().unwrap_or(Stream::new(Transport::Tcp));
+    let mut own = json!({
+        "received": stream.received,
+        "sent": stream.sent,
+        "status": stream.status,
+        "server_port": session.environment.outside_port(session.connection.local.port()),
     });
-    if let Some(tls) = &exchange.session.connection.tls {
-        session["tls"] = tls_record(exchange, tls);
+    if let Some(tls) = &session.connection.tls {
+        own["tls"] = tls_record(session, tls);
     }
+    let total = session.timings.total();
     object(json!({
-        "session": session,
-        "upstream": {"received": exchange.bytes_sent, "sent": exchange.request.size},
-        "latencies": {"kong": latencies["kong"], "session": latencies["request"]},
+        "session": own,
+        "upstream": {"received": stream.upstream_received, "sent": stream.upstream_sent},
+        "latencies": {
+            "kong": session.timings.until_proxied().unwrap_or(total).as_millis() as i64,
+            "session": total.as_millis() as i64,
+        },
     }))
 }
 
-fn add_common(exchange: &Exchange, record: &mut Map<String, Json>) {
+/// Without a route there was nothing to try.
+fn add_tries(session: &Session, record: &mut Map<String, Json>) {
+    if session.matched.is_some() {
+        record.insert("tries".to_owned(), session.tries.iter().map(try_record).collect());
+    }
+}
+
+fn add_route(session: &Session, record: &mut Map<String, Json>) {
+    if let Some(route) = session.route() {
+        record.insert("route".to_owned(), json!(route));
+    }
+    if let Some(service) = session.service() {
+        record.insert("service".to_owned(), json!(service));
+    }
+}
+
+fn add_common(session: &Session, record: &mut Map<String, Json>) {
     let mut add = |name: &str, value: Json| drop(record.insert(name.to_owned(), value));
-    // Without a route there was nothing to try.
-    if exchange.session.matched.is_some() {
-        add("tries", exchange.session.tries.iter().map(try_record).collect());
-    }
-    if let Some(credential) = &exchange.credential {
-        let credential = credential.to_value();
-        let members = ["id", "consumer_id"].map(|name| (name.to_owned(), credential.get(name).to_json()));
-        add("authenticated_entity", members.into_iter().filter(|(_, value)| !value.is_null()).collect());
-    }
-    if let Some(route) = exchange.session.route() {
-        add("route", json!(route));
-    }
-    if let Some(service) = exchange.session.service() {
-        add("service", json!(service));
-    }
-    if let Some(consumer) = &exchange.consumer {
-        add("consumer", consumer.to_value().to_json());
-    }
-    add("client_ip", json!(exchange.session.client.ip().to_canonical()));
-    add("started_at", json!(exchange.session.timings.unix_ms(exchange.session.timings.start)));
+    add("client_ip", json!(session.client.ip().to_canonical()));
+    add("started_at", json!(session.timings.unix_ms(session.timings.start)));
     add("workspace", json!(DEFAULT_WORKSPACE));
     add("workspace_name", json!("default"));
 }

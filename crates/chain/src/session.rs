@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use indexmap::IndexMap;
@@ -44,6 +45,57 @@ pub struct Session {
     /// `kong.client.tls.set_client_verify`.
     pub client_verify: Option<String>,
     pub handshake: Handshake,
+    /// What is in the place of requests; `None` where HTTP is spoken.
+    pub stream: Option<Stream>,
+}
+
+/// What a stream is besides its connection.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    pub transport: Transport,
+    /// Whether the client began with TLS.
+    pub has_hello: bool,
+    /// The server name that it asked for.
+    pub sni: Option<String>,
+    /// 200 for one that went its whole way; 0 until it has ended.
+    pub status: u16,
+    /// Bytes of the client's, and to it.
+    pub received: u64,
+    pub sent: u64,
+    /// Bytes of the upstream's, and to it.
+    pub upstream_received: u64,
+    pub upstream_sent: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    Tcp,
+    Udp,
+}
+
+impl Stream {
+    pub fn new(transport: Transport) -> Self {
+        Self {
+            transport,
+            has_hello: false,
+            sni: None,
+            status: 0,
+            received: 0,
+            sent: 0,
+            upstream_received: 0,
+            upstream_sent: 0,
+        }
+    }
+}
+
+impl Transport {
+    /// `TCP` or `UDP`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+        }
+    }
 }
 
 impl Session {
@@ -74,6 +126,7 @@ impl Session {
             log_edits: Vec::new(),
             client_verify: None,
             handshake: Handshake::default(),
+            stream: None,
         }
     }
 
@@ -88,6 +141,24 @@ impl Session {
     /// `http` or `https`, of the downstream connection.
     pub fn scheme(&self) -> &'static str {
         if self.connection.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// How long the upstream may take for connecting, between two writes and between two reads; a plugin's times, else
+    /// the service's.
+    pub fn upstream_timeouts(&self) -> [Duration; 3] {
+        let service = self.service();
+        let own = service.map_or([60_000; 3], |it| [it.connect_timeout, it.write_timeout, it.read_timeout]);
+        self.upstream.timeouts.unwrap_or(own).map(|ms| Duration::from_millis(u64::from(ms)))
+    }
+
+    /// Takes in that a peer was chosen just now; the choice began at `begun`.
+    pub fn note_try(&mut self, address: SocketAddr, begun: Instant) {
+        self.tries.push(Try {
+            address,
+            balancer_start_ns: self.timings.unix(begun).as_nanos() as u64,
+            balancer_latency_ns: self.timings.latest.duration_since(begun).as_nanos() as u64,
+            failure: None,
+        });
     }
 
     pub fn route(&self) -> Option<&Arc<Route>> {

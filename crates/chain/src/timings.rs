@@ -75,6 +75,11 @@ impl Timings {
         self.unix(moment).as_millis() as i64
     }
 
+    /// From the start to the end, or until now.
+    pub fn total(&self) -> Duration {
+        self.log.map_or_else(|| self.elapsed(), |log| log.saturating_duration_since(self.start))
+    }
+
     pub fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }

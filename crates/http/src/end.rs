@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use polygate_telemetry::log;
+use polygate_transport::Snapshot;
 
 use crate::downstream::After;
 use crate::relay::Unsent;
@@ -50,6 +51,6 @@ fn finish(way: Way<'_>, head_end: u64) {
     }
     tracing::end(&mut exchange);
     if collected.wants_log() {
-        worker.thread.log_phases.enqueue(exchange, collected);
+        worker.thread.log_phases.enqueue(Snapshot::Request(exchange), collected);
     }
 }

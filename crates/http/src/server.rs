@@ -4,15 +4,14 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use polygate_chain::{Connection, Node};
 use polygate_http1::Headers;
 use polygate_net::accept::{self, Stop};
-use polygate_net::proxy_protocol::{self, Addresses};
 use polygate_net::real_ip::Peer;
 use polygate_telemetry::log;
 use polygate_transport::handshake::{Arrival, Shaken};
+use polygate_transport::proxy_header;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -21,8 +20,6 @@ use crate::receive::client_address;
 use crate::wire::Wire;
 use crate::{Worker, http1, http2};
 
-/// How long a connection may take for its PROXY header.
-const PROXY_HEADER: Duration = Duration::from_secs(30);
 /// What a listener expects of its connections.
 #[derive(Debug, Clone, Copy)]
 pub struct ListenerFlags {
@@ -77,7 +74,7 @@ async fn open(
     let _active = Active::new(gateway.environment.node.clone());
     let Ok(local) = stream.local_addr() else { return };
     let (told, unread) = match flags.proxy_protocol {
-        true => match proxy_header(&mut stream, address, stop.clone()).await {
+        true => match proxy_header::read(&mut stream, address, stop.clone()).await {
             Some(header) => header,
             None => return,
         },
@@ -92,6 +89,7 @@ async fn open(
                 peer,
                 client: client_address(&Headers::new(), &peer, &gateway),
                 serial,
+                stream: None,
                 thread: &worker.thread,
                 environment: &gateway.environment,
                 plan: &gateway.plan,
@@ -123,25 +121,5 @@ async fn open(
         http2::serve(wire, downstream).await;
     } else {
         http1::serve(wire, downstream).await;
-    }
-}
-
-/// What the PROXY header says, and what was read behind it; `None` ends the connection.
-async fn proxy_header(
-    stream: &mut TcpStream,
-    peer: SocketAddr,
-    mut stop: watch::Receiver<Stop>,
-) -> Option<(Option<Addresses>, Vec<u8>)> {
-    let read = tokio::select! {
-        read = proxy_protocol::read_header(stream, PROXY_HEADER) => read,
-        _ = stop.wait_for(|stop| *stop >= Stop::Graceful) => return None,
-    };
-    match read {
-        Ok((header, unread)) => Some((header.addresses, unread)),
-        Err(proxy_protocol::ReadError::Closed) => None,
-        Err(error) => {
-            log!(Error, "client {peer}: {error}");
-            None
-        }
     }
 }

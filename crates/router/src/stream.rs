@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use polygate_model::entities::Endpoint;
-use polygate_model::{Route, Service};
+use polygate_model::{Protocol, Route, Service};
 
 use crate::error::RouterError;
 use crate::priority::stream_priority;
@@ -15,6 +15,8 @@ use crate::rule::{NamePattern, any, label, server_name_matches};
 /// The parts of a connection that stream routes look at.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamQuery<'a> {
+    /// Datagrams, which routes for them alone take; others take everything else.
+    pub is_udp: bool,
     pub is_tls: bool,
     /// The TLS server name, terminated or peeked at.
     pub sni: Option<&'a str>,
@@ -39,6 +41,8 @@ pub struct StreamRouter {
 
 #[derive(Debug)]
 struct Rule {
+    takes_udp: bool,
+    takes_others: bool,
     snis: Vec<NamePattern>,
     sources: Vec<AddressPattern>,
     destinations: Vec<AddressPattern>,
@@ -71,6 +75,8 @@ impl StreamRouter {
 impl Rule {
     fn new(route: &Route) -> Result<Self, RouterError> {
         Ok(Self {
+            takes_udp: route.protocols.contains(&Protocol::Udp),
+            takes_others: route.protocols.iter().any(|protocol| *protocol != Protocol::Udp),
             snis: route.snis.iter().flatten().map(|sni| NamePattern::server_name(sni)).collect(),
             sources: address_patterns(route, "sources", &route.sources)?,
             destinations: address_patterns(route, "destinations", &route.destinations)?,
@@ -78,7 +84,8 @@ impl Rule {
     }
 
     fn matches(&self, query: &StreamQuery<'_>) -> bool {
-        (!query.is_tls || server_name_matches(&self.snis, query.sni))
+        (if query.is_udp { self.takes_udp } else { self.takes_others })
+            && (!query.is_tls || server_name_matches(&self.snis, query.sni))
             && any(&self.sources, |pattern| pattern.matches(query.source))
             && any(&self.destinations, |pattern| pattern.matches(query.destination))
     }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use polygate_chain::session as chain;
 use polygate_chain::{Connection, Environment, Failure, Phase, Plan, Session, Tls};
 use polygate_net::accept::Stop;
 use polygate_net::real_ip::Peer;
@@ -52,6 +53,8 @@ pub struct Arrival<'a> {
     /// Who is behind the peer.
     pub client: SocketAddr,
     pub serial: u64,
+    /// What the handlers of a stream see; `None` for requests.
+    pub stream: Option<chain::Stream>,
     pub thread: &'a Thread,
     pub environment: &'a Arc<Environment>,
     /// Whose handlers of the certificate phase run.
@@ -161,6 +164,7 @@ impl Arrival<'_> {
             self.thread.ids.request(),
             Phase::Certificate,
         );
+        session.stream = self.stream.clone();
         self.plan.certificate(&mut session).await?;
         Ok(Handshake {
             request_client_certificate: session.handshake.request_client_certificate,
@@ -238,6 +242,7 @@ mod tests {
                 peer: Peer::new(peer, stream.local_addr().unwrap(), None),
                 client: peer,
                 serial: 1,
+                stream: None,
                 thread: &thread,
                 environment: &environment,
                 plan: &Plan::default(),

@@ -11,6 +11,7 @@ mod ids;
 mod log_phases;
 mod metrics;
 pub mod peers;
+pub mod proxy_header;
 mod rewound;
 mod stream;
 mod thread;

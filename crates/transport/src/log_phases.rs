@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use polygate_chain::{Collected, Exchange};
+use polygate_chain::{Collected, Exchange, Session};
 use polygate_telemetry::log;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, JoinSet};
@@ -21,7 +21,10 @@ pub struct LogPhases {
 }
 
 /// What handlers are shown: the state at the end, which nobody else changes.
-pub type Snapshot = Box<Exchange>;
+pub enum Snapshot {
+    Request(Box<Exchange>),
+    Stream(Box<Session>),
+}
 
 type Job = (Snapshot, Collected);
 
@@ -78,7 +81,12 @@ async fn run(mut jobs: Receiver<Job>) {
         if running.len() >= RUNNING {
             running.join_next().await;
         }
-        running.spawn_local(async move { collected.log(&mut snapshot).await });
+        running.spawn_local(async move {
+            match &mut snapshot {
+                Snapshot::Request(exchange) => collected.log(&mut **exchange).await,
+                Snapshot::Stream(session) => collected.log(&mut **session).await,
+            }
+        });
     }
     while running.join_next().await.is_some() {}
 }

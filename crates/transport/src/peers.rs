@@ -117,9 +117,9 @@ impl Peers {
 }
 
 impl Balanced {
-    /// Tells the balancer what the peer did, and how long it took for a response.
+    /// Tells the balancer what the peer did, and how long it took for a response or a connection.
     pub fn report(&self, outcome: Outcome, took: Duration) {
-        if let Outcome::Status(_) = outcome {
+        if let Outcome::Status(_) | Outcome::Connected = outcome {
             self.balancer.observe(&self.pick, took, Instant::now());
         }
         self.balancer.report(&self.pick, outcome);

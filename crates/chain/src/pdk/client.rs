@@ -8,7 +8,8 @@ use polygate_model::{Consumer, Id};
 
 use crate::exchange::{Authenticated, AuthenticatedBy};
 use crate::pdk::{PdkError, headers};
-use crate::{Exchange, Phase, Session, Value};
+use crate::session::Transport;
+use crate::{Exchange, Session, Value};
 
 /// The TCP peer's address.
 pub fn get_ip(session: &Session) -> &str {
@@ -33,13 +34,22 @@ pub fn get_credential(exchange: &Exchange) -> Option<Value> {
     exchange.credential.as_ref().map(AuthenticatedBy::to_value)
 }
 
+/// Streams are not authenticated.
+pub fn get_credential_of_session(_: &Session) -> Option<Value> {
+    None
+}
+
 pub fn get_consumer(exchange: &Exchange) -> Option<Value> {
     exchange.consumer.as_ref().map(Authenticated::to_value)
 }
 
+pub fn get_consumer_of_session(_: &Session) -> Option<Value> {
+    None
+}
+
 /// The consumer with this id, in lower case, or, if `by_username` says so, this username.
 pub fn load_consumer<'a>(
-    exchange: &'a Exchange,
+    session: &'a Session,
     id: &str,
     by_username: Option<bool>,
 ) -> Result<Option<&'a Arc<Consumer>>, PdkError> {
@@ -48,7 +58,7 @@ pub fn load_consumer<'a>(
     if id.is_none() && !by_username {
         return Err(PdkError::thrown("cannot load a consumer with an id that is not a uuid"));
     }
-    let environment = &exchange.session.environment;
+    let environment = &session.environment;
     // Ids are compared as text, in which the letters of a UUID are small.
     Ok(id
         .filter(|id| id.to_string() == name)
@@ -73,14 +83,10 @@ pub fn authenticate(
 /// The route's protocol if there is only one, else that of the connection.
 pub fn get_protocol(exchange: &Exchange, allow_terminated: bool) -> Result<&'static str, PdkError> {
     let session = &exchange.session;
-    let route = session.route().ok_or_else(|| PdkError::returned("No active route found"))?;
-    if let [protocol] = route.protocols.as_slice() {
-        return Ok(protocol.as_str());
+    if let Some(only) = only_protocol(session)? {
+        return Ok(only);
     }
     let with_tls = session.connection.tls.is_some();
-    if session.phase == Phase::Preread || !route.protocols.iter().any(|protocol| protocol.is_http()) {
-        return Ok(if with_tls { "tls" } else { "tcp" });
-    }
     if !with_tls && allow_terminated && session.peer_is_trusted {
         let forwarded = headers::first(&exchange.request.headers, b"x-forwarded-proto").unwrap_or_default();
         if forwarded.contains(&b',') {
@@ -91,6 +97,25 @@ pub fn get_protocol(exchange: &Exchange, allow_terminated: bool) -> Result<&'sta
         }
     }
     Ok(session.scheme())
+}
+
+/// [`get_protocol`] of a stream: `tls`, `tcp` or `udp` where the route has several.
+pub fn get_protocol_of_session(session: &Session, _allow_terminated: bool) -> Result<&'static str, PdkError> {
+    let is_udp = session.stream.as_ref().is_some_and(|stream| stream.transport == Transport::Udp);
+    Ok(match only_protocol(session)? {
+        Some(only) => only,
+        None if is_udp => "udp",
+        None if session.connection.tls.is_some() => "tls",
+        None => "tcp",
+    })
+}
+
+fn only_protocol(session: &Session) -> Result<Option<&'static str>, PdkError> {
+    let route = session.route().ok_or_else(|| PdkError::returned("No active route found"))?;
+    Ok(match route.protocols.as_slice() {
+        [protocol] => Some(protocol.as_str()),
+        _ => None,
+    })
 }
 
 /// IPv4 addresses that came in through an IPv6 socket are shown as IPv4.

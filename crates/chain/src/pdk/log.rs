@@ -74,9 +74,14 @@ pub fn serialize(exchange: &Exchange) -> String {
     serialize::record(exchange).to_string()
 }
 
+/// [`serialize`] of a stream.
+pub fn serialize_of_session(session: &Session) -> String {
+    serialize::record_of_session(session).to_string()
+}
+
 /// Changes the record when it is built. `options` may have a `mode`: `set`, `add` or `replace`.
 pub fn set_serialize_value(
-    exchange: &mut Exchange,
+    session: &mut Session,
     key: &str,
     value: &Value,
     options: Option<&Value>,
@@ -96,7 +101,7 @@ pub fn set_serialize_value(
             return Err(PdkError::thrown(format!("mode must be 'set', 'add' or 'replace': given {given}")));
         }
     };
-    exchange.session.log_edits.push(LogEdit { key: key.to_owned(), value: value.clone(), mode });
+    session.log_edits.push(LogEdit { key: key.to_owned(), value: value.clone(), mode });
     Ok(())
 }
 

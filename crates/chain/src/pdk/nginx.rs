@@ -15,6 +15,7 @@ use polygate_telemetry::clock::{self, DateTime};
 use crate::exchange::entity;
 use crate::pdk::ctx_shared::store;
 use crate::pdk::{client, headers, query, request};
+use crate::session::Stream;
 use crate::timings::{Span, Timings};
 use crate::{
     Exchange, HeldBody, Key, Phase, Session, Source, Value, client_certificate, credentials, forwarded,
@@ -35,7 +36,14 @@ pub fn get_var(exchange: &Exchange, name: Cow<'_, str>) -> Value {
 
 /// [`get_var`] where there is no request, and so none of its variables.
 pub fn get_var_of_session(session: &Session, name: Cow<'_, str>) -> Value {
-    connection_variable(session, &name.to_ascii_lowercase())
+    let name = &name.to_ascii_lowercase();
+    match &session.stream {
+        Some(stream) => match stream_variable(session, stream, name) {
+            Value::Nil => connection_variable(session, name),
+            value => value,
+        },
+        None => connection_variable(session, name),
+    }
 }
 
 /// `None` without TLS.
@@ -61,14 +69,14 @@ pub fn set_ctx(session: &mut Session, key: Cow<'_, str>, value: &Value) {
 }
 
 /// Unix seconds with milliseconds as their fraction.
-pub fn req_start_time(exchange: &Exchange) -> f64 {
-    let timings = &exchange.session.timings;
+pub fn req_start_time(session: &Session) -> f64 {
+    let timings = &session.timings;
     timings.unix_ms(timings.start) as f64 / 1000.0
 }
 
 /// `http` or `stream`.
 pub fn get_subsystem(session: &Session) -> &'static str {
-    if serialize::is_stream(session) { "stream" } else { "http" }
+    if session.stream.is_some() { "stream" } else { "http" }
 }
 
 pub fn get_statistics(session: &Session) -> Value {
@@ -146,6 +154,31 @@ fn request_variable(exchange: &Exchange, name: &str) -> Value {
     }
 }
 
+/// Those of nginx's stream modules.
+fn stream_variable(session: &Session, stream: &Stream, name: &str) -> Value {
+    let bytes = |count: u64| count.to_string().into();
+    match name {
+        "protocol" => stream.transport.as_str().into(),
+        "status" => format!("{:03}", stream.status).into(),
+        "bytes_received" => bytes(stream.received),
+        "bytes_sent" => bytes(stream.sent),
+        "session_time" => seconds(session.timings.elapsed()),
+        "upstream_bytes_received" => bytes(stream.upstream_received),
+        "upstream_bytes_sent" => bytes(stream.upstream_sent),
+        "upstream_connect_time" => session.timings.upstream.duration().map_or(Value::Nil, seconds),
+        "upstream_session_time" => session.timings.receive.duration().map_or(Value::Nil, seconds),
+        "upstream_addr" => upstream_addr(session),
+        "ssl_preread_server_name" => stream.sni.as_deref().unwrap_or_default().into(),
+        _ => Value::Nil,
+    }
+}
+
+/// Those of all tries.
+fn upstream_addr(session: &Session) -> Value {
+    let tries = session.tries.iter().map(|attempt| attempt.address.to_string());
+    Some(tries.collect::<Vec<_>>().join(", ")).filter(|it| !it.is_empty()).into()
+}
+
 fn connection_variable(session: &Session, name: &str) -> Value {
     let connection = &session.connection;
     let tls = connection.tls.as_ref();
@@ -202,10 +235,9 @@ fn upstream_variable(exchange: &Exchange, name: &str) -> Value {
         None => "".into(),
     };
     let response = exchange.service_response.as_ref();
-    let tries = exchange.session.tries.iter().map(|attempt| attempt.address.to_string());
     let time = |span: Span| span.duration().map_or(Value::Nil, seconds);
     match name {
-        "upstream_addr" => Some(tries.collect::<Vec<_>>().join(", ")).filter(|it| !it.is_empty()).into(),
+        "upstream_addr" => upstream_addr(&exchange.session),
         "upstream_status" => Some(serialize::upstream_status(exchange)).filter(|it| !it.is_empty()).into(),
         "upstream_header_time" => time(timings.upstream),
         "upstream_response_time" => {

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use polygate_model::{Route, Service};
 
-use crate::Exchange;
+use crate::Session;
 
-pub fn get_route(exchange: &Exchange) -> Option<&Arc<Route>> {
-    exchange.session.route()
+pub fn get_route(session: &Session) -> Option<&Arc<Route>> {
+    session.route()
 }
 
 /// `None` if the route has no service.
-pub fn get_service(exchange: &Exchange) -> Option<&Arc<Service>> {
-    exchange.session.service()
+pub fn get_service(session: &Session) -> Option<&Arc<Service>> {
+    session.service()
 }
 
 #[cfg(test)]

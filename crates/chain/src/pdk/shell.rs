@@ -13,20 +13,28 @@ impl Function {
             Function::ClientGetForwardedPort => {
                 reply::optional(client::get_forwarded_port(context.session()), reply::int)
             }
-            Function::ClientGetCredential => {
-                reply::optional(client::get_credential(context.exchange(self)?), reply::any)
-            }
+            Function::ClientGetCredential => reply::optional(
+                match context {
+                    Context::Session(session) => client::get_credential_of_session(session),
+                    Context::Exchange(exchange) => client::get_credential(exchange),
+                },
+                reply::any,
+            ),
             Function::ClientLoadConsumer => reply::optional(
                 client::load_consumer(
-                    context.exchange(self)?,
+                    context.session(),
                     take::text(take::any(args, 0), "consumer_id")?,
                     take::optional(take::any(args, 1), "search_by_username", take::bool)?,
                 )?,
                 reply::entity,
             ),
-            Function::ClientGetConsumer => {
-                reply::optional(client::get_consumer(context.exchange(self)?), reply::any)
-            }
+            Function::ClientGetConsumer => reply::optional(
+                match context {
+                    Context::Session(session) => client::get_consumer_of_session(session),
+                    Context::Exchange(exchange) => client::get_consumer(exchange),
+                },
+                reply::any,
+            ),
             Function::ClientAuthenticate => {
                 client::authenticate(
                     context.exchange(self)?,
@@ -35,10 +43,15 @@ impl Function {
                 )?;
                 reply::nil()
             }
-            Function::ClientGetProtocol => reply::string(client::get_protocol(
-                context.exchange(self)?,
-                take::truth(take::any(args, 0), "allow_terminated")?,
-            )?),
+            Function::ClientGetProtocol => reply::string(match context {
+                Context::Session(session) => client::get_protocol_of_session(
+                    session,
+                    take::truth(take::any(args, 0), "allow_terminated")?,
+                )?,
+                Context::Exchange(exchange) => {
+                    client::get_protocol(exchange, take::truth(take::any(args, 0), "allow_terminated")?)?
+                }
+            }),
             Function::ClientTlsRequestClientCertificate => {
                 client_tls::request_client_certificate(context.session());
                 reply::yes()
@@ -127,10 +140,13 @@ impl Function {
                 log::deprecation(context.session(), args);
                 reply::nil()
             }
-            Function::LogSerialize => reply::string(log::serialize(context.exchange(self)?)),
+            Function::LogSerialize => reply::string(match context {
+                Context::Session(session) => log::serialize_of_session(session),
+                Context::Exchange(exchange) => log::serialize(exchange),
+            }),
             Function::LogSetSerializeValue => {
                 log::set_serialize_value(
-                    context.exchange(self)?,
+                    context.session(),
                     take::text(take::any(args, 0), "key")?,
                     take::any(args, 1),
                     take::optional(take::any(args, 2), "options", take::table)?,
@@ -164,7 +180,7 @@ impl Function {
                 nginx::set_ctx(context.session(), take::word(take::any(args, 0), "key")?, take::any(args, 1));
                 reply::nil()
             }
-            Function::NginxReqStartTime => reply::number(nginx::req_start_time(context.exchange(self)?)),
+            Function::NginxReqStartTime => reply::number(nginx::req_start_time(context.session())),
             Function::NginxGetSubsystem => reply::string(nginx::get_subsystem(context.session())),
             Function::NginxGetStatistics => reply::any(nginx::get_statistics(context.session())),
             Function::RequestGetScheme => reply::string(request::get_scheme(context.exchange(self)?)),
@@ -294,11 +310,9 @@ impl Function {
                 )?;
                 reply::nil()
             }
-            Function::RouterGetRoute => {
-                reply::optional(router::get_route(context.exchange(self)?), reply::entity)
-            }
+            Function::RouterGetRoute => reply::optional(router::get_route(context.session()), reply::entity),
             Function::RouterGetService => {
-                reply::optional(router::get_service(context.exchange(self)?), reply::entity)
+                reply::optional(router::get_service(context.session()), reply::entity)
             }
             Function::ServiceSetUpstream => {
                 service::set_upstream(context.exchange(self)?, take::text(take::any(args, 0), "host")?)?;

@@ -134,7 +134,7 @@ fn of_requests(table: &mut Table) {
     table.row("kong.request.get_body", body.unwrap().to_json(), json!({"k": 1}));
     let start = exchange.session.timings.unix_ms(exchange.session.timings.start);
     table.row("kong.request.get_start_time", request::get_start_time(exchange), start);
-    table.row("kong.nginx.req_start_time", nginx::req_start_time(exchange), start as f64 / 1000.0);
+    table.row("kong.nginx.req_start_time", nginx::req_start_time(&exchange.session), start as f64 / 1000.0);
     let captures = request::get_uri_captures(exchange).to_json();
     table.row("kong.request.get_uri_captures", captures, json!({"unnamed": [], "named": {}}));
     table.row("kong.nginx.get_var", nginx::get_var(exchange, "arg_a".into()), Value::from("1"));
@@ -146,7 +146,7 @@ fn of_requests(table: &mut Table) {
     let shared = ctx_shared::get(&exchange.session, Some("k".into()));
     table.row("kong.ctx.shared.get", shared, Some(&Value::Bool(true)));
 
-    let alice = client::load_consumer(exchange, "alice", Some(true)).unwrap().unwrap().clone();
+    let alice = client::load_consumer(&exchange.session, "alice", Some(true)).unwrap().unwrap().clone();
     table.row("kong.client.load_consumer", alice.id, fixture::CONSUMER);
     let credential = object(json!({"id": "c"}));
     let consumer = Authenticated::Known(alice);
@@ -156,8 +156,8 @@ fn of_requests(table: &mut Table) {
     table.row("kong.client.get_consumer", consumer.get("username"), &Value::from("alice"));
     table.row("kong.client.get_credential", client::get_credential(exchange), Some(credential));
     table.row("kong.client.get_protocol", client::get_protocol(exchange, false), Ok("http"));
-    table.row("kong.router.get_route", router::get_route(exchange).is_some(), true);
-    let service = router::get_service(exchange).unwrap();
+    table.row("kong.router.get_route", router::get_route(&exchange.session).is_some(), true);
+    let service = router::get_service(&exchange.session).unwrap();
     table.row("kong.router.get_service", service.host.as_str(), "service.test");
 }
 
@@ -196,7 +196,7 @@ fn of_responses(table: &mut Table) {
 
     exchange.session.phase = Phase::Log;
     let mode = object(json!({"mode": "set"}));
-    let edited = log::set_serialize_value(exchange, "a.b", &Value::Int(1), Some(&mode));
+    let edited = log::set_serialize_value(&mut exchange.session, "a.b", &Value::Int(1), Some(&mode));
     table.row("kong.log.set_serialize_value", edited, Ok(()));
     let record: serde_json::Value = serde_json::from_str(&log::serialize(exchange)).unwrap();
     table.row("kong.log.serialize", &record["a"]["b"], &json!(1));

@@ -80,12 +80,20 @@ fn record_of_a_proxied_request() {
 
 #[test]
 fn sessions_of_streams_have_their_own_form() {
-    let mut exchange = fixture::routed("/");
-    exchange.session.phase = Phase::Preread;
-    exchange.bytes_sent = 7;
-    let record = record(&exchange);
+    let mut session = fixture::routed("/").session;
+    let counts = Stream {
+        received: 100,
+        sent: 7,
+        upstream_received: 6,
+        upstream_sent: 99,
+        ..Stream::new(Transport::Tcp)
+    };
+    session.stream = Some(counts);
+    session.log_edits.push(LogEdit { key: "a".to_owned(), value: Value::Int(1), mode: LogEditMode::Set });
+    let record = record_of_session(&session);
     assert_eq!(record["session"], json!({"received": 100, "sent": 7, "status": 0, "server_port": 8000}));
-    assert_eq!(record["upstream"], json!({"received": 7, "sent": 100}));
+    assert_eq!(record["upstream"], json!({"received": 6, "sent": 99}));
+    assert_eq!((&record["latencies"]["kong"], &record["a"]), (&record["latencies"]["session"], &json!(1)));
     assert!(record.get("request").is_none() && record.get("route").is_some());
 }
 

@@ -7,11 +7,10 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
 
 use polygate_balancer::Outcome;
 use polygate_chain::Exchange;
-use polygate_chain::session::{SentRequest, Try};
+use polygate_chain::session::SentRequest;
 use polygate_http1::{Headers, ResponseHead};
 use polygate_tls::{Client, Wanted};
 use polygate_transport::connect::Tls;
@@ -59,7 +58,7 @@ pub async fn pick(way: &mut Way<'_>) -> Result<Picked, Failure> {
     let now = exchange.session.timings.now();
     exchange.session.timings.balancer.finish(now);
     exchange.proxied = true;
-    note_try(exchange, first.address, begun);
+    exchange.session.note_try(first.address, begun);
     Ok(Picked { peers, first, protocol })
 }
 
@@ -90,16 +89,6 @@ pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
     let outcome = tries.all(exchange, picked).await;
     exchange.session.upstream.sent = Some(tries.sent);
     outcome
-}
-
-/// Tells the exchange of a try whose peer was chosen just now.
-fn note_try(exchange: &mut Exchange, address: SocketAddr, begun: Instant) {
-    exchange.session.tries.push(Try {
-        address,
-        balancer_start_ns: exchange.session.timings.unix(begun).as_nanos() as u64,
-        balancer_latency_ns: exchange.session.timings.latest.duration_since(begun).as_nanos() as u64,
-        failure: None,
-    });
 }
 
 /// What the tries of one request have in common.
@@ -154,7 +143,7 @@ impl Tries<'_> {
             let begun = exchange.session.timings.latest;
             peer = peers.choose(&self.tried, begun)?;
             exchange.session.timings.now();
-            note_try(exchange, peer.address, begun);
+            exchange.session.note_try(peer.address, begun);
         }
     }
 
@@ -323,11 +312,7 @@ fn protocol(exchange: &Exchange, gateway: &Gateway, peers: &Peers) -> Result<Pro
     Ok(Protocol { http2, tls })
 }
 
-/// A plugin's, else the service's.
 fn timeouts(exchange: &Exchange) -> UpstreamTimeouts {
-    let service = exchange.session.service();
-    let own = service.map_or([60_000; 3], |it| [it.connect_timeout, it.write_timeout, it.read_timeout]);
-    let [connect, write, read] =
-        exchange.session.upstream.timeouts.unwrap_or(own).map(|ms| Duration::from_millis(u64::from(ms)));
+    let [connect, write, read] = exchange.session.upstream_timeouts();
     UpstreamTimeouts { connect, write, read }
 }

@@ -13,6 +13,7 @@ fn endpoint(ip: Option<&str>, port: Option<u16>) -> Endpoint {
 
 fn select(router: &StreamRouter, sni: Option<&str>, source: &str, destination: &str) -> Option<u128> {
     let query = StreamQuery {
+        is_udp: false,
         is_tls: sni.is_some(),
         sni,
         source: source.parse().unwrap(),
@@ -38,6 +39,22 @@ fn addresses_and_names_decide() {
     assert_eq!(select(&router, Some("c.com"), "1.1.1.1:1", "2.2.2.2:9000"), Some(1));
     assert_eq!(select(&router, Some("c.com"), "[::ffff:10.1.1.1]:1", "2.2.2.2:1"), Some(3));
     assert_eq!(select(&router, Some("c.com"), "1.1.1.1:1", "2.2.2.2:1"), None);
+}
+
+#[test]
+fn datagrams_have_routes_of_their_own() {
+    let of = |number, protocols: &[Protocol]| Route { protocols: protocols.to_vec(), ..stream_route(number) };
+    let routes = [of(1, &[Protocol::Tcp]), of(2, &[Protocol::Udp]), of(3, &[Protocol::Udp, Protocol::Tls])];
+    let found = |routes: &[Route], is_udp| {
+        let routes: Vec<_> = routes.iter().map(|route| (Arc::new(route.clone()), None)).collect();
+        let any = "1.1.1.1:1".parse().unwrap();
+        let query = StreamQuery { is_udp, is_tls: false, sni: None, source: any, destination: any };
+        let found = StreamRouter::build(&routes).unwrap().select(&query);
+        found.map(|found| found.route.id.as_u128())
+    };
+    assert_eq!((found(&routes[..2], false), found(&routes[..2], true)), (Some(1), Some(2)));
+    assert_eq!((found(&routes[..1], true), found(&routes[1..2], false)), (None, None));
+    assert_eq!((found(&routes[2..], false), found(&routes[2..], true)), (Some(3), Some(3)));
 }
 
 #[test]

@@ -1,0 +1,258 @@
+//! Streams of datagrams: what one client sends to one listener, and what it is answered (gateway.md, section 11).
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::future::poll_fn;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use polygate_chain::session::Transport;
+use polygate_net::accept::Stop;
+use polygate_net::clock::Clock;
+use polygate_net::real_ip::Peer;
+use polygate_telemetry::log;
+use polygate_transport::peers;
+use tokio::io::ReadBuf;
+use tokio::net::UdpSocket;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::connect::{self, log_failure};
+use crate::failure::{Blame, Failure};
+use crate::way::Way;
+use crate::{METRICS, Worker, end};
+
+/// Streams of one listener of a worker that are open at a time; datagrams of further clients are dropped.
+const MOST: usize = 16_384;
+/// Datagrams of one stream that are held until the first answer to them.
+const HELD: usize = 32;
+/// For answers that are still to come when the gateway stops.
+const DRAINING: Duration = Duration::from_secs(2);
+/// After an error of the listener's.
+const PAUSE: Duration = Duration::from_millis(50);
+
+type Flows = Rc<RefCell<HashMap<SocketAddr, Rc<Flow>>>>;
+
+/// One stream, as whoever takes datagrams of clients sees it.
+#[derive(Default)]
+struct Flow {
+    /// Once there is one.
+    upstream: RefCell<Option<Rc<UdpSocket>>>,
+    /// What was sent to nobody, or to one that has not answered yet; another one may be given it.
+    held: RefCell<Vec<Box<[u8]>>>,
+    is_answered: Cell<bool>,
+    /// Something came since this was last looked at.
+    is_awake: Cell<bool>,
+    received: Cell<u64>,
+    forwarded: Cell<u64>,
+}
+
+pub async fn serve(listener: Rc<UdpSocket>, worker: Rc<Worker>, mut stop: watch::Receiver<Stop>) {
+    let Ok(local) = listener.local_addr() else { return };
+    let flows = Flows::default();
+    let mut running = JoinSet::new();
+    let mut is_crowded = false;
+    loop {
+        let arrived = tokio::select! {
+            arrived = listener.readable() => arrived,
+            _ = running.join_next(), if !running.is_empty() => continue,
+            _ = stop.wait_for(|stop| *stop != Stop::Running) => break,
+        };
+        let scratch = &mut *worker.scratch.borrow_mut();
+        let (length, client) = match arrived.and_then(|()| listener.try_recv_from(scratch.bytes())) {
+            Ok(received) => received,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) => {
+                log!(Error, "datagrams at {local} cannot be received, waiting: {error}");
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let datagram = &scratch.bytes()[..length];
+        let count = flows.borrow().len();
+        match flows.borrow_mut().entry(client) {
+            Entry::Occupied(flow) => flow.get().take(datagram),
+            Entry::Vacant(_) if count >= MOST => {
+                METRICS.count_refused(Transport::Udp, "crowded");
+                if !std::mem::replace(&mut is_crowded, true) {
+                    log!(Error, "{count} streams of datagrams are open at {local}, no more are begun");
+                }
+            }
+            Entry::Vacant(place) => {
+                is_crowded = false;
+                let flow = place.insert(Rc::default()).clone();
+                flow.take(datagram);
+                let (flows, worker, listener) = (flows.clone(), worker.clone(), listener.clone());
+                running.spawn_local(async move {
+                    run(Peer::new(client, local, None), &flow, &listener, worker).await;
+                    flows.borrow_mut().remove(&client);
+                });
+            }
+        }
+    }
+    let ended = async { while running.join_next().await.is_some() {} };
+    let stopped = async {
+        let _ = stop.wait_for(|stop| *stop >= Stop::Graceful).await;
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop == Stop::Fast) => {}
+            () = sleep(DRAINING) => {}
+        }
+    };
+    tokio::select! {
+        () = ended => {}
+        () = stopped => {}
+    }
+}
+
+async fn run(peer: Peer, flow: &Flow, listener: &UdpSocket, worker: Rc<Worker>) {
+    let mut way = Way::begin(&peer, Transport::Udp, worker);
+    let outcome = steps(&mut way, peer.socket(), flow, listener).await;
+    let stream = way.stream();
+    stream.received = flow.received.get();
+    stream.upstream_sent = flow.forwarded.get();
+    end::end(way, outcome);
+}
+
+async fn steps(way: &mut Way, client: SocketAddr, flow: &Flow, listener: &UdpSocket) -> Result<(), Failure> {
+    way.route()?;
+    if let Some(answer) = way.preread().await? {
+        if !answer.body.is_empty() {
+            let sent = listener.send_to(&answer.body, client).await.map_err(Failure::ClientBroke)?;
+            way.stream().sent = sent as u64;
+        }
+        return Ok(());
+    }
+    exchange(way, client, flow, listener).await
+}
+
+/// Hands datagrams on both ways until both sides are silent, trying other peers while none has answered.
+async fn exchange(
+    way: &mut Way,
+    client: SocketAddr,
+    flow: &Flow,
+    listener: &UdpSocket,
+) -> Result<(), Failure> {
+    let (peers, begun) = connect::find(way).await?;
+    let mut left = connect::retries(&way.session);
+    let mut tried = Vec::new();
+    let mut peer = connect::choose(way, &peers, &tried, begun)?;
+    loop {
+        way.session.timings.upstream.begin(way.session.timings.latest);
+        let outcome = match open(peer.address).await {
+            Ok(upstream) => answers(way, &peer, &upstream, client, flow, listener).await,
+            Err(error) => Err(Failure::of_connect(error)),
+        };
+        let Err(failure) = outcome else { return Ok(()) };
+        if flow.is_answered.get() {
+            log_failure(&way.session, &failure, peer.address);
+            return Ok(());
+        }
+        connect::report(way, &peer, Err(&failure));
+        if left == 0 || failure.blame() != Blame::Upstream {
+            return Err(failure);
+        }
+        log_failure(&way.session, &failure, peer.address);
+        left -= 1;
+        tried.push(peer.address);
+        let begun = way.session.timings.latest;
+        peer = connect::choose(way, &peers, &tried, begun)?;
+    }
+}
+
+async fn open(address: SocketAddr) -> io::Result<Rc<UdpSocket>> {
+    let any = match address.is_ipv4() {
+        true => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        false => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    let socket = UdpSocket::bind(any).await?;
+    socket.connect(address).await?;
+    Ok(Rc::new(socket))
+}
+
+/// Gives a peer what is held, and sends its answers to the client until both are silent.
+async fn answers(
+    way: &mut Way,
+    peer: &peers::Peer,
+    upstream: &Rc<UdpSocket>,
+    client: SocketAddr,
+    flow: &Flow,
+    listener: &UdpSocket,
+) -> Result<(), Failure> {
+    flow.open(upstream);
+    let patience = way.silence();
+    let mut silence = Clock::new();
+    silence.restart(patience);
+    loop {
+        let answer = poll_fn(|cx| {
+            let scratch = &mut *way.worker.scratch.borrow_mut();
+            let mut buffer = ReadBuf::new(scratch.bytes());
+            if let Poll::Ready(received) = upstream.poll_recv(cx, &mut buffer) {
+                let answer = buffer.filled();
+                // One that the system does not take at once is lost, as on the wire.
+                return Poll::Ready(Some(
+                    received.map(|()| (answer.len(), listener.try_send_to(answer, client))),
+                ));
+            }
+            loop {
+                ready!(silence.poll_expired(cx));
+                if !flow.is_awake.take() {
+                    return Poll::Ready(None);
+                }
+                silence.restart(patience);
+            }
+        })
+        .await;
+        let Some(answer) = answer else { break };
+        let (length, sent) = answer.map_err(Failure::Refused)?;
+        silence.restart(patience);
+        if !flow.is_answered.replace(true) {
+            flow.held.take();
+            connect::report(way, peer, Ok(()));
+        }
+        let stream = way.stream();
+        stream.upstream_received += length as u64;
+        match sent {
+            Ok(sent) => stream.sent += sent as u64,
+            Err(_) => METRICS.count_dropped("client"),
+        }
+    }
+    way.stream().status = 200;
+    Ok(())
+}
+
+impl Flow {
+    /// Sends a datagram of the client's on, as soon as there is somebody to send it to.
+    fn take(&self, datagram: &[u8]) {
+        self.is_awake.set(true);
+        self.received.update(|count| count + datagram.len() as u64);
+        if !self.is_answered.get() {
+            let mut held = self.held.borrow_mut();
+            match held.len() < HELD {
+                true => held.push(datagram.into()),
+                false => return METRICS.count_dropped("unanswered"),
+            }
+        }
+        if let Some(upstream) = &*self.upstream.borrow() {
+            self.send(upstream, datagram);
+        }
+    }
+
+    fn open(&self, upstream: &Rc<UdpSocket>) {
+        for datagram in &*self.held.borrow() {
+            self.send(upstream, datagram);
+        }
+        self.upstream.replace(Some(upstream.clone()));
+    }
+
+    fn send(&self, upstream: &UdpSocket, datagram: &[u8]) {
+        match upstream.try_send(datagram) {
+            Ok(sent) => self.forwarded.update(|count| count + sent as u64),
+            Err(_) => METRICS.count_dropped("upstream"),
+        }
+    }
+}

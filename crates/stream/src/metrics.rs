@@ -1,0 +1,113 @@
+//! Counters of streams.
+
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use polygate_chain::session::{Stream, Transport};
+use polygate_telemetry::metrics::{IntCounter, Scrape, counter};
+
+/// Over all workers, for the life of the process.
+pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
+
+pub struct Metrics {
+    tcp: OfTransport,
+    udp: OfTransport,
+}
+
+struct OfTransport {
+    transport: Transport,
+    open: AtomicI64,
+    received: IntCounter,
+    sent: IntCounter,
+    /// Those that occurred, by name and label.
+    by_label: Mutex<Vec<((&'static str, String), IntCounter)>>,
+}
+
+impl Metrics {
+    fn new() -> Self {
+        Self { tcp: OfTransport::new(Transport::Tcp), udp: OfTransport::new(Transport::Udp) }
+    }
+
+    fn of(&self, transport: Transport) -> &OfTransport {
+        match transport {
+            Transport::Tcp => &self.tcp,
+            Transport::Udp => &self.udp,
+        }
+    }
+
+    pub(crate) fn count_begin(&self, transport: Transport) {
+        self.of(transport).open.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_end(&self, stream: &Stream) {
+        let own = self.of(stream.transport);
+        own.open.fetch_sub(1, Relaxed);
+        own.received.inc_by(stream.received);
+        own.sent.inc_by(stream.sent);
+        let help = "Streams that have ended, by status.";
+        own.count("polygate_stream_sessions_total", help, ("code", &stream.status.to_string()));
+    }
+
+    /// A stream that was not served; `reason` says why.
+    pub(crate) fn count_refused(&self, transport: Transport, reason: &str) {
+        let help = "Streams that ended before bytes went both ways, by reason.";
+        self.of(transport).count("polygate_stream_refused_total", help, ("reason", reason));
+    }
+
+    /// A stream that was broken off in the middle; `side` says by whom.
+    pub(crate) fn count_torn(&self, transport: Transport, side: &str) {
+        let help = "Streams that ended before both sides had said all, by side.";
+        self.of(transport).count("polygate_stream_torn_total", help, ("side", side));
+    }
+
+    /// A datagram that nobody was sent.
+    pub(crate) fn count_dropped(&self, reason: &str) {
+        let help = "Datagrams that were dropped, by reason.";
+        self.udp.count("polygate_stream_datagrams_dropped_total", help, ("reason", reason));
+    }
+
+    pub fn show(&self, scrape: &Scrape) {
+        self.tcp.show(scrape);
+        self.udp.show(scrape);
+    }
+}
+
+impl OfTransport {
+    fn new(transport: Transport) -> Self {
+        let bytes = |direction| {
+            let labels = [("transport", transport.as_str()), ("direction", direction)];
+            counter("polygate_stream_bytes_total", "Bytes of clients and to clients.", &labels)
+        };
+        Self {
+            transport,
+            open: AtomicI64::new(0),
+            received: bytes("received"),
+            sent: bytes("sent"),
+            by_label: Mutex::default(),
+        }
+    }
+
+    fn count(&self, name: &'static str, help: &str, (label, value): (&'static str, &str)) {
+        let mut counters = self.by_label.lock().unwrap_or_else(PoisonError::into_inner);
+        match counters.iter().find(|((of, its), _)| *of == name && its == value) {
+            Some((_, counter)) => counter.inc(),
+            None => {
+                let labels = [("transport", self.transport.as_str()), (label, value)];
+                let new = counter(name, help, &labels);
+                new.inc();
+                counters.push(((name, value.to_owned()), new));
+            }
+        }
+    }
+
+    fn show(&self, scrape: &Scrape) {
+        let labels = [("transport", self.transport.as_str())];
+        let open = self.open.load(Relaxed) as f64;
+        scrape.gauge("polygate_stream_open", "Streams that are open.", &labels, open);
+        scrape.add(&self.received);
+        scrape.add(&self.sent);
+        let counters = self.by_label.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.iter().for_each(|(_, counter)| scrape.add(counter));
+    }
+}

@@ -1,0 +1,41 @@
+//! What one worker thread keeps for its streams. Nothing here is shared, so nothing is locked.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Cache};
+use polygate_telemetry::LogBuffer;
+use polygate_transport::Thread;
+
+use crate::Gateway;
+use crate::copy::Scratch;
+
+pub struct Worker {
+    pub(crate) thread: Rc<Thread>,
+    pub(crate) access_log: Option<LogBuffer>,
+    /// What is on its way through at this moment: streams that wait hold nothing.
+    pub(crate) scratch: RefCell<Scratch>,
+    gateway: RefCell<Cache<Arc<ArcSwap<Gateway>>, Arc<Gateway>>>,
+}
+
+impl Worker {
+    /// `access_log` is `None` when it is switched off.
+    pub fn new(
+        gateway: Arc<ArcSwap<Gateway>>,
+        thread: Rc<Thread>,
+        access_log: Option<LogBuffer>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            thread,
+            access_log,
+            scratch: RefCell::default(),
+            gateway: RefCell::new(Cache::new(gateway)),
+        })
+    }
+
+    /// The configuration in use; whoever begins something with it keeps it to the end.
+    pub(crate) fn gateway(&self) -> Arc<Gateway> {
+        self.gateway.borrow_mut().load().clone()
+    }
+}
