@@ -73,7 +73,13 @@ pub enum RedisError {
     #[error("redis {host}:{port}: {cause}")]
     Failed { host: String, port: u16, cause: String },
     #[error("redis {host}:{port}: no answer within {} ms", patience.as_millis())]
-    Late { host: String, port: u16, patience: Duration },
+    Late {
+        host: String,
+        port: u16,
+        patience: Duration,
+        /// Whether there was a connection, so that it may be carried out all the same.
+        is_sent: bool,
+    },
     #[error("redis {host}:{port}: not asked, it did not answer a moment ago")]
     Resting { host: String, port: u16 },
 }
@@ -94,7 +100,8 @@ impl Redis {
         Self { place, timeout: Duration::from_millis(config.timeout.unwrap_or(2000)), services }
     }
 
-    /// As [`Counters::admit`](crate::counters::Counters::admit).
+    /// As [`Counters::admit`](crate::counters::Counters::admit). When there was no answer within the time-out, the worker
+    /// asks again only after as long a time: requests that come meanwhile fail at once instead of waiting in vain, too.
     pub async fn admit(
         &self,
         key: &Key,
@@ -102,6 +109,10 @@ impl Redis {
         amount: f64,
         now: Moment,
     ) -> Result<(bool, Vec<f64>), RedisError> {
+        if self.place.is_resting() {
+            let Remote { host, port, .. } = self.place.remote.clone();
+            return Err(RedisError::Resting { host, port });
+        }
         let mut call = ADMIT.prepare_invoke();
         call.arg(amount);
         for limit in limits {
@@ -109,12 +120,15 @@ impl Redis {
                 .arg(limit.most)
                 .arg(now.until_end_of(limit.period) + 1);
         }
-        let answered: (u8, Vec<f64>) =
-            self.ask(async |mut connection| call.invoke_async(&mut connection).await).await?;
-        Ok((answered.0 == 1, answered.1))
+        let answered = self.ask(async |mut connection| call.invoke_async(&mut connection).await).await;
+        if let Err(RedisError::Late { .. }) = answered {
+            self.place.rest(self.timeout);
+        }
+        answered.map(|(fits, used): (u8, Vec<f64>)| (fits == 1, used))
     }
 
-    /// Adds to windows, whatever their limits; answers what is counted in each then.
+    /// Adds to windows, whatever their limits; answers what is counted in each then. No request waits for it, so it is
+    /// tried even when requests would not.
     pub async fn add(&self, amounts: &[(Window, f64)]) -> Result<Vec<f64>, RedisError> {
         let mut calls = redis::pipe();
         for (window, amount) in amounts {
@@ -125,27 +139,23 @@ impl Redis {
         self.ask(async |mut connection| calls.query_async(&mut connection).await).await
     }
 
-    /// When there was no answer within the time-out, the worker asks again only after as long a time: requests that come
-    /// meanwhile fail at once instead of waiting in vain, too.
     async fn ask<T>(
         &self,
         call: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
     ) -> Result<T, RedisError> {
         let Remote { host, port, .. } = &self.place.remote;
-        let (host, port) = (host.clone(), *port);
-        if self.place.is_resting() {
-            return Err(RedisError::Resting { host, port });
-        }
+        let (host, port, patience) = (host.clone(), *port, self.timeout);
+        let mut is_sent = false;
         let asked = async {
             let connection = self.place.connection(&self.services).await?;
+            is_sent = true;
             call(connection).await.map_err(|cause| cause.to_string())
         };
-        match timeout(self.timeout, asked).await {
+        match timeout(patience, asked).await {
             Ok(answered) => answered.map_err(|cause| RedisError::Failed { host, port, cause }),
             Err(_) => {
                 self.place.forget();
-                self.place.rest(self.timeout);
-                Err(RedisError::Late { host, port, patience: self.timeout })
+                Err(RedisError::Late { host, port, patience, is_sent })
             }
         }
     }

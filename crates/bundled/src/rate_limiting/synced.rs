@@ -118,8 +118,8 @@ impl Ledger {
                         "rate limits: {} counters are not told to Redis: {error}",
                         owed.len() - at * BATCH
                     );
-                    // Redis may still get what it did not answer, and is not to count it twice.
-                    let told = at + usize::from(matches!(error, RedisError::Late { .. }));
+                    // Redis may still count what it did not answer, and is not to do so twice.
+                    let told = at + usize::from(matches!(error, RedisError::Late { is_sent: true, .. }));
                     let now = Moment::now();
                     let rest = owed.into_iter().skip(told * BATCH);
                     return self.owe(rest.filter(|(window, _)| window.end() > now.0));

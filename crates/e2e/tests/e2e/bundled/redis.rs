@@ -118,3 +118,20 @@ fn gateways_that_tell_redis_now_and_then_learn_of_each_other() {
     let counted = MANY - left(&last);
     assert_eq!(counted, upstream.hits("/"), "nothing is lost or counted twice");
 }
+
+#[test]
+fn what_redis_answered_too_late_is_counted_once() {
+    let (upstream, redis) = (EchoUpstream::start(), RedisServer::start());
+    let start = || gateway(&upstream, &redis, json!({ "sync_rate": 0.1 }));
+    let gateway = start();
+    assert_eq!(status(&gateway), 200);
+    redis.hold();
+    // Nobody waits, as something is known of these.
+    assert_eq!((0..10).map(|_| status(&gateway)).collect::<Vec<_>>(), [200; 10]);
+    gateway.wait_for_log("counters are not told to Redis: .* no answer within 1000 ms");
+    assert_eq!((0..10).map(|_| status(&gateway)).collect::<Vec<_>>(), [200; 10]);
+    redis.go_on();
+    drop(gateway);
+    let counts = || Some(LIMIT - left(&start())).filter(|counted| *counted == upstream.hits("/"));
+    eventually(BOUND, "each is counted", counts);
+}
