@@ -16,6 +16,7 @@ mod datadog;
 mod encoding;
 mod file_log;
 mod functions;
+mod grpc_web;
 mod hmac_auth;
 mod http_client;
 mod http_log;
@@ -67,6 +68,7 @@ pub static PLUGINS: &[Bundled] = &[
     cors::PLUGIN,
     datadog::PLUGIN,
     file_log::PLUGIN,
+    grpc_web::PLUGIN,
     hmac_auth::PLUGIN,
     http_log::PLUGIN,
     ip_restriction::PLUGIN,
