@@ -23,6 +23,7 @@ mod http_log;
 mod ip_restriction;
 mod jwt;
 mod key_auth;
+mod ldap_auth;
 mod line_client;
 mod logging;
 mod loggly;
@@ -74,6 +75,7 @@ pub static PLUGINS: &[Bundled] = &[
     ip_restriction::PLUGIN,
     jwt::PLUGIN,
     key_auth::PLUGIN,
+    ldap_auth::PLUGIN,
     loggly::PLUGIN,
     post_function::PLUGIN,
     pre_function::PLUGIN,

@@ -10,6 +10,7 @@ use polygate_telemetry::metrics::Scrape;
 use tokio::time::timeout;
 
 use crate::counters::{Counters, Uncounted};
+use crate::ldap_auth::Outcomes;
 use crate::lua::Sandbox;
 use crate::prometheus::Table;
 use crate::proxy_cache::Store;
@@ -21,6 +22,8 @@ pub struct Shared {
     pub(crate) uncounted: Uncounted,
     pub(crate) senders: Senders,
     pub(crate) counts: Counts,
+    /// Of logins.
+    pub(crate) ldap: Outcomes,
     /// Answers of upstreams.
     pub(crate) cache: Store,
     /// What the plugin `prometheus` counted.
@@ -37,6 +40,7 @@ impl Shared {
             uncounted: Uncounted::default(),
             senders: Senders::default(),
             counts: Counts::default(),
+            ldap: Outcomes::default(),
             cache: Store::default(),
             prometheus: Table::default(),
             sandbox: ArcSwap::default(),

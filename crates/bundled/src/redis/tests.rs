@@ -38,6 +38,14 @@ impl Services for Silent {
         })
     }
 
+    fn encrypt<'a>(
+        &'a self,
+        _: Box<dyn Stream>,
+        _: &'a Remote,
+    ) -> LocalFuture<'a, io::Result<Box<dyn Stream>>> {
+        Box::pin(pending())
+    }
+
     fn send_datagram<'a>(&'a self, _: &'a str, _: u16, _: &'a [u8]) -> LocalFuture<'a, io::Result<()>> {
         Box::pin(pending())
     }
