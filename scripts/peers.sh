@@ -65,7 +65,7 @@ build_go_tools() {
     rm -rf "$peers/go-tools"
     mkdir -p "$peers/go-tools"
     cd "$fixtures/go-tools"
-    go build -buildvcs=false -o "$peers/go-tools/" ./grpc-echo github.com/summerwind/h2spec/cmd/h2spec
+    go build -buildvcs=false -o "$peers/go-tools/" ./grpc-echo ./ldap-directory github.com/summerwind/h2spec/cmd/h2spec
 }
 
 build_go_legacy() {

@@ -114,7 +114,8 @@ impl Directory {
     }
 
     fn keep(&self, stream: Box<dyn Stream>) {
-        let (place, until) = (self.place.clone(), Instant::now() + self.keep);
+        let Some(until) = Instant::now().checked_add(self.keep) else { return };
+        let place = self.place.clone();
         IDLE.with_borrow_mut(|all| {
             let kept = all.entry(place.clone()).or_default();
             if kept.len() < MOST_IDLE {

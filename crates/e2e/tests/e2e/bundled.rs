@@ -1,6 +1,7 @@
 //! Bundled plugins beside external ones, and under load. What each one answers is held against recorded cases
 //! (`reference::bundled`).
 
+mod ldap;
 mod redis;
 
 use std::net::SocketAddr;
