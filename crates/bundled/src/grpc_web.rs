@@ -3,81 +3,124 @@
 
 mod answer;
 mod encoding;
+mod frames;
+mod json;
 #[cfg(test)]
 mod tests;
 
-use http::Method;
+use std::path::Path;
+use std::sync::Arc;
+
+use http::Method as HttpMethod;
 use polygate_chain::pdk::{Content, PdkError, grpc, request, response, service_request};
-use polygate_chain::{BodyFilter, Exchange, Phase};
+use polygate_chain::{BodyFilter, Exchange, Handler, Phase};
 use serde::Deserialize;
-use serde_json::Value;
 
 use self::answer::Answer;
 use self::encoding::Encoding;
-use crate::plugin::{Bundled, Hooks, Outcome, configure};
+use self::frames::LARGEST;
+use self::json::{Method, Services};
+use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::reply::{line, refuse};
+use crate::shared::Shared;
 
 pub const PLUGIN: Bundled = Bundled {
     name: "grpc-web",
     priority: 3,
     phases: &[Phase::Access],
     schema: include_str!("grpc_web/schema.json"),
-    checks: &[("grpc_web_proto", check)],
-    configure: configure::<GrpcWeb>,
+    checks: &[],
+    configure,
 };
 
-/// Bytes of a request in Base64, which is decoded whole.
-const LARGEST: u64 = 16 << 20;
-
 #[derive(Deserialize)]
-struct GrpcWeb {
+struct Config {
+    proto: Option<String>,
     pass_stripped_path: Option<bool>,
     allow_origin_header: Option<String>,
 }
 
+struct GrpcWeb {
+    config: Config,
+    /// For messages in JSON.
+    services: Option<Services>,
+}
+
+/// A call that goes upstream.
+struct Call {
+    encoding: Encoding,
+    /// Of messages in JSON.
+    method: Option<Method>,
+}
+
+fn configure(plugin: &Arc<polygate_model::Plugin>, _: &Arc<Shared>) -> Result<Arc<dyn Handler>, String> {
+    let config: Config = plugin::config(plugin)?;
+    let services = config.proto.as_ref().map(|file| Services::read(Path::new(file))).transpose()?;
+    plugin::handler(GrpcWeb { config, services })
+}
+
 impl Hooks for GrpcWeb {
     async fn access(&self, exchange: &mut Exchange) -> Outcome {
-        if let Some(origin) = &self.allow_origin_header {
+        if let Some(origin) = &self.config.allow_origin_header {
             response::set_header(exchange, line("Access-Control-Allow-Origin", origin.clone()))?;
         }
-        if exchange.request.method == Method::OPTIONS {
+        if exchange.request.method == HttpMethod::OPTIONS {
             return preflight(exchange);
         }
-        let Some(encoding) = Encoding::of(&exchange.request.headers) else {
-            let message = "the request is none of gRPC-Web: Content-Type has to be application/grpc-web or \
-                           application/grpc-web-text, with +proto or without";
-            return refuse(exchange, 400, message);
+        // A method is called by its whole path.
+        if !self.config.pass_stripped_path.unwrap_or_default() {
+            let path = request::get_path(exchange).to_owned();
+            service_request::set_path(exchange, path.as_bytes())?;
+        }
+        let call = match self.call(exchange) {
+            Ok(call) => call,
+            Err(why) => return refuse(exchange, 400, &why),
         };
-        if encoding.is_text {
-            decode(exchange).await?;
+        if call.encoding.is_text || call.encoding.is_json {
+            translate(exchange, &call).await?;
         }
         if exchange.session.answer.is_some() {
             return Ok(());
         }
-        // A method is called by its whole path.
-        if !self.pass_stripped_path.unwrap_or_default() {
-            let path = request::get_path(exchange).to_owned();
-            service_request::set_path(exchange, path.as_bytes())?;
-        }
         service_request::set_header(exchange, line("Content-Type", "application/grpc"))?;
-        exchange.session.kept.put(encoding);
+        if call.encoding.is_json {
+            // Answers have to be read.
+            service_request::clear_header(exchange, "grpc-accept-encoding");
+        }
+        exchange.session.kept.put(call);
         Ok(())
     }
 
     /// What is no answer of gRPC stays as it is: error pages of the gateway, and of proxies before the upstream.
     fn header(&self, exchange: &mut Exchange) -> Outcome {
-        let Some(encoding) = exchange.session.kept.take::<Encoding>() else { return Ok(()) };
+        let Some(Call { encoding, method }) = exchange.session.kept.take() else { return Ok(()) };
         let is_grpc = exchange.session.answer.is_none() && grpc::has_grpc_type(&exchange.response.headers);
         if !is_grpc {
             return Ok(());
         }
         response::set_header(exchange, line("Content-Type", encoding.mime_type.clone()))?;
-        exchange.session.kept.put(Answer::of(&mut exchange.response.headers, &encoding));
+        exchange.session.kept.put(Answer::of(&mut exchange.response.headers, encoding, method));
         Ok(())
     }
 
     fn body(&self, exchange: &mut Exchange) -> Option<Box<dyn BodyFilter>> {
         Some(Box::new(exchange.session.kept.take::<Answer>()?))
+    }
+}
+
+impl GrpcWeb {
+    /// The error says why the request is none.
+    fn call(&self, exchange: &Exchange) -> Result<Call, String> {
+        let encoding = Encoding::of(&exchange.request.headers)
+            .ok_or("the request is none of gRPC-Web: Content-Type has to be application/grpc-web")?;
+        if !encoding.is_json {
+            return Ok(Call { encoding, method: None });
+        }
+        let services =
+            self.services.as_ref().ok_or("messages in JSON need a proto that describes the service")?;
+        let path = exchange.session.upstream.path.as_deref().unwrap_or_default();
+        let method = services.method(path).ok_or_else(|| format!("the proto has no method {path}"))?;
+        Ok(Call { encoding, method: Some(method) })
     }
 }
 
@@ -91,24 +134,20 @@ fn preflight(exchange: &mut Exchange) -> Outcome {
     response::exit(exchange, 200, Content::Text("OK".into()), headers)
 }
 
-/// Takes a body out of Base64. One that breaks off is refused where it is sent.
-async fn decode(exchange: &mut Exchange) -> Outcome {
+/// Makes a body one of gRPC. One that breaks off is refused where it is sent.
+async fn translate(exchange: &mut Exchange, call: &Call) -> Outcome {
     if exchange.request_body.read().await.is_err() {
         return Ok(());
     }
-    let Ok(body) = request::get_raw_body(exchange, Some(LARGEST)) else {
-        return refuse(exchange, 413, &format!("a request in Base64 has {LARGEST} bytes at most"));
+    let Ok(body) = request::get_raw_body(exchange, Some(LARGEST as u64)) else {
+        return refuse(exchange, 413, &format!("a request in Base64 or JSON has {LARGEST} bytes at most"));
     };
-    let text = body.bytes().map_err(|error| PdkError::thrown(error.to_string()))?;
-    match encoding::from_text(&text) {
-        Some(messages) => {
+    let body = body.bytes().map_err(|error| PdkError::thrown(error.to_string()))?;
+    match call.encoding.messages(&body, call.method.as_ref()) {
+        Ok(messages) => {
             service_request::set_raw_body(exchange, &messages.into());
             Ok(())
         }
-        None => refuse(exchange, 400, "the request body is not in Base64"),
+        Err(why) => refuse(exchange, 400, &why),
     }
-}
-
-fn check(_: &Value) -> Result<(), String> {
-    Err("messages in JSON are not in polygate yet, and nothing else needs a proto: leave it out".to_owned())
 }

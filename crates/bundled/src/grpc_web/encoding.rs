@@ -4,24 +4,55 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use polygate_http1::Headers;
 
+use super::frames::{self, Frames};
+use super::json::Method;
+
 /// As the client says it in `Content-Type`. The answer has the same one.
 pub struct Encoding {
     pub mime_type: String,
     /// In Base64.
     pub is_text: bool,
+    pub is_json: bool,
+    /// In the frames of gRPC; otherwise the body is a message.
+    pub is_framed: bool,
 }
 
 impl Encoding {
     /// `None` for what is no call of gRPC-Web.
     pub fn of(headers: &Headers) -> Option<Self> {
         let mime_type = headers.text("Content-Type")?.split(';').next()?.trim().to_ascii_lowercase();
-        let kind = mime_type.strip_prefix("application/grpc-web")?;
-        let is_text = match kind {
-            "" | "+proto" => false,
-            "-text" | "-text+proto" => true,
+        let (is_text, is_json, is_framed) = match mime_type.strip_prefix("application/")? {
+            "grpc-web" | "grpc-web+proto" => (false, false, true),
+            "grpc-web-text" | "grpc-web-text+proto" => (true, false, true),
+            "grpc-web+json" => (false, true, true),
+            "grpc-web-text+json" => (true, true, true),
+            "json" => (false, true, false),
             _ => return None,
         };
-        Some(Self { mime_type, is_text })
+        Some(Self { mime_type, is_text, is_json, is_framed })
+    }
+
+    /// A whole request as gRPC has it; `method` is that of messages in JSON. The error says what is wrong with it.
+    pub fn messages(&self, body: &[u8], method: Option<&Method>) -> Result<Vec<u8>, String> {
+        let decoded = match self.is_text {
+            true => &*from_text(body).ok_or("the request body is not in Base64")?,
+            false => body,
+        };
+        let Some(method) = method else { return Ok(decoded.to_vec()) };
+        let mut messages = Vec::new();
+        if !self.is_framed {
+            frames::write(0, &method.to_message(decoded)?, &mut messages);
+            return Ok(messages);
+        }
+        let mut frames = Frames::default();
+        frames.add(decoded);
+        while let Some((kind, json)) = frames.next()? {
+            frames::write(kind, &method.to_message(&json)?, &mut messages);
+        }
+        match frames.is_empty() {
+            true => Ok(messages),
+            false => Err("the request ends within a message".to_owned()),
+        }
     }
 }
 

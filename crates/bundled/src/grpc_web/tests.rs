@@ -1,8 +1,9 @@
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use polygate_chain::exchange::ServiceResponse;
 use polygate_chain::pdk::fixture;
 use polygate_chain::{Handler, RequestBody};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 use super::*;
 use crate::tests::{access, handler, header};
@@ -25,16 +26,29 @@ fn answered(
     pieces: &[&str],
     trailers: &[(&str, &str)],
 ) -> (Exchange, Vec<u8>) {
-    let plugin = plugin(json!({}));
+    let pieces: Vec<_> = pieces.iter().map(|piece| piece.as_bytes()).collect();
+    answered_by(&plugin(json!({})), kind, head, &pieces, trailers)
+}
+
+fn answered_by(
+    plugin: &Arc<dyn Handler>,
+    kind: &str,
+    head: &[(&str, &str)],
+    pieces: &[&[u8]],
+    trailers: &[(&str, &str)],
+) -> (Exchange, Vec<u8>) {
     let mut exchange = fixture::exchange("POST", "/pkg.Echo/Say", &[("content-type", kind)]);
-    access(&*plugin, &mut exchange);
+    if kind.ends_with("json") {
+        exchange.request_body = RequestBody::new(if kind.ends_with("/json") { "{}" } else { "" });
+    }
+    access(&**plugin, &mut exchange);
     let headers = fixture::headers(head);
     exchange.response.headers = headers.clone();
     exchange.service_response = Some(ServiceResponse { status: 200, headers, body: None });
-    header(&*plugin, &mut exchange);
+    header(&**plugin, &mut exchange);
     let mut out = Vec::new();
     let Some(mut filter) = plugin.body(&mut exchange) else { return (exchange, out) };
-    pieces.iter().for_each(|piece| filter.piece(&mut exchange, piece.as_bytes(), &mut out));
+    pieces.iter().for_each(|piece| filter.piece(&mut exchange, piece, &mut out));
     let mut trailers = fixture::headers(trailers);
     filter.trailers(&mut trailers);
     assert!(trailers.is_empty(), "they are not sent a second time");
@@ -77,12 +91,6 @@ fn what_is_no_call_is_refused() {
         // Pages of JavaScript are to learn why.
         assert_eq!(exchange.response.headers.text("access-control-allow-origin"), Some("*"));
     }
-    let large = "A".repeat(LARGEST as usize + 4);
-    assert_eq!(
-        asked("application/grpc-web-text", &large).response.status,
-        0,
-        "memory has a bound of its own"
-    );
 }
 
 #[test]
@@ -141,9 +149,118 @@ fn a_method_is_called_by_its_whole_path_or_not() {
     }
 }
 
+const PROTO: &str = r#"
+    syntax = "proto3";
+    package pkg;
+    import "other.proto";
+    message Said { string some_text = 1; int64 count = 2; other.Kind kind = 3; bytes raw = 4; }
+    service Echo { rpc Say (Said) returns (stream Said); }
+"#;
+
+const OTHER: &str = r#"syntax = "proto3"; package other; enum Kind { NONE = 0; LOUD = 1; }"#;
+
+/// One that knows the service; the folder has to live on.
+fn speaking() -> (Arc<dyn Handler>, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("echo.proto"), PROTO).unwrap();
+    std::fs::write(folder.path().join("other.proto"), OTHER).unwrap();
+    let proto = folder.path().join("echo.proto").display().to_string();
+    (plugin(json!({ "proto": proto })), folder)
+}
+
+/// `some_text: "hi", count: 2^53 + 1, kind: LOUD`.
+const SAID: &[u8] = b"\x0a\x02hi\x10\x81\x80\x80\x80\x80\x80\x80\x10\x18\x01";
+const IN_JSON: &str = r#"{"some_text":"hi","count":9007199254740993,"kind":"LOUD"}"#;
+
+fn framed(kind: u8, content: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    frames::write(kind, content, &mut out);
+    out
+}
+
 #[test]
-fn a_proto_is_refused() {
-    let schema = PLUGIN.schema().unwrap();
-    let refused = schema.config(json!({"proto": "/echo.proto"})).unwrap_err().to_string();
-    assert!(refused.contains("messages in JSON are not in polygate yet"), "{refused}");
+fn messages_may_be_in_json() {
+    let (speaking, _folder) = speaking();
+    let ask = |kind: &str, path: &str, body: Vec<u8>| {
+        let fields = [("content-type", kind), ("grpc-accept-encoding", "gzip")];
+        let mut exchange = fixture::exchange("POST", path, &fields);
+        exchange.request_body = RequestBody::new(body);
+        access(&*speaking, &mut exchange);
+        exchange
+    };
+    let camel = IN_JSON.replace("some_text", "someText").replace('}', ",\"unknown\":1}");
+    for (kind, body, expected) in [
+        ("application/json", IN_JSON.as_bytes().to_vec(), framed(0, SAID)),
+        ("application/json", camel.into_bytes(), framed(0, SAID)),
+        ("application/json", b"{}".to_vec(), framed(0, b"")),
+        ("application/grpc-web+json", framed(0, IN_JSON.as_bytes()).repeat(2), framed(0, SAID).repeat(2)),
+        ("application/grpc-web-text+json", BASE64_STANDARD.encode(framed(0, b"{}")).into(), framed(0, b"")),
+    ] {
+        let exchange = ask(kind, "/pkg.Echo/Say", body);
+        assert_eq!(exchange.response.status, 0, "{kind}");
+        assert_eq!(exchange.request_body.held().unwrap().bytes().unwrap(), expected, "{kind}");
+        assert!(!exchange.request.headers.contains("grpc-accept-encoding"), "answers are read");
+    }
+    for (kind, path, body) in [
+        ("application/json", "/pkg.Echo/Say", &b"{"[..]),
+        ("application/json", "/pkg.Echo/Say", b"{} {}"),
+        ("application/json", "/pkg.Echo/Say", b"{\"count\":\"x\"}"),
+        ("application/json", "/pkg.Echo/Say", b""),
+        ("application/json", "/pkg.Echo/Sing", b"{}"),
+        ("application/json", "/pkg.Echo", b"{}"),
+        ("application/json", "/Echo/Say", b"{}"),
+        ("application/grpc-web+json", "/pkg.Echo/Say", b"\0\0\0\0\x03{}"),
+        ("application/grpc-web+json", "/pkg.Echo/Say", b"\0\xff\0\0\0{}"),
+    ] {
+        assert_eq!(ask(kind, path, body.to_vec()).response.status, 400, "{path} {body:?}");
+    }
+}
+
+#[test]
+fn answers_become_json_message_by_message() {
+    let (speaking, _folder) = speaking();
+    let two = framed(0, SAID).repeat(2);
+    let answered = |kind: &str, pieces: &[&[u8]]| {
+        answered_by(&speaking, kind, &[GRPC], pieces, &[("grpc-status", "0")]).1
+    };
+    let bare = IN_JSON.repeat(2).into_bytes();
+    let with_trailers =
+        [framed(0, IN_JSON.as_bytes()).repeat(2), framed(0x80, b"grpc-status:0\r\n")].concat();
+    for at in [0, 3, 5, 7, two.len() - 1] {
+        let pieces = [&two[..at], &two[at..]];
+        assert_eq!(answered("application/json", &pieces), bare);
+        assert_eq!(answered("application/grpc-web+json", &pieces), with_trailers);
+    }
+    let text = answered("application/grpc-web-text+json", &[&two]);
+    assert_eq!(encoding::from_text(&text).unwrap(), with_trailers);
+    for broken in [framed(1, SAID), framed(0, b"\xff"), b"\0\0\0\0\x09x".to_vec(), b"\0\xff\0\0\0".to_vec()] {
+        let out = answered("application/grpc-web+json", &[&framed(0, SAID), &broken]);
+        let rest = out.strip_prefix(&*framed(0, IN_JSON.as_bytes())).unwrap();
+        let told = b"grpc-status:13\r\ngrpc-message:the gateway could not read an answer\r\n";
+        assert_eq!(rest, framed(0x80, told), "{broken:?}");
+    }
+}
+
+#[test]
+fn json_alone_has_the_outcome_in_its_head() {
+    let (speaking, _folder) = speaking();
+    let head = [GRPC, ("grpc-status", "5")];
+    let (exchange, out) = answered_by(&speaking, "application/json", &head, &[], &[]);
+    assert_eq!(out, b"");
+    assert_eq!(exchange.response.headers.text("grpc-status"), Some("5"));
+}
+
+#[test]
+fn a_proto_that_cannot_be_read_is_told_with_its_place() {
+    for (text, why) in
+        [("syntax = \"proto3\"; message {", "expected"), ("import \"none.proto\";", "none.proto")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("broken.proto");
+        std::fs::write(&file, text).unwrap();
+        let told = Services::read(&file).err().unwrap();
+        assert!(told.contains("broken.proto") && told.contains(why), "{told}");
+    }
+    let told = Services::read(Path::new("/nowhere/a.proto")).err().unwrap();
+    assert!(told.contains("/nowhere/a.proto"), "{told}");
 }

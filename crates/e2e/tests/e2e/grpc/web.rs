@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use polygate_testkit::{Connection, Gateway, Request, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::child::Server;
 use crate::declarative::plugin;
@@ -13,13 +13,29 @@ use crate::grpc::start_server;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+const PROTO: &str = r#"
+    syntax = "proto3";
+    package polygate.test;
+    import "google/protobuf/wrappers.proto";
+    service Echo {
+        rpc Unary (google.protobuf.StringValue) returns (google.protobuf.StringValue);
+        rpc Server (google.protobuf.StringValue) returns (stream google.protobuf.StringValue);
+    }
+"#;
+
 fn gateway(server: &Server) -> Gateway {
+    gateway_with(server, json!({}))
+}
+
+fn gateway_with(server: &Server, further: Value) -> Gateway {
+    let mut config = json!({ "allow_origin_header": "https://app.test" });
+    config.as_object_mut().expect("an object").extend(further.as_object().expect("an object").clone());
     let file = json!({
         "_format_version": "3.0",
         "services": [{
             "name": "s", "protocol": "grpc", "host": "127.0.0.1", "port": server.address.port(),
             "routes": [{ "name": "r", "paths": ["/polygate.test.Echo"] }],
-            "plugins": [plugin("grpc-web", json!({ "allow_origin_header": "https://app.test" }))],
+            "plugins": [plugin("grpc-web", config)],
         }],
     });
     Gateway::builder().conf("plugins = bundled").declarative(&file.to_string()).start()
@@ -144,4 +160,31 @@ fn a_service_that_is_away_is_told_in_a_page() {
     assert_eq!(answer.header("Content-Type"), Some("application/json; charset=utf-8"));
     let preflight = Request::new("OPTIONS", "/polygate.test.Echo/Unary").send(gateway.proxy()).expect(200);
     assert_eq!(preflight.header("Access-Control-Allow-Methods"), Some("POST"));
+}
+
+#[test]
+fn messages_may_be_in_json() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let proto = folder.path().join("echo.proto");
+    std::fs::write(&proto, PROTO).expect("the folder is writable");
+    let server = start_server(&[]);
+    let gateway = gateway_with(&server, json!({ "proto": proto }));
+    let said = call(&gateway, "Unary", "application/json", r#""hello""#);
+    assert_eq!(said.text(), r#""hello of 5 through ""#);
+    let frame = [&[0, 0, 0, 0, 3][..], br#""n""#].concat();
+    let many = call(&gateway, "Server", "application/grpc-web+json", frame);
+    let frames = frames(&many.body);
+    assert_eq!((frames.len(), frames[9_999]), (10_001, (0, &br#""n9999""#[..])));
+    assert!(trailers(&frames).contains(&"grpc-status:0"));
+    let unknown = Request::post("/polygate.test.Echo/Sing", "{}").header("Content-Type", "application/json");
+    unknown.send(gateway.proxy()).expect(400);
+}
+
+#[test]
+fn a_request_that_is_read_whole_has_a_bound() {
+    let server = start_server(&[]);
+    let gateway = gateway(&server);
+    let large = vec![b'A'; (16 << 20) + 4];
+    let request = Request::post("/polygate.test.Echo/Unary", large);
+    request.header("Content-Type", "application/grpc-web-text").send(gateway.proxy()).expect(413);
 }
