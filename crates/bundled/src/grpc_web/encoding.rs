@@ -73,3 +73,26 @@ pub fn from_text(mut text: &[u8]) -> Option<Vec<u8>> {
 pub fn to_text(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(BASE64_STANDARD.encode(bytes).as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_read_as_it_is_written_or_not_at_all() {
+        for bytes in [&b""[..], b"a", b"ab", b"abc", b"abcd"] {
+            let mut text = Vec::new();
+            to_text(bytes, &mut text);
+            to_text(b"xyz", &mut text);
+            to_text(bytes, &mut text);
+            assert_eq!(from_text(&text), Some([bytes, b"xyz", bytes].concat()));
+        }
+        // All texts of eight signs of these; most are none.
+        for number in 0..3_u32.pow(8) {
+            let text: Vec<u8> = (0..8).map(|at| b"A=!"[(number / 3_u32.pow(at) % 3) as usize]).collect();
+            if let Some(bytes) = from_text(&text) {
+                assert!(bytes.iter().all(|byte| *byte == 0) && (2..=6).contains(&bytes.len()), "{text:?}");
+            }
+        }
+    }
+}

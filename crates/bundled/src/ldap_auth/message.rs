@@ -133,4 +133,16 @@ mod tests {
             assert!(response(bytes).is_err(), "{what}");
         }
     }
+
+    #[test]
+    fn no_response_is_too_strange() {
+        for at in 0..REFUSED.len() {
+            for byte in 0..=u8::MAX {
+                let mut strange = REFUSED.to_vec();
+                strange[at] = byte;
+                // Whatever it says of it, it says something.
+                let _ = response(&strange);
+            }
+        }
+    }
 }

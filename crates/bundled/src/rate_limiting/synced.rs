@@ -7,6 +7,7 @@
 mod tests;
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::mem::take;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,8 +22,13 @@ use crate::shared::Shared;
 
 /// Windows that Redis is told of at a time.
 const BATCH: usize = 1_000;
-/// Windows that may wait for Redis; what is counted in others meanwhile is known here alone.
-const MOST_OWED: usize = 100_000;
+/// Parts of what is owed, so that not all requests take one lock.
+const SHARDS: usize = 16;
+/// Windows of a part that may wait for Redis; what is counted in others meanwhile is known here alone.
+const MOST_OWED: usize = 8192;
+
+/// What was counted here, and not yet there.
+type Owed = HashMap<Window, f64>;
 
 pub struct Synced {
     ledger: Arc<Ledger>,
@@ -33,14 +39,13 @@ pub struct Synced {
 struct Ledger {
     redis: Redis,
     shared: Arc<Shared>,
-    /// Counted here, and not yet there.
-    owed: Mutex<HashMap<Window, f64>>,
+    owed: [Mutex<Owed>; SHARDS],
 }
 
 impl Synced {
     /// What is owed when the configuration or the process ends is still told.
     pub fn start(redis: Redis, shared: &Arc<Shared>, pause: Duration) -> Self {
-        let ledger = Arc::new(Ledger { redis, shared: shared.clone(), owed: Mutex::default() });
+        let ledger = Arc::new(Ledger::new(redis, shared));
         let (in_use, mut gone) = watch::channel(());
         if let Some((alive, mut closing)) = shared.senders.join() {
             let ledger = ledger.clone();
@@ -86,29 +91,35 @@ impl Synced {
 }
 
 impl Ledger {
-    fn owed(&self) -> MutexGuard<'_, HashMap<Window, f64>> {
-        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn new(redis: Redis, shared: &Arc<Shared>) -> Self {
+        Self { redis, shared: shared.clone(), owed: std::array::from_fn(|_| Mutex::default()) }
+    }
+
+    /// The part that a window belongs to.
+    fn owed(&self, window: &Window) -> MutexGuard<'_, Owed> {
+        let mut hasher = DefaultHasher::new();
+        window.hash(&mut hasher);
+        lock(&self.owed[hasher.finish() as usize % SHARDS])
     }
 
     fn owe(&self, amounts: impl IntoIterator<Item = (Window, f64)>) {
-        let mut owed = self.owed();
+        let mut refused = 0;
         for (window, amount) in amounts {
+            let mut owed = self.owed(&window);
             if owed.len() < MOST_OWED || owed.contains_key(&window) {
                 *owed.entry(window).or_default() += amount;
             } else {
-                drop(owed);
-                log!(
-                    Error,
-                    "rate limits: {MOST_OWED} counters wait for Redis, others are counted here alone"
-                );
-                return;
+                refused += 1;
             }
+        }
+        if refused > 0 {
+            log!(Error, "rate limits: too many counters wait for Redis, {refused} are counted here alone");
         }
     }
 
     /// Tells Redis what is owed, and learns what others counted.
     async fn tell(&self) {
-        let owed: Vec<_> = take(&mut *self.owed()).into_iter().collect();
+        let owed: Vec<_> = self.owed.iter().flat_map(|owed| take(&mut *lock(owed))).collect();
         for (at, batch) in owed.chunks(BATCH).enumerate() {
             match self.redis.add(batch).await {
                 Ok(counts) => self.learn(batch, &counts),
@@ -130,8 +141,12 @@ impl Ledger {
 
     fn learn(&self, told: &[(Window, f64)], counts: &[f64]) {
         for ((window, _), count) in told.iter().zip(counts) {
-            let since = self.owed().get(window).copied().unwrap_or_default();
+            let since = self.owed(window).get(window).copied().unwrap_or_default();
             self.shared.counters.learn(&window.key, window.period, window.start, count + since);
         }
     }
+}
+
+fn lock(owed: &Mutex<Owed>) -> MutexGuard<'_, Owed> {
+    owed.lock().unwrap_or_else(PoisonError::into_inner)
 }
