@@ -18,7 +18,9 @@ use serde::Deserialize;
 
 use self::answer::Answer;
 use self::encoding::Encoding;
+pub use self::encoding::{from_text, to_text};
 use self::frames::LARGEST;
+pub use self::frames::{Frames, write};
 use self::json::{Method, Services};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::reply::{line, refuse};

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use self::cache::Login;
 pub use self::cache::Outcomes;
 use self::directory::Directory;
+pub use self::message::response;
 use crate::auth::{self, Attempt, Refusal};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::shared::Shared;

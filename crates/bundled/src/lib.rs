@@ -57,6 +57,12 @@ mod timestamp;
 mod transform;
 mod udp_log;
 
+/// Decoders of what clients and servers send, for the fuzzers.
+pub mod decoders {
+    pub use crate::grpc_web::{Frames, from_text, to_text, write};
+    pub use crate::ldap_auth::response;
+}
+
 pub use plugin::Bundled;
 pub use shared::Shared;
 

@@ -130,7 +130,7 @@ impl Json {
     }
 
     fn next(&mut self) -> Result<Option<(u8, Vec<u8>)>, String> {
-        match self.frames.next()? {
+        match self.frames.take()? {
             None => Ok(None),
             Some((0, message)) => Ok(Some((0, self.method.to_json(&message)?))),
             Some((kind, _)) => Err(format!("a message of kind {kind}, as one that is compressed")),

@@ -46,7 +46,7 @@ impl Encoding {
         }
         let mut frames = Frames::default();
         frames.add(decoded);
-        while let Some((kind, json)) = frames.next()? {
+        while let Some((kind, json)) = frames.take()? {
             frames::write(kind, &method.to_message(&json)?, &mut messages);
         }
         match frames.is_empty() {

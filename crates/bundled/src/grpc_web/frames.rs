@@ -23,7 +23,7 @@ impl Frames {
     }
 
     /// Kind and content of the next message, if it is there whole. The error is for the log.
-    pub fn next(&mut self) -> Result<Option<(u8, BytesMut)>, String> {
+    pub fn take(&mut self) -> Result<Option<(u8, BytesMut)>, String> {
         let [kind, a, b, c, d, ..] = self.0[..] else { return Ok(None) };
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
         if length > LARGEST {
@@ -56,7 +56,7 @@ mod tests {
             let (mut frames, mut found) = (Frames::default(), Vec::new());
             for piece in stream.chunks(size) {
                 frames.add(piece);
-                while let Some((kind, message)) = frames.next().unwrap() {
+                while let Some((kind, message)) = frames.take().unwrap() {
                     found.push((kind, message.to_vec()));
                 }
             }
@@ -69,6 +69,6 @@ mod tests {
     fn no_message_is_waited_for_that_is_too_large() {
         let mut frames = Frames::default();
         frames.add(&[0, 0x01, 0, 0, 1]);
-        assert!(frames.next().unwrap_err().contains("a message of 16777217 bytes"));
+        assert!(frames.take().unwrap_err().contains("a message of 16777217 bytes"));
     }
 }
