@@ -137,15 +137,10 @@ impl LdapAuth {
     async fn knows(&self, user: &str, password: &[u8]) -> Result<bool, PdkError> {
         let Config { attribute, base_dn, .. } = &self.config;
         let name = format!("{attribute}={},{base_dn}", name::escaped(user));
-        let outcomes = &self.shared.ldap;
         let login = Login { place: &self.directory.place, name: &name, password };
-        let key = outcomes.key(&login);
-        if let Some(is_known) = outcomes.get(&key) {
-            return Ok(is_known);
-        }
-        let is_known = self.directory.bind(&name, password).await.map_err(PdkError::thrown)?;
-        outcomes.put(key, is_known, self.cache_ttl);
-        Ok(is_known)
+        let ask = self.directory.bind(&name, password);
+        let known = self.shared.ldap.know(&login, self.cache_ttl, ask);
+        self.directory.within(known).await.map_err(PdkError::thrown)
     }
 
     /// The user is no consumer, but has something that is the same for all their requests.

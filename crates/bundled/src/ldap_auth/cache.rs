@@ -30,7 +30,8 @@ pub struct Outcomes {
 #[derive(Clone)]
 struct Kept {
     is_known: bool,
-    until: Instant,
+    /// `None` for a time that clocks do not reach.
+    until: Option<Instant>,
 }
 
 impl Default for Outcomes {
@@ -41,7 +42,24 @@ impl Default for Outcomes {
 }
 
 impl Outcomes {
-    pub fn key(&self, login: &Login<'_>) -> Option<Hash> {
+    /// What `ask` says of a login, unless somebody asked a moment ago; who wants to know meanwhile waits for the same answer.
+    pub async fn know(
+        &self,
+        login: &Login<'_>,
+        ttl: Duration,
+        ask: impl Future<Output = Result<bool, String>>,
+    ) -> Result<bool, String> {
+        let Some(hash) = self.hash(login) else { return ask.await };
+        match self.outcomes.get(&hash) {
+            Some(kept) if !kept.is_over() => return Ok(kept.is_known),
+            Some(_) => drop(self.outcomes.remove_if(&hash, Kept::is_over)),
+            None => {}
+        }
+        let asked = async { Ok(Kept { is_known: ask.await?, until: Instant::now().checked_add(ttl) }) };
+        self.outcomes.get_or_insert_async(&hash, asked).await.map(|kept| kept.is_known)
+    }
+
+    fn hash(&self, login: &Login<'_>) -> Option<Hash> {
         let mut context = hmac::Context::with_key(self.secret.as_ref()?);
         // Each with its length, so that no two logins are the same text.
         for part in [login.place.as_bytes(), login.name.as_bytes(), login.password] {
@@ -50,17 +68,11 @@ impl Outcomes {
         }
         context.sign().as_ref().try_into().ok()
     }
+}
 
-    pub fn get(&self, key: &Option<Hash>) -> Option<bool> {
-        let kept = self.outcomes.get(key.as_ref()?)?;
-        (Instant::now() < kept.until).then_some(kept.is_known)
-    }
-
-    pub fn put(&self, key: Option<Hash>, is_known: bool, ttl: Duration) {
-        let until = Instant::now().checked_add(ttl);
-        if let (Some(key), Some(until)) = (key, until) {
-            self.outcomes.insert(key, Kept { is_known, until });
-        }
+impl Kept {
+    fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| until <= Instant::now())
     }
 }
 
@@ -74,7 +86,7 @@ mod tests {
         for number in 0..2 * MOST {
             let mut key = [0; 32];
             key[..8].copy_from_slice(&number.to_be_bytes());
-            outcomes.put(Some(key), true, Duration::from_secs(60));
+            outcomes.outcomes.insert(key, Kept { is_known: true, until: None });
         }
         assert!((MOST / 2..=MOST).contains(&outcomes.outcomes.len()));
     }

@@ -62,17 +62,23 @@ impl Directory {
         Self { place, remote, starts_tls, patience, keep, services }
     }
 
-    /// Whether the directory takes this password for this name. The error is for the log.
+    /// What comes of a wait for the directory, which has its limit. The error is for the log.
+    pub async fn within<T>(&self, wait: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+        let Remote { host, port, .. } = &self.remote;
+        match timeout(self.patience, wait).await {
+            Ok(outcome) => outcome.map_err(|error| format!("ldap {host}:{port}: {error}")),
+            Err(_) => Err(format!("ldap {host}:{port}: no answer within {} ms", self.patience.as_millis())),
+        }
+    }
+
+    /// Whether the directory takes this password for this name.
     pub async fn bind(&self, name: &str, password: &[u8]) -> Result<bool, String> {
-        let shown = format!("ldap {}:{}", self.remote.host, self.remote.port);
-        let answered = match timeout(self.patience, self.ask(name, password)).await {
-            Ok(answered) => answered.map_err(|error| format!("{shown}: {error}"))?,
-            Err(_) => return Err(format!("{shown}: no answer within {} ms", self.patience.as_millis())),
-        };
-        match answered.code {
+        let Response { code, diagnostics, .. } =
+            self.ask(name, password).await.map_err(|error| error.to_string())?;
+        match code {
             SUCCESS => Ok(true),
             code if REFUSALS.contains(&code) => Ok(false),
-            code => Err(format!("{shown}: result {code} {}", answered.diagnostics)),
+            code => Err(format!("result {code} {diagnostics}")),
         }
     }
 

@@ -10,7 +10,7 @@ use polygate_chain::services::{Job, Services, Stream};
 use polygate_chain::{Failure, LocalFuture};
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::{JoinSet, LocalSet, spawn_local};
 use tokio::time::{Instant, sleep};
 use x509_parser::asn1_rs::{Any, FromBer};
 
@@ -229,6 +229,29 @@ async fn outcomes_count_for_a_while() {
         sleep(Duration::from_secs(11)).await;
         assert_eq!(status(&plugin, "ann", "right").await, 0);
         assert_eq!(asked(), 4);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_ask_at_a_time_ask_once() {
+    run(async {
+        for (manner, status) in [(Manner::Usual, Ok(0)), (Manner::Silent, Err(500))] {
+            let (fake, began) = (Fake::new(manner), Instant::now());
+            let plugin = plugin(&fake, json!({"timeout": 1000}));
+            let mut asking = JoinSet::new();
+            for _ in 0..100 {
+                let plugin = plugin.clone();
+                asking.spawn_local(async move {
+                    let answer = ask(&plugin, &[("authorization", &shown("ann", "right"))]).await;
+                    answer.map(|exchange| exchange.response.status).map_err(|failure| failure.status)
+                });
+            }
+            assert_eq!(asking.join_all().await, [status; 100]);
+            assert!(manner == Manner::Silent || fake.seen().concat().len() == 1);
+            // Nobody waits for the others' time, too.
+            assert!(began.elapsed() < Duration::from_secs(2));
+        }
     })
     .await;
 }
