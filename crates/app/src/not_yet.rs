@@ -154,7 +154,7 @@ static ENTRIES: &[Entry] = &[
         example: entities("key_sets: [{name: k}]"),
     },
     Entry {
-        what: "`acme`, `ai-*`, `aws-lambda`, `azure-functions`, `grpc-gateway`, `grpc-web`, `ldap-auth`, `oauth2`, \
+        what: "`acme`, `ai-*`, `aws-lambda`, `azure-functions`, `grpc-gateway`, `oauth2`, \
                `opentelemetry`, `standard-webhooks` and `zipkin` of the plugins bundled with the reference",
         instead: "refused in `plugins` and in a declarative file; `bundled` stands for the others",
         found: Refused,

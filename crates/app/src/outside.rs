@@ -2,7 +2,7 @@
 //! waits for.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 
@@ -76,12 +76,13 @@ impl Outside {
 
     async fn encrypted(
         &self,
-        stream: TcpStream,
+        stream: impl Stream + 'static,
+        address: IpAddr,
         to: &Remote,
         tls: &RemoteTls,
     ) -> io::Result<Box<dyn Stream>> {
         let client = self.settings().tls.probe(None, tls.verify).map_err(io::Error::other)?;
-        let name = server_name(tls.server_name.as_deref().unwrap_or(&to.host), stream.peer_addr()?.ip());
+        let name = server_name(tls.server_name.as_deref().unwrap_or(&to.host), address);
         Ok(Box::new(TlsConnector::from(client.config.clone()).connect(name, stream).await?))
     }
 }
@@ -102,8 +103,23 @@ impl Services for Outside {
             let _ = stream.set_nodelay(true);
             match &to.tls {
                 None => Ok(Box::new(stream) as Box<dyn Stream>),
-                Some(tls) => self.encrypted(stream, to, tls).await,
+                Some(tls) => {
+                    let address = stream.peer_addr()?.ip();
+                    self.encrypted(stream, address, to, tls).await
+                }
             }
+        })
+    }
+
+    fn encrypt<'a>(
+        &'a self,
+        stream: Box<dyn Stream>,
+        to: &'a Remote,
+    ) -> LocalFuture<'a, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move {
+            // A host that is neither a name nor an address is not known by one.
+            let address = literal(&to.host).unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+            self.encrypted(stream, address, to, &to.tls.clone().unwrap_or_default()).await
         })
     }
 

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod tests;
+mod uncounted;
 pub mod window;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use polygate_model::Id;
 use polygate_telemetry::log;
 
+pub use self::uncounted::Uncounted;
 pub use self::window::{Moment, Period};
 
 const SHARDS: usize = 64;
@@ -85,6 +87,15 @@ impl Counters {
         let shard = self.shard(key);
         let entry = shard.entries.get(key);
         limits.iter().map(|limit| entry.map_or(0.0, |entry| entry.count(limit.period, now))).collect()
+    }
+
+    /// Takes over what was counted elsewhere in the window that began at `start`, where that is more.
+    pub fn learn(&self, key: &Key, period: Period, start: u64, count: f64) {
+        let mut shard = self.shard(key);
+        let known = &mut shard.entries.entry(key.clone()).or_default().windows[period as usize];
+        if known.0 < start || known.0 == start && known.1 < count {
+            *known = (start, count);
+        }
     }
 
     fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {

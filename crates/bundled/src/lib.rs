@@ -16,12 +16,14 @@ mod datadog;
 mod encoding;
 mod file_log;
 mod functions;
+mod grpc_web;
 mod hmac_auth;
 mod http_client;
 mod http_log;
 mod ip_restriction;
 mod jwt;
 mod key_auth;
+mod ldap_auth;
 mod line_client;
 mod logging;
 mod loggly;
@@ -55,6 +57,12 @@ mod timestamp;
 mod transform;
 mod udp_log;
 
+/// Decoders of what clients and servers send, for the fuzzers.
+pub mod decoders {
+    pub use crate::grpc_web::{Frames, from_text, to_text, write};
+    pub use crate::ldap_auth::response;
+}
+
 pub use plugin::Bundled;
 pub use shared::Shared;
 
@@ -67,11 +75,13 @@ pub static PLUGINS: &[Bundled] = &[
     cors::PLUGIN,
     datadog::PLUGIN,
     file_log::PLUGIN,
+    grpc_web::PLUGIN,
     hmac_auth::PLUGIN,
     http_log::PLUGIN,
     ip_restriction::PLUGIN,
     jwt::PLUGIN,
     key_auth::PLUGIN,
+    ldap_auth::PLUGIN,
     loggly::PLUGIN,
     post_function::PLUGIN,
     pre_function::PLUGIN,

@@ -2,6 +2,7 @@
 
 mod identifier;
 mod policy;
+mod synced;
 #[cfg(test)]
 mod tests;
 
@@ -72,7 +73,7 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
         plugin: plugin.id,
         limits: config.limits.list(),
         by: config.by,
-        policy: Policy::new(config.policy, shared),
+        policy: Policy::new(config.policy, PLUGIN.name, shared),
         hide_headers: config.hide_client_headers,
         status: config.error_code.unwrap_or(429.0),
         message: config.error_message.unwrap_or_else(|| "API rate limit exceeded".to_owned()),

@@ -3,23 +3,21 @@
 //! A script does what [`Counters::admit`](crate::counters::Counters::admit) does, in one step of the server and one round
 //! trip. Each worker has a connection, on which requests of the same moment share system calls.
 
+mod connections;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use polygate_chain::services::{Remote, RemoteTls, Services};
 use redis::aio::MultiplexedConnection;
-use redis::{RedisConnectionInfo, Script};
+use redis::{RedisResult, Script};
 use serde::Deserialize;
-use tokio::sync::oneshot;
-use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use crate::counters::{Key, Limit, Moment};
+use self::connections::Place;
+use crate::counters::{Key, Limit, Moment, Period};
 
 /// Counts `ARGV[1]` under each key unless one has reached its limit; answers whether it did and what was counted before.
 /// Behind the amount come limit and time to live, seconds, of each key.
@@ -61,13 +59,13 @@ pub struct Redis {
     services: Arc<dyn Services>,
 }
 
-/// What tells connections apart.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Place {
-    remote: Remote,
-    username: Option<String>,
-    password: Option<String>,
-    database: i64,
+/// What has a counter of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Window {
+    pub key: Key,
+    pub period: Period,
+    /// Seconds since 1970.
+    pub start: u64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -75,16 +73,15 @@ pub enum RedisError {
     #[error("redis {host}:{port}: {cause}")]
     Failed { host: String, port: u16, cause: String },
     #[error("redis {host}:{port}: no answer within {} ms", patience.as_millis())]
-    Late { host: String, port: u16, patience: Duration },
+    Late {
+        host: String,
+        port: u16,
+        patience: Duration,
+        /// Whether there was a connection, so that it may be carried out all the same.
+        is_sent: bool,
+    },
     #[error("redis {host}:{port}: not asked, it did not answer a moment ago")]
     Resting { host: String, port: u16 },
-}
-
-thread_local! {
-    /// Of this worker.
-    static CONNECTIONS: RefCell<HashMap<Place, MultiplexedConnection>> = RefCell::default();
-    /// Until when this worker does not ask those that let a request wait in vain.
-    static RESTING: RefCell<HashMap<Place, Instant>> = RefCell::default();
 }
 
 impl Redis {
@@ -112,86 +109,70 @@ impl Redis {
         amount: f64,
         now: Moment,
     ) -> Result<(bool, Vec<f64>), RedisError> {
-        if self.is_resting() {
+        if self.place.is_resting() {
             let Remote { host, port, .. } = self.place.remote.clone();
             return Err(RedisError::Resting { host, port });
         }
         let mut call = ADMIT.prepare_invoke();
         call.arg(amount);
         for limit in limits {
-            let Key { plugin, name, identifier } = key;
-            let (period, start) = (limit.period.as_str(), now.start_of(limit.period));
-            call.key(format!("ratelimit:{plugin}:{name}:{identifier}:{start}:{period}"));
-            call.arg(limit.most).arg(now.until_end_of(limit.period) + 1);
+            call.key(Window::of(key, limit.period, now).name())
+                .arg(limit.most)
+                .arg(now.until_end_of(limit.period) + 1);
         }
+        let answered = self.ask(async |mut connection| call.invoke_async(&mut connection).await).await;
+        if let Err(RedisError::Late { .. }) = answered {
+            self.place.rest(self.timeout);
+        }
+        answered.map(|(fits, used): (u8, Vec<f64>)| (fits == 1, used))
+    }
+
+    /// Adds to windows, whatever their limits; answers what is counted in each then. No request waits for it, so it is
+    /// tried even when requests would not.
+    pub async fn add(&self, amounts: &[(Window, f64)]) -> Result<Vec<f64>, RedisError> {
+        let mut calls = redis::pipe();
+        for (window, amount) in amounts {
+            let name = window.name();
+            calls.cmd("INCRBYFLOAT").arg(&name).arg(amount);
+            calls.cmd("EXPIREAT").arg(&name).arg(window.end() + 1).ignore();
+        }
+        self.ask(async |mut connection| calls.query_async(&mut connection).await).await
+    }
+
+    async fn ask<T>(
+        &self,
+        call: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
+    ) -> Result<T, RedisError> {
+        let Remote { host, port, .. } = &self.place.remote;
+        let (host, port, patience) = (host.clone(), *port, self.timeout);
+        let mut is_sent = false;
         let asked = async {
-            let mut connection = self.connection().await?;
-            let answered: Result<(u8, Vec<f64>), _> = call.invoke_async(&mut connection).await;
-            if answered.is_err() {
-                self.forget();
-            }
-            answered.map_err(|cause| self.failed(cause))
+            let connection = self.place.connection(&self.services).await?;
+            is_sent = true;
+            call(connection).await.map_err(|cause| cause.to_string())
         };
-        match timeout(self.timeout, asked).await {
-            Ok(answered) => answered.map(|(fits, used)| (fits == 1, used)),
+        match timeout(patience, asked).await {
+            Ok(answered) => answered.map_err(|cause| RedisError::Failed { host, port, cause }),
             Err(_) => {
-                self.forget();
-                self.rest();
-                let Remote { host, port, .. } = self.place.remote.clone();
-                Err(RedisError::Late { host, port, patience: self.timeout })
+                self.place.forget();
+                Err(RedisError::Late { host, port, patience, is_sent })
             }
         }
     }
+}
 
-    /// The worker's connection, made anew if there is none.
-    async fn connection(&self) -> Result<MultiplexedConnection, RedisError> {
-        let known = CONNECTIONS.with_borrow(|connections| connections.get(&self.place).cloned());
-        if let Some(connection) = known {
-            return Ok(connection);
-        }
-        let stream = self.services.connect(&self.place.remote).await.map_err(|cause| self.failed(cause))?;
-        let mut info = RedisConnectionInfo::default().set_db(self.place.database);
-        if let Some(username) = &self.place.username {
-            info = info.set_username(username);
-        }
-        if let Some(password) = &self.place.password {
-            info = info.set_password(password);
-        }
-        let (made, connection) = oneshot::channel();
-        spawn_local(async move {
-            // Whoever asked may have lost patience.
-            match MultiplexedConnection::new(&info, stream).await {
-                Ok((connection, driver)) => {
-                    let _ = made.send(Ok(connection));
-                    driver.await;
-                }
-                Err(error) => drop(made.send(Err(error))),
-            }
-        });
-        let connection = connection.await.map_err(|cause| self.failed(cause))?;
-        let connection = connection.map_err(|cause| self.failed(cause))?;
-        CONNECTIONS.with_borrow_mut(|all| all.insert(self.place.clone(), connection.clone()));
-        Ok(connection)
+impl Window {
+    pub fn of(key: &Key, period: Period, now: Moment) -> Self {
+        Self { key: key.clone(), period, start: now.start_of(period) }
     }
 
-    fn is_resting(&self) -> bool {
-        RESTING.with_borrow_mut(|resting| {
-            resting.retain(|_, until| Instant::now() < *until);
-            resting.contains_key(&self.place)
-        })
+    /// Seconds since 1970.
+    pub fn end(&self) -> u64 {
+        self.start + Moment(self.start).until_end_of(self.period)
     }
 
-    fn rest(&self) {
-        let until = Instant::now() + self.timeout;
-        RESTING.with_borrow_mut(|resting| resting.insert(self.place.clone(), until));
-    }
-
-    fn forget(&self) {
-        CONNECTIONS.with_borrow_mut(|connections| connections.remove(&self.place));
-    }
-
-    fn failed(&self, cause: impl ToString) -> RedisError {
-        let Remote { host, port, .. } = self.place.remote.clone();
-        RedisError::Failed { host, port, cause: cause.to_string() }
+    fn name(&self) -> String {
+        let Key { plugin, name, identifier } = &self.key;
+        format!("ratelimit:{plugin}:{name}:{identifier}:{}:{}", self.start, self.period.as_str())
     }
 }

@@ -64,7 +64,7 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
         plugin: plugin.id,
         header: config.header_name.unwrap_or_else(|| "x-kong-limit".to_owned()),
         limit_by: config.limit_by,
-        policy: Policy::new(config.policy, shared),
+        policy: Policy::new(config.policy, PLUGIN.name, shared),
         block: config.block_on_first_violation,
         hide_headers: config.hide_client_headers,
         limits: config.limits.into_iter().map(|(name, limits)| (name, limits.list())).collect(),
@@ -125,7 +125,8 @@ impl Hooks for ResponseRateLimiting {
         let Some(usage) = exchange.session.kept.take::<Usage>() else { return Ok(()) };
         for (name, cost) in &usage.owed {
             let key = self.key(name, &usage.identifier);
-            self.policy.add_there(exchange, &key, &self.limits[name], *cost, usage.at).await;
+            // Logged; the answer is long on its way.
+            let _ = self.policy.add(exchange, &key, &self.limits[name], *cost, usage.at).await;
         }
         Ok(())
     }

@@ -9,7 +9,8 @@ use polygate_telemetry::log;
 use polygate_telemetry::metrics::Scrape;
 use tokio::time::timeout;
 
-use crate::counters::Counters;
+use crate::counters::{Counters, Uncounted};
+use crate::ldap_auth::Outcomes;
 use crate::lua::Sandbox;
 use crate::prometheus::Table;
 use crate::proxy_cache::Store;
@@ -18,8 +19,11 @@ use crate::queue::{Counts, Senders};
 pub struct Shared {
     pub(crate) services: Arc<dyn Services>,
     pub(crate) counters: Counters,
+    pub(crate) uncounted: Uncounted,
     pub(crate) senders: Senders,
     pub(crate) counts: Counts,
+    /// Of logins.
+    pub(crate) ldap: Outcomes,
     /// Answers of upstreams.
     pub(crate) cache: Store,
     /// What the plugin `prometheus` counted.
@@ -33,8 +37,10 @@ impl Shared {
         Arc::new(Self {
             services,
             counters: Counters::default(),
+            uncounted: Uncounted::default(),
             senders: Senders::default(),
             counts: Counts::default(),
+            ldap: Outcomes::default(),
             cache: Store::default(),
             prometheus: Table::default(),
             sandbox: ArcSwap::default(),
@@ -44,6 +50,7 @@ impl Shared {
     /// For `/metrics`.
     pub fn show(&self, scrape: &Scrape) {
         self.counts.show(scrape);
+        self.uncounted.show(scrape);
     }
 
     /// Sends what waits in queues; what is not sent then is lost, with a line in the log.

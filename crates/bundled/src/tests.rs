@@ -70,6 +70,14 @@ impl Services for Nowhere {
         Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) })
     }
 
+    fn encrypt<'a>(
+        &'a self,
+        _: Box<dyn Stream>,
+        _: &'a Remote,
+    ) -> LocalFuture<'a, io::Result<Box<dyn Stream>>> {
+        Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) })
+    }
+
     fn send_datagram<'a>(&'a self, _: &'a str, _: u16, _: &'a [u8]) -> LocalFuture<'a, io::Result<()>> {
         Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) })
     }

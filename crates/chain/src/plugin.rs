@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use polygate_http1::Headers;
 use polygate_telemetry::log;
 
 use crate::pdk::Context;
@@ -50,6 +51,10 @@ pub trait Handler: Send + Sync {
 pub trait BodyFilter {
     /// Takes a piece in, and adds to `out` what it becomes.
     fn piece(&mut self, exchange: &mut Exchange, piece: &[u8], out: &mut Vec<u8>);
+
+    /// Sees what came behind the body (RFC 9110, section 6.5), if anything did, before its end. What it leaves there goes on
+    /// to the client.
+    fn trailers(&mut self, _trailers: &mut Headers) {}
 
     /// Adds what is left at the end of the body.
     fn end(&mut self, exchange: &mut Exchange, out: &mut Vec<u8>);

@@ -10,6 +10,13 @@ pub trait Services: Send + Sync {
     /// A new connection; over TLS it is one when the handshake has ended. The caller limits the wait.
     fn connect<'a>(&'a self, to: &'a Remote) -> LocalFuture<'a, io::Result<Box<dyn Stream>>>;
 
+    /// Goes on in TLS with a connection that began without (StartTLS).
+    fn encrypt<'a>(
+        &'a self,
+        stream: Box<dyn Stream>,
+        to: &'a Remote,
+    ) -> LocalFuture<'a, io::Result<Box<dyn Stream>>>;
+
     /// Sends one datagram to the first address of `host`.
     fn send_datagram<'a>(
         &'a self,

@@ -8,8 +8,10 @@
 mod chunked;
 mod client_certificate;
 mod dump;
+mod grpc_web;
 mod kong_conf;
 mod kong_yml;
+mod ldap_response;
 mod msgpack;
 mod mutations;
 mod protobuf;
@@ -23,8 +25,10 @@ use std::process::ExitCode;
 pub use chunked::chunked;
 pub use client_certificate::client_certificate;
 pub use dump::dump;
+pub use grpc_web::grpc_web;
 pub use kong_conf::kong_conf;
 pub use kong_yml::kong_yml;
+pub use ldap_response::ldap_response;
 pub use msgpack::msgpack;
 pub use mutations::mutations;
 pub use protobuf::protobuf;
@@ -37,7 +41,7 @@ pub use target::target;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their binaries and corpora.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("msgpack", msgpack),
     ("protobuf", protobuf),
     ("dump", dump),
@@ -50,6 +54,8 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("target", target),
     ("proxy_header", proxy_header),
     ("client_certificate", client_certificate),
+    ("grpc_web", grpc_web),
+    ("ldap_response", ldap_response),
 ];
 
 /// The body of a fuzzer's file. Built by cargo-fuzz it is a fuzzer; built as usual it runs the target

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::task::{Context, Poll, ready};
 
 use polygate_chain::{BodyFilter, Exchange};
+use polygate_http1::Headers;
 
 use crate::failure::Failure;
 use crate::upstream::AnswerBody;
@@ -16,6 +17,7 @@ pub struct Filters {
     out: Vec<u8>,
     /// Bytes of it that were taken.
     taken: usize,
+    trailers: Option<Headers>,
     is_ended: bool,
 }
 
@@ -51,6 +53,9 @@ impl Filters {
 
     /// What one has left is a piece for the next.
     fn end(&mut self, exchange: &mut Exchange) {
+        if let Some(trailers) = &mut self.trailers {
+            self.filters.iter_mut().for_each(|filter| filter.trailers(trailers));
+        }
         let mut left = Vec::new();
         for filter in &mut self.filters {
             let mut out = Vec::new();
@@ -87,6 +92,7 @@ impl Flow<'_> {
             match length {
                 0 => {
                     filters.is_ended = true;
+                    filters.trailers = body.trailers();
                     filters.end(exchange);
                 }
                 _ => filters.piece(exchange, content),
@@ -101,6 +107,14 @@ impl Flow<'_> {
         match self.filters.is_empty() {
             true => self.body.content(),
             false => &self.filters.out[self.filters.taken..],
+        }
+    }
+
+    /// What goes out behind the content, once it has ended.
+    pub fn trailers(&mut self) -> Option<Headers> {
+        match self.filters.is_empty() {
+            true => self.body.trailers(),
+            false => self.filters.trailers.take().filter(|trailers| !trailers.is_empty()),
         }
     }
 

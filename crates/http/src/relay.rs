@@ -79,7 +79,7 @@ fn poll_relay(
         match flow.poll_content(cx) {
             Poll::Ready(Ok(())) if flow.content().is_empty() => {
                 if !std::mem::replace(is_ended, true) {
-                    client.queue_end(flow.body.trailers().as_ref());
+                    client.queue_end(flow.trailers().as_ref());
                 }
                 return client.poll_flush(cx).map_err(Unsent::from);
             }

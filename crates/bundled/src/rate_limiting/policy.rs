@@ -1,12 +1,15 @@
 //! Where counters are.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use polygate_chain::pdk::PdkError;
 use polygate_chain::{Exchange, Value, pdk};
 use serde::Deserialize;
 
 use crate::counters::{Key, Limit, Moment};
+use crate::rate_limiting::synced::Synced;
 use crate::redis::{Redis, RedisConfig, RedisError};
 use crate::shared::Shared;
 
@@ -15,6 +18,9 @@ pub struct PolicyConfig {
     policy: Option<Kind>,
     fault_tolerant: bool,
     redis: RedisConfig,
+    /// Seconds between two times that Redis is told of what was counted here; without it, or when negative, each request
+    /// is counted there.
+    sync_rate: Option<f64>,
 }
 
 #[derive(Deserialize, PartialEq)]
@@ -26,33 +32,42 @@ enum Kind {
 
 pub struct Policy {
     shared: Arc<Shared>,
-    /// `None` for the gateway's own counters.
-    redis: Option<Redis>,
+    uncounted: Arc<AtomicU64>,
+    place: Place,
     fault_tolerant: bool,
 }
 
-/// Whether a request fits, and what was counted before it; `None` if nobody knows and it goes on all the same.
-type Admitted = Option<(bool, Vec<f64>)>;
+enum Place {
+    Here,
+    There(Redis),
+    Both(Synced),
+}
+
+/// Whether a request fits, and what was counted before it.
+type Admitted = (bool, Vec<f64>);
 
 impl Policy {
-    pub fn new(config: PolicyConfig, shared: &Arc<Shared>) -> Self {
-        let redis = config.policy.filter(|kind| *kind == Kind::Redis);
-        let redis = redis.map(|_| Redis::new(config.redis, shared.services.clone()));
-        Self { shared: shared.clone(), redis, fault_tolerant: config.fault_tolerant }
+    pub fn new(config: PolicyConfig, plugin: &'static str, shared: &Arc<Shared>) -> Self {
+        let redis = || Redis::new(config.redis, shared.services.clone());
+        let pause = config.sync_rate.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let place = match (config.policy, pause) {
+            (Some(Kind::Redis), None) => Place::There(redis()),
+            (Some(Kind::Redis), Some(pause)) => Place::Both(Synced::start(redis(), shared, pause)),
+            _ => Place::Here,
+        };
+        let uncounted = shared.uncounted.of(plugin);
+        Self { shared: shared.clone(), uncounted, place, fault_tolerant: config.fault_tolerant }
     }
 
-    /// Counts a request, if all limits have room for it.
+    /// Counts a request, if all limits have room for it; `None` if nobody knows and it goes on all the same.
     pub async fn admit(
         &self,
         exchange: &Exchange,
         key: &Key,
         limits: &[Limit],
         now: Moment,
-    ) -> Result<Admitted, PdkError> {
-        match &self.redis {
-            None => Ok(Some(self.shared.counters.admit(key, limits, 1.0, now))),
-            Some(redis) => self.tolerate(exchange, redis.admit(key, limits, 1.0, now).await),
-        }
+    ) -> Result<Option<Admitted>, PdkError> {
+        self.add(exchange, key, limits, 1.0, now).await
     }
 
     /// What was counted; `None` if nobody knows and the request goes on all the same.
@@ -63,48 +78,44 @@ impl Policy {
         limits: &[Limit],
         now: Moment,
     ) -> Result<Option<Vec<f64>>, PdkError> {
-        match &self.redis {
-            None => Ok(Some(self.shared.counters.used(key, limits, now))),
-            Some(redis) => {
-                let used = redis.admit(key, limits, 0.0, now).await.map(|(_, used)| used);
-                self.tolerate(exchange, used)
-            }
-        }
+        Ok(self.add(exchange, key, limits, 0.0, now).await?.map(|(_, used)| used))
     }
 
     /// Adds to what was counted, if all limits have room; what the counters of this gateway answer, or `None` where they
     /// are elsewhere.
     pub fn add_here(&self, key: &Key, limits: &[Limit], amount: f64, now: Moment) -> Option<bool> {
-        match &self.redis {
-            None => Some(self.shared.counters.admit(key, limits, amount, now).0),
-            Some(_) => None,
+        match &self.place {
+            Place::Here => Some(self.shared.counters.admit(key, limits, amount, now).0),
+            Place::There(_) | Place::Both(_) => None,
         }
     }
 
-    /// The same where the counters are elsewhere.
-    pub async fn add_there(
+    /// The same wherever the counters are.
+    pub async fn add(
         &self,
         exchange: &Exchange,
         key: &Key,
         limits: &[Limit],
         amount: f64,
         now: Moment,
-    ) {
-        if let Some(redis) = &self.redis {
-            let added = redis.admit(key, limits, amount, now).await;
-            // Logged; the answer is long on its way.
-            let _ = self.tolerate(exchange, added);
-        }
+    ) -> Result<Option<Admitted>, PdkError> {
+        let outcome = match &self.place {
+            Place::Here => Ok(self.shared.counters.admit(key, limits, amount, now)),
+            Place::There(redis) => redis.admit(key, limits, amount, now).await,
+            Place::Both(synced) => synced.admit(key, limits, amount, now).await,
+        };
+        self.tolerate(exchange, outcome)
     }
 
-    fn tolerate<T>(
+    fn tolerate(
         &self,
         exchange: &Exchange,
-        outcome: Result<T, RedisError>,
-    ) -> Result<Option<T>, PdkError> {
+        outcome: Result<Admitted, RedisError>,
+    ) -> Result<Option<Admitted>, PdkError> {
         match outcome {
             Ok(counted) => Ok(Some(counted)),
             Err(error) if self.fault_tolerant => {
+                self.uncounted.fetch_add(1, Relaxed);
                 let message = format!("failed to get usage: {error}");
                 pdk::log::err(&exchange.session, &[Value::str(message)]);
                 Ok(None)

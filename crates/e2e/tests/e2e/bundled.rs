@@ -1,6 +1,10 @@
 //! Bundled plugins beside external ones, and under load. What each one answers is held against recorded cases
 //! (`reference::bundled`).
 
+mod ldap;
+mod redis;
+
+use std::net::SocketAddr;
 use std::thread;
 
 use polygate_testkit::fake_server::{Ending, MsgPackEvent, Sdk};
@@ -125,20 +129,24 @@ fn a_limit_is_exact_over_all_workers() {
         .conf("nginx_main_worker_processes = 4\nplugins = bundled")
         .declarative(&declarative::global(&upstream.url(), &[limit]))
         .start();
-    let proxy = gateway.proxy();
-    let clients: Vec<_> = (0..50)
-        .map(|_| {
-            thread::spawn(move || {
-                let mut connection = Connection::open(proxy).expect("the gateway listens");
-                let statuses =
-                    (0..20).map(|_| connection.send(&Request::get("/")).expect("an answer").status);
-                statuses.collect::<Vec<_>>()
-            })
-        })
-        .collect();
-    let statuses: Vec<u16> =
-        clients.into_iter().flat_map(|client| client.join().expect("a client")).collect();
-    let count = |status| statuses.iter().filter(|it| **it == status).count();
-    assert_eq!((count(200), count(429)), (LIMIT, 1000 - LIMIT));
+    let statuses = burst(&[gateway.proxy()]);
+    assert_eq!((count(&statuses, 200), count(&statuses, 429)), (LIMIT, 1000 - LIMIT));
     assert_eq!(upstream.hits("/"), LIMIT);
+}
+
+/// The statuses of 1000 requests, 50 at a time.
+fn burst(proxies: &[SocketAddr]) -> Vec<u16> {
+    let client = |proxy: SocketAddr| {
+        thread::spawn(move || {
+            let mut connection = Connection::open(proxy).expect("the gateway listens");
+            let statuses = (0..20).map(|_| connection.send(&Request::get("/")).expect("an answer").status);
+            statuses.collect::<Vec<_>>()
+        })
+    };
+    let clients: Vec<_> = proxies.iter().copied().cycle().take(50).map(client).collect();
+    clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
+}
+
+fn count(statuses: &[u16], status: u16) -> usize {
+    statuses.iter().filter(|it| **it == status).count()
 }

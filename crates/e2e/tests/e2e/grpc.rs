@@ -1,5 +1,7 @@
 //! gRPC between a real client and a real server, past plugins.
 
+mod web;
+
 use std::process::Command;
 
 use polygate_testkit::Gateway;

@@ -18,11 +18,11 @@ use crate::servers;
 const BOUND: Duration = Duration::from_secs(20);
 
 /// One scrape.
-struct Scrape(String);
+pub struct Scrape(String);
 
 impl Scrape {
     #[track_caller]
-    fn of(gateway: &Gateway) -> Self {
+    pub fn of(gateway: &Gateway) -> Self {
         let answer = Request::get("/metrics").send(gateway.status()).expect(200);
         assert_eq!(answer.header("content-type"), Some("text/plain; charset=UTF-8"));
         Self(answer.text())
@@ -30,7 +30,7 @@ impl Scrape {
 
     /// The value of the only series with these labels; it may have others.
     #[track_caller]
-    fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let has =
             |line: &str| labels.iter().all(|(label, value)| line.contains(&format!("{label}=\"{value}\"")));
         let of_name = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
@@ -45,12 +45,16 @@ impl Scrape {
     }
 }
 
-/// The plugin of fixtures/go/faults-go: it raises in `access` when a request asks for it. And a plugin with a queue, and a
-/// target that is checked.
+/// The plugin of fixtures/go/faults-go: it raises in `access` when a request asks for it. And a plugin with a queue, one
+/// with a limit, and a target that is checked.
 fn faulty(upstream: &EchoUpstream, further: &str) -> GatewayBuilder {
     let config = json!({ "phase": "access", "fault": "raise_after", "when_header": "X-Raise" });
     let server = servers::go("faults-go", &peer("go/bin/faults-go"));
-    let plugins = [plugin("faults-go", config), plugin("file-log", json!({ "path": "/dev/null" }))];
+    let plugins = [
+        plugin("faults-go", config),
+        plugin("file-log", json!({ "path": "/dev/null" })),
+        plugin("rate-limiting", json!({ "year": 1_000_000 })),
+    ];
     let file = declarative::global(&upstream.url(), &plugins);
     let mut file: Value = serde_json::from_str(&file).expect("JSON");
     file["upstreams"] = json!([{
@@ -58,7 +62,9 @@ fn faulty(upstream: &EchoUpstream, further: &str) -> GatewayBuilder {
         "healthchecks": { "passive": { "unhealthy": { "tcp_failures": 1 } } },
     }]);
     Gateway::builder()
-        .conf(&format!("plugins = faults-go,file-log\npluginserver_names = faults-go\n{server}{further}"))
+        .conf(&format!(
+            "plugins = faults-go,file-log,rate-limiting\npluginserver_names = faults-go\n{server}{further}"
+        ))
         .declarative(&file.to_string())
 }
 

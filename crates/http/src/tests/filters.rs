@@ -5,14 +5,14 @@ use std::sync::Arc;
 use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::{Content, Context, response};
 use polygate_chain::{BodyFilter, Exchange, Failure, Handler, LocalFuture, Phase, Phases, Plugin};
-
+use polygate_http1::Headers;
 use serde_json::json;
 
 use crate::tests::{GET, OK, World, broken, holding, plugin, run, setup};
 
-/// Says in a header what it saw, and writes the body in capitals between two signs.
+/// Says in a header what it saw, and writes the body in capitals, with a sign and the trailer `X-Taken` behind it.
 #[derive(Clone, Copy)]
-enum Filtering {
+pub enum Filtering {
     Marking,
     KeepingLength,
     Answering,
@@ -57,15 +57,17 @@ impl Handler for Filtering {
 
     fn body(&self, _: &mut Exchange) -> Option<Box<dyn BodyFilter>> {
         match self {
-            Self::Marking => Some(Box::new(Marker { keeps_length: false })),
-            Self::KeepingLength => Some(Box::new(Marker { keeps_length: true })),
+            Self::Marking => Some(Box::new(Marker::default())),
+            Self::KeepingLength => Some(Box::new(Marker { keeps_length: true, ..Marker::default() })),
             Self::Answering | Self::Breaking => None,
         }
     }
 }
 
+#[derive(Default)]
 struct Marker {
     keeps_length: bool,
+    taken: Vec<u8>,
 }
 
 impl BodyFilter for Marker {
@@ -73,10 +75,16 @@ impl BodyFilter for Marker {
         out.extend(piece.to_ascii_uppercase());
     }
 
+    fn trailers(&mut self, trailers: &mut Headers) {
+        self.taken = trailers.get("X-Taken").unwrap_or_default().to_vec();
+        trailers.remove("X-Taken");
+    }
+
     fn end(&mut self, _: &mut Exchange, out: &mut Vec<u8>) {
         if !self.keeps_length {
             out.extend_from_slice(b"!");
         }
+        out.extend_from_slice(&self.taken);
     }
 
     fn keeps_length(&self) -> bool {

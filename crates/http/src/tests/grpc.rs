@@ -1,5 +1,7 @@
 //! gRPC: HTTP/2 on both sides, with trailers, in both directions at a time.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::server::SendResponse;
@@ -10,6 +12,7 @@ use serde_json::json;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
+use crate::tests::filters::Filtering;
 use crate::tests::http2::client::{Client, content};
 use crate::tests::http2::frames::{
     DATA, END_STREAM, Frame, GOAWAY, HEADERS, RawClient, SETTINGS, fields, frame,
@@ -120,6 +123,27 @@ fn a_call_and_its_trailers() {
         assert!(said.data().await.is_none());
         assert_eq!(said.trailers().await.unwrap(), Some(status("0")));
         assert_eq!(world.statuses().await, [200]);
+    });
+}
+
+/// What a filter takes of the trailers is not sent.
+#[test]
+fn filters_see_trailers() {
+    run(async {
+        let mut setup = grpc();
+        setup.globals.push(Arc::new(Filtering::Marking));
+        let world = setup.open();
+        let (_client, response, _body, (_request, mut respond)) = called(&world).await;
+        let mut stream = respond.send_response(answer(), false).unwrap();
+        stream.send_data("said".into(), false).unwrap();
+        let mut trailers = status("0");
+        trailers.insert("x-taken", "taken".parse().unwrap());
+        stream.send_trailers(trailers).unwrap();
+        let mut said = response.await.unwrap().into_body();
+        assert_eq!(piece(&mut said).await, "SAID");
+        assert_eq!(piece(&mut said).await, "!taken");
+        ended(&mut said).await;
+        assert_eq!(said.trailers().await.unwrap(), Some(status("0")));
     });
 }
 

@@ -23,14 +23,21 @@ pub struct Group {
     /// Lines of kong.conf.
     #[serde(default)]
     pub conf: Option<BTreeMap<String, String>>,
-    /// `redis`: a server at `{{REDIS_PORT}}`.
     #[serde(default)]
-    pub needs: Vec<String>,
+    pub needs: Vec<Need>,
     pub config: Value,
     pub cases: Vec<Case>,
     /// Seconds between two requests of a case.
     #[serde(default)]
     pub pace: Option<f64>,
+}
+
+/// A server that a group's plugins ask.
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum Need {
+    /// At `{{REDIS_PORT}}`.
+    Redis,
 }
 
 #[derive(Deserialize)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use polygate_testkit::Gateway;
 use polygate_testkit::gateway::free_address;
+use polygate_testkit::{Gateway, RedisServer};
 use regex::Regex;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -16,7 +16,7 @@ use crate::reference::bundled::ask::ask;
 use crate::reference::bundled::compare;
 use crate::reference::bundled::normal::Normal;
 use crate::reference::bundled::recorded::{
-    Answer, Ask, Capture, Case, File, Group, Received, Sink, Step, folder, load,
+    Answer, Ask, Capture, Case, File, Group, Need, Received, Sink, Step, folder, load,
 };
 use crate::reference::bundled::server::Served;
 use crate::reference::bundled::sinks::{Ports, Sinks};
@@ -32,18 +32,19 @@ struct Run<'g> {
     gateway: Gateway,
     upstream: Arc<Served>,
     sinks: Sinks,
+    _redis: Option<RedisServer>,
     ports: Ports,
     /// Where plugins write files.
     files: PathBuf,
     _folder: TempDir,
 }
 
-/// Replays one file, but for groups that need a server of Redis: there is none among the peers.
+/// Replays one file.
 #[track_caller]
 pub fn file(name: &str) {
     let file: File = load(&folder("bundled").join(format!("{name}.json")));
     let mut complaints = Vec::new();
-    for group in file.groups.iter().filter(|group| group.needs.is_empty()) {
+    for group in &file.groups {
         let run = Run::start(group);
         let complaint = |case| Some(format!("{}/{}", group.name, run.complain(case)?));
         complaints.extend(group.cases.iter().filter_map(complaint));
@@ -59,6 +60,8 @@ impl<'g> Run<'g> {
         std::fs::create_dir(&files).expect("the folder is writable");
         let (upstream, upstream_port) = Served::start();
         let (sinks, mut ports) = Sinks::start();
+        let redis = group.needs.contains(&Need::Redis).then(RedisServer::start);
+        ports.extend(redis.as_ref().map(|server| ("REDIS_PORT", server.address.port())));
         let proxy = free_address();
         ports.extend([
             ("UPSTREAM_PORT", upstream_port),
@@ -76,7 +79,7 @@ impl<'g> Run<'g> {
             .declarative(&fill(&group.config.to_string()))
             .start();
         ports.push(("STATUS_PORT", gateway.status().port()));
-        Self { group, gateway, upstream, sinks, ports, files, _folder: folder }
+        Self { group, gateway, upstream, sinks, _redis: redis, ports, files, _folder: folder }
     }
 
     /// What is wrong with a case, if anything is.
