@@ -47,7 +47,7 @@ async fn checked(settings: &Settings) -> Result<Vec<String>, Vec<LoadError>> {
 fn entities(settings: &Settings, enabled: &Enabled) -> Result<Vec<String>, LoadError> {
     let loaded = declarative::load(settings, enabled)?;
     let entities = loaded.entities.entities();
-    compile::router(entities)?;
+    compile::check_routes(entities)?;
     let (_, _, unusable) = compile::certificates(entities, Vec::new(), UpstreamDefaults::default());
     let (_, left_out) = translate::ciphers(settings);
     Ok(unusable.into_iter().chain(left_out).chain(not_yet::warnings(settings, entities)).collect())

@@ -7,15 +7,23 @@ use polygate_balancer::Balancer;
 use polygate_chain::{Environment, Plan};
 use polygate_entities::EntitySet;
 use polygate_http::Gateway;
-use polygate_model::{Entities, Id, Target, Upstream, Vaults};
-use polygate_router::{Router, RouterError};
-use polygate_tls::{CertificateError, CertifiedKey, Names, Server, UpstreamDefaults, UpstreamTls};
+use polygate_model::{Entities, Id, Route, Service, Target, Upstream, Vaults};
+use polygate_router::{Router, RouterError, StreamRouter};
+use polygate_tls::{Alpn, CertificateError, CertifiedKey, Names, Server, UpstreamDefaults, UpstreamTls};
 
 use crate::servers::Servers;
 use crate::translate;
 
-/// Asks no plugin server anything: what they announced is in `servers`. Answers what of the entities cannot be used, too.
-pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<(Gateway, Vec<String>), RouterError> {
+/// What comes of it.
+pub struct Compiled {
+    pub gateway: Gateway,
+    pub streams: polygate_stream::Gateway,
+    /// What of the entities cannot be used, one line each.
+    pub problems: Vec<String>,
+}
+
+/// Asks no plugin server anything: what they announced is in `servers`.
+pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<Compiled, RouterError> {
     let settings = &servers.settings;
     let entities = Arc::new(entities.entities().clone());
     let mut environment = Environment::new(entities.clone(), servers.node.clone());
@@ -27,17 +35,30 @@ pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<(Gateway, Vec<
 
     let (names, upstream_tls, problems) =
         certificates(&entities, servers.certificates.clone(), servers.upstream_tls.clone());
+    let (environment, upstream_tls) = (Arc::new(environment), Arc::new(upstream_tls));
+    let balancers = Arc::new(balancers(&entities, servers.seed));
     let configurations: Vec<_> = entities.plugins.values().cloned().collect();
+    let routes = routes(&entities);
+    let http2 = translate::http2(&settings.proxy_listen);
+    let streams = polygate_stream::Gateway {
+        plan: Plan::of_streams(&servers.plugins, &configurations),
+        balancers: balancers.clone(),
+        router: StreamRouter::build(&routes)?,
+        server_tls: Server::new(names.clone(), &translate::tls(settings, Alpn::None)),
+        upstream_tls: upstream_tls.clone(),
+        environment: environment.clone(),
+        settings: translate::streams(settings),
+    };
     let gateway = Gateway {
         plan: Plan::new(&servers.plugins, &configurations),
-        balancers: balancers(&entities, servers.seed),
-        router: router(&entities)?,
-        server_tls: Server::new(names, &translate::tls(settings, translate::http2(&settings.proxy_listen))),
+        balancers,
+        router: Router::build(&routes)?,
+        server_tls: Server::new(names, &translate::tls(settings, Alpn::http(http2))),
         upstream_tls,
-        environment: Arc::new(environment),
+        environment,
         settings: translate::http(settings),
     };
-    Ok((gateway, problems))
+    Ok(Compiled { gateway, streams, problems })
 }
 
 /// What clients are shown and how services are reached; also a line for each certificate that cannot be used.
@@ -45,7 +66,7 @@ pub fn certificates(
     entities: &Entities,
     default: Vec<Arc<CertifiedKey>>,
     defaults: UpstreamDefaults,
-) -> (Names, UpstreamTls, Vec<String>) {
+) -> (Arc<Names>, UpstreamTls, Vec<String>) {
     let (names, unshown) = Names::new(entities, default);
     let (upstream_tls, unusable) = UpstreamTls::new(entities, defaults);
     let told = |(id, why): (Id, CertificateError), so: &str| {
@@ -59,18 +80,24 @@ pub fn certificates(
     };
     let unshown = unshown.into_iter().map(|it| told(it, "clients are shown another one for its names"));
     let unusable = unusable.into_iter().map(|it| told(it, "requests of services that need it fail"));
-    (names, upstream_tls, unshown.chain(unusable).collect())
+    (Arc::new(names), upstream_tls, unshown.chain(unusable).collect())
 }
 
-/// Routes of a service that is switched off do not match.
-pub fn router(entities: &Entities) -> Result<Router, RouterError> {
+/// Whether the routes can be matched.
+pub fn check_routes(entities: &Entities) -> Result<(), RouterError> {
+    let routes = routes(entities);
+    Router::build(&routes)?;
+    StreamRouter::build(&routes)?;
+    Ok(())
+}
+
+/// Routes with their services; those of a service that is switched off do not match.
+fn routes(entities: &Entities) -> Vec<(Arc<Route>, Option<Arc<Service>>)> {
     let routes = entities.routes.values().map(|route| {
         let service = route.service.and_then(|reference| entities.services.get(&reference.id));
         (route.clone(), service.cloned())
     });
-    let served: Vec<_> =
-        routes.filter(|(_, service)| service.as_ref().is_none_or(|service| service.enabled)).collect();
-    Router::build(&served)
+    routes.filter(|(_, service)| service.as_ref().is_none_or(|service| service.enabled)).collect()
 }
 
 /// By the name of the upstream.

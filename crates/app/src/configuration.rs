@@ -17,7 +17,7 @@ use polygate_plugin_host::PluginServers;
 use polygate_telemetry::log;
 use tokio::task::spawn_blocking;
 
-use crate::compile::compile;
+use crate::compile::{self, compile};
 use crate::probes::Probes;
 use crate::servers::Servers;
 use crate::targets::Targets;
@@ -27,6 +27,7 @@ pub struct Configuration {
     pub servers: Arc<Servers>,
     pub plugin_servers: Rc<PluginServers>,
     pub gateway: Arc<Gateway>,
+    pub streams: Arc<polygate_stream::Gateway>,
     /// Of the entities' text.
     pub hash: String,
     /// What did not work when it was loaded, one line each.
@@ -58,7 +59,7 @@ impl Configuration {
             Ok(servers) => Compiled::load(servers, previous.map(|previous| previous.gateway.clone())).await,
             Err(error) => Err(error),
         };
-        let Compiled { servers, gateway, hash } = match compiled {
+        let Compiled { servers, gateway, streams, hash } = match compiled {
             Ok(compiled) => compiled,
             Err(error) => {
                 plugin_servers.retire(running).await;
@@ -81,6 +82,7 @@ impl Configuration {
             servers,
             plugin_servers: Rc::new(plugin_servers),
             gateway,
+            streams,
             hash,
             problems,
             _targets: targets,
@@ -93,6 +95,7 @@ impl Configuration {
 struct Compiled {
     servers: Arc<Servers>,
     gateway: Arc<Gateway>,
+    streams: Arc<polygate_stream::Gateway>,
     hash: String,
 }
 
@@ -104,17 +107,22 @@ impl Compiled {
 
     fn load_here(servers: Servers, previous: Option<&Gateway>) -> Result<Self, LoadError> {
         let loaded = declarative::load(&servers.settings, &servers.enabled)?;
-        let (gateway, problems) = compile(&servers, &loaded.entities)?;
+        let compile::Compiled { gateway, streams, problems } = compile(&servers, &loaded.entities)?;
         problems.iter().for_each(|problem| log!(Error, "{problem}"));
         translate::ciphers(&servers.settings).1.iter().for_each(|line| log!(Warn, "{line}"));
         gateway.router.warnings().iter().for_each(|warning| log!(Warn, "{warning}"));
         let not_yet = not_yet::warnings(&servers.settings, loaded.entities.entities());
         not_yet.iter().for_each(|warning| log!(Warn, "{warning}"));
-        for (name, balancer) in &gateway.balancers {
+        for (name, balancer) in &*gateway.balancers {
             if let Some(before) = previous.and_then(|previous| previous.balancers.get(name)) {
                 balancer.inherit(before);
             }
         }
-        Ok(Self { servers: Arc::new(servers), gateway: Arc::new(gateway), hash: loaded.hash })
+        Ok(Self {
+            servers: Arc::new(servers),
+            gateway: Arc::new(gateway),
+            streams: Arc::new(streams),
+            hash: loaded.hash,
+        })
     }
 }

@@ -19,6 +19,8 @@ pub struct Logs {
     error: Arc<LogFile>,
     /// `None` when it is switched off.
     pub access: Option<Arc<LogWriter>>,
+    /// That of streams, which may be the same.
+    pub stream: Option<Arc<LogWriter>>,
 }
 
 impl Logs {
@@ -26,15 +28,21 @@ impl Logs {
     pub fn open(settings: &Settings, previous: Option<&Self>) -> Result<Self, Error> {
         let error = settings.logs.proxy_error.as_deref().unwrap_or(Path::new("/dev/null"));
         let same_error = previous.map(|it| &it.error).filter(|it| it.path() == error);
-        let access = settings.logs.proxy_access.as_deref();
-        let same_access = previous.and_then(|it| it.access.as_ref()).filter(|it| Some(it.path()) == access);
+        let busy = |path: Option<&Path>, same: &[&Option<Arc<LogWriter>>]| match path {
+            None => Ok(None),
+            Some(path) => match same.iter().filter_map(|it| it.as_ref()).find(|it| it.path() == path) {
+                Some(writer) => Ok(Some(writer.clone())),
+                None => open_busy(path).map(Some),
+            },
+        };
+        let (before, stream_before) = previous.map_or((&None, &None), |it| (&it.access, &it.stream));
+        let access = busy(settings.logs.proxy_access.as_deref(), &[before, stream_before])?;
+        let stream = busy(settings.logs.proxy_stream_access.as_deref(), &[&access, stream_before, before])?;
         Ok(Self {
             level: level(settings.log_level),
             error: same_error.map_or_else(|| open(error), |file| Ok(file.clone()))?,
-            access: match same_access {
-                Some(writer) => Some(writer.clone()),
-                None => access.map(open_busy).transpose()?,
-            },
+            access,
+            stream,
         })
     }
 
@@ -48,18 +56,23 @@ impl Logs {
         if let Err(error) = self.error.reopen() {
             log!(Error, "could not reopen a log file, going on with the old one: {error}");
         }
-        if let Some(access) = &self.access {
-            access.reopen();
-        }
+        self.busy().for_each(|access| access.reopen());
     }
 
     /// Writes what is still to be written, at the end of a run.
     pub fn close(&self) {
-        if let Some(access) = &self.access
-            && !access.close(CLOSING)
-        {
-            log!(Error, "access log lines were not written within {} s", CLOSING.as_secs());
+        for access in self.busy() {
+            if !access.close(CLOSING) {
+                log!(Error, "access log lines were not written within {} s", CLOSING.as_secs());
+            }
         }
+    }
+
+    /// The access logs, each once.
+    fn busy(&self) -> impl Iterator<Item = &Arc<LogWriter>> {
+        let is_same =
+            |stream: &&Arc<LogWriter>| self.access.as_ref().is_some_and(|it| Arc::ptr_eq(it, stream));
+        self.access.iter().chain(self.stream.iter().filter(move |stream| !is_same(stream)))
     }
 }
 

@@ -79,12 +79,6 @@ static ENTRIES: &[Entry] = &[
         example: properties(&[("admin_listen", "127.0.0.1:8001")]),
     },
     Entry {
-        what: "`stream_listen`",
-        instead: "nothing listens there",
-        found: InSettings(|settings| chosen(settings, "stream_listen", &settings.stream_listen)),
-        example: properties(&[("stream_listen", "127.0.0.1:9000")]),
-    },
-    Entry {
         what: "the flag `http2` of `status_listen`",
         instead: "HTTP/1.1 is served",
         found: InSettings(|settings| listed(settings.status_listen.iter().filter(|it| it.http2))),
@@ -113,25 +107,6 @@ static ENTRIES: &[Entry] = &[
         instead: "no effect",
         found: Warned,
         example: properties(&[("pg_host", "db")]),
-    },
-    Entry {
-        what: "services over `tcp`, `tls`, `tls_passthrough` and `udp`",
-        instead: "their requests are refused with 502, never sent in the clear",
-        found: InEntities(|entities| {
-            let services = entities.services.values().filter(|it| !it.protocol.is_http());
-            listed(services.map(|it| it.name.clone().unwrap_or_else(|| it.id.to_string())))
-        }),
-        example: entities("services: [{name: s, url: 'tls://example.com:1'}]"),
-    },
-    Entry {
-        what: "routes for `tcp`, `tls`, `tls_passthrough` and `udp`",
-        instead: "streams are not served",
-        found: InEntities(|entities| {
-            let routes =
-                entities.routes.values().filter(|it| !it.protocols.iter().all(|protocol| protocol.is_http()));
-            listed(routes.map(|it| it.name.clone().unwrap_or_else(|| it.id.to_string())))
-        }),
-        example: entities("routes: [{name: r, protocols: [tcp], destinations: [{port: 1}]}]"),
     },
     Entry {
         what: "OAuth2 credentials of consumers",

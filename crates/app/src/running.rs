@@ -8,10 +8,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use polygate_config::conf::{self, Warning};
 use polygate_config::settings::{LogLevel, Settings};
-use polygate_http::Gateway;
 use polygate_net::accept::Stop;
 use polygate_plugin_host::PluginServers;
 use polygate_telemetry::log;
@@ -24,7 +22,7 @@ use crate::logs::Logs;
 use crate::names::Names;
 use crate::outside::Outside;
 use crate::status::{Prepared, Status};
-use crate::workers::{Fleet, Shared, Workers};
+use crate::workers::{Fleet, Gateways, Shared, Workers};
 use crate::{Error, LoadError, certificates, translate};
 
 /// For what plugins have still to send when the gateway ends.
@@ -33,8 +31,7 @@ const QUEUES: Duration = Duration::from_secs(5);
 pub struct Running {
     control: Rc<Control>,
     prefix: PathBuf,
-    /// Where workers look.
-    gateway: Arc<ArcSwap<Gateway>>,
+    gateways: Gateways,
     configuration: Rc<Configuration>,
     /// Plugin servers of earlier configurations, until the last request that began with them ends.
     retiring: Vec<(Rc<PluginServers>, JoinHandle<()>)>,
@@ -60,12 +57,12 @@ impl Running {
         let configuration = Rc::new(first);
         control.configuration.replace(Some(configuration.clone()));
         control.loads.replace(Loads { generation: 1, error: None });
-        let gateway = Arc::new(ArcSwap::new(configuration.gateway.clone()));
+        let gateways = Gateways::new(&configuration);
         let fleet = Fleet::default();
         let mut own = Self {
             control,
             prefix,
-            gateway,
+            gateways,
             configuration,
             retiring: Vec::new(),
             names,
@@ -110,7 +107,7 @@ impl Running {
                 return Err(error);
             }
         };
-        self.gateway.store(next.gateway.clone());
+        self.gateways.store(&next);
         self.configuration = Rc::new(next);
         self.control.configuration.replace(Some(self.configuration.clone()));
         if let Some(workers) = workers {
@@ -141,7 +138,7 @@ impl Running {
         }
         let none = Listeners::default();
         let before = self.fleet.listeners().unwrap_or(&none);
-        let listeners = Listeners::open(&now.proxy_listen, now.workers, before)?;
+        let listeners = Listeners::open(&now.proxy_listen, &now.stream_listen, now.workers, before)?;
         Ok((status, Some(self.workers(now, listeners, names, logs)?)))
     }
 
@@ -152,8 +149,12 @@ impl Running {
         names: &Names,
         logs: &Logs,
     ) -> Result<Workers, Error> {
-        let (gateway, tracer) = (self.gateway.clone(), self.control.tracer.clone());
-        let shared = Shared { gateway, access_log: logs.access.clone(), tracer };
+        let shared = Shared {
+            gateways: self.gateways.clone(),
+            access_log: logs.access.clone(),
+            stream_log: logs.stream.clone(),
+            tracer: self.control.tracer.clone(),
+        };
         Workers::start(listeners, names.resolvers(settings.workers)?, shared)
     }
 
@@ -188,7 +189,9 @@ pub fn log_warnings(warnings: &[Warning]) {
 /// Whether workers of the one settings serve the other ones, too.
 fn wants_same_workers(before: &Settings, now: &Settings) -> bool {
     before.proxy_listen == now.proxy_listen
+        && before.stream_listen == now.stream_listen
         && before.workers == now.workers
         && before.dns == now.dns
         && before.logs.proxy_access == now.logs.proxy_access
+        && before.logs.proxy_stream_access == now.logs.proxy_stream_access
 }

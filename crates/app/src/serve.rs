@@ -43,7 +43,8 @@ async fn run(settings: Settings, logs: Logs, on_ready: impl FnOnce(&[String])) -
     let mut stops = StopSignals::new()?;
     let (mut reload, mut reopen) = (signals::reload()?, signals::reopen()?);
     let none = Listeners::default();
-    let listeners = Listeners::open(&settings.proxy_listen, settings.workers, &none)?;
+    let listeners =
+        Listeners::open(&settings.proxy_listen, &settings.stream_listen, settings.workers, &none)?;
     let status = Prepared::open(&settings, &none)?;
     let control = Rc::new(Control::new(&settings, logs)?);
     let status = status.serve(&control);

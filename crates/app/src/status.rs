@@ -29,7 +29,7 @@ use polygate_http::{ListenerFlags, SERVER_TOKEN};
 use polygate_net::accept::{self, Stop};
 use polygate_net::proxy_protocol::{ReadError, read_header};
 use polygate_telemetry::log;
-use polygate_tls::{Handshake, Names, Server};
+use polygate_tls::{Alpn, Handshake, Names, Server};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::watch;
@@ -38,7 +38,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::control::Control;
-use crate::listeners::Listeners;
+use crate::listeners::{Listener, Listeners};
 use crate::{Error, certificates, translate};
 
 const ADMIN_LATENCY: HeaderName = HeaderName::from_static("x-kong-admin-latency");
@@ -65,12 +65,17 @@ impl Prepared {
     /// Listens on `status_listen`, and takes over what `previous` has of it.
     pub fn open(settings: &Settings, previous: &Listeners) -> Result<Self, Error> {
         let names = Names::of(certificates::status(settings)?);
-        let tls = Server::new(names, &translate::tls(settings, false)).config(Handshake::default()).clone();
-        let listeners = Listeners::open(&settings.status_listen, 1, previous)?;
+        let tls = Server::new(names, &translate::tls(settings, Alpn::http(false)))
+            .config(Handshake::default())
+            .clone();
+        let listeners = Listeners::open(&settings.status_listen, &[], 1, previous)?;
         let fail = |cause| Error::System { what: "the status listener", cause };
-        let sockets = listeners.deal(1)?.into_iter().flatten();
-        let sockets = sockets.map(|it| Ok((TcpListener::from_std(it.socket).map_err(fail)?, it.flags)));
-        let sockets = sockets.collect::<Result<_, Error>>()?;
+        let mut sockets = Vec::new();
+        for listener in listeners.deal(1)?.into_iter().flatten() {
+            if let Listener::Requests(socket, flags) = listener {
+                sockets.push((TcpListener::from_std(socket).map_err(fail)?, flags));
+            }
+        }
         Ok(Self { listeners, sockets, tls: tls.into(), tokens: settings.headers })
     }
 

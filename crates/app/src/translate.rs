@@ -17,7 +17,8 @@ use polygate_net::dns::{DnsSettings, RecordKind};
 use polygate_net::listen::{Keepalive, ListenOptions};
 use polygate_plugin_host::{BodyMode, Query, ServerSettings, withhold};
 
-use polygate_tls::{CipherSuites, ServerOptions, UnknownCipher, Versions};
+use polygate_stream::StreamSettings;
+use polygate_tls::{Alpn, CipherSuites, ServerOptions, UnknownCipher, Versions};
 
 use crate::LoadError;
 
@@ -109,15 +110,22 @@ pub fn http2(entries: &[Listen]) -> bool {
     entries.iter().any(|entry| entry.http2)
 }
 
-/// How clients of listeners are spoken to, over HTTP/2 too or not.
-pub fn tls(settings: &Settings, http2: bool) -> ServerOptions {
+pub fn streams(settings: &Settings) -> StreamSettings {
+    StreamSettings {
+        preread_timeout: settings.stream_preread_timeout,
+        proxy_protocol: settings.stream_proxy_protocol,
+    }
+}
+
+/// How clients of listeners are spoken to.
+pub fn tls(settings: &Settings, alpn: Alpn) -> ServerOptions {
     let tls = &settings.tls;
     ServerOptions {
         suites: ciphers(settings).0,
         tickets: tls.session_tickets,
         session_timeout: tls.session_timeout,
         prefer_own_suites: tls.prefer_server_ciphers,
-        http2,
+        alpn,
     }
 }
 

@@ -9,11 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use polygate_http::{Gateway, Worker};
 use polygate_net::accept::Stop;
 use polygate_net::dns::Resolver;
 use polygate_telemetry::trace::Tracer;
-use polygate_telemetry::{LogWriter, log};
+use polygate_telemetry::{LogBuffer, LogWriter, log};
 use polygate_transport::Thread;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -21,16 +20,40 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio::time::timeout;
 
 use crate::Error;
+use crate::configuration::Configuration;
 use crate::listeners::{Listener, Listeners};
 use crate::logs::CLOSING;
 
 /// For workers that are told to drop everything.
 const FAST_STOP: Duration = Duration::from_millis(500);
 
+/// Where workers find the configuration in use.
+#[derive(Clone)]
+pub struct Gateways {
+    requests: Arc<ArcSwap<polygate_http::Gateway>>,
+    streams: Arc<ArcSwap<polygate_stream::Gateway>>,
+}
+
+impl Gateways {
+    pub fn new(configuration: &Configuration) -> Self {
+        Self {
+            requests: Arc::new(ArcSwap::new(configuration.gateway.clone())),
+            streams: Arc::new(ArcSwap::new(configuration.streams.clone())),
+        }
+    }
+
+    /// Puts another configuration in its place. Nothing sees both: a request has no part in a stream.
+    pub fn store(&self, configuration: &Configuration) {
+        self.requests.store(configuration.gateway.clone());
+        self.streams.store(configuration.streams.clone());
+    }
+}
+
 /// What the workers share.
 pub struct Shared {
-    pub gateway: Arc<ArcSwap<Gateway>>,
+    pub gateways: Gateways,
     pub access_log: Option<Arc<LogWriter>>,
+    pub stream_log: Option<Arc<LogWriter>>,
     pub tracer: Option<Arc<Tracer>>,
 }
 
@@ -132,24 +155,50 @@ pub fn runtime() -> Result<Runtime, Error> {
     built.map_err(|cause| Error::System { what: "a runtime", cause })
 }
 
-/// The last worker with an access log that is not in use any more sees to it that it is written.
+/// The last worker with access logs that are not in use any more sees to it that they are written.
 fn release(shared: Arc<Shared>) {
-    let access_log = Arc::into_inner(shared).and_then(|shared| shared.access_log);
-    if let Some(log) = access_log.and_then(Arc::into_inner)
-        && !log.close(CLOSING)
-    {
-        log!(Error, "lines of a former access log were not written within {} s", CLOSING.as_secs());
+    let Some(Shared { access_log, stream_log, .. }) = Arc::into_inner(shared) else { return };
+    for log in [access_log, stream_log] {
+        if let Some(log) = log.and_then(Arc::into_inner)
+            && !log.close(CLOSING)
+        {
+            log!(Error, "lines of a former access log were not written within {} s", CLOSING.as_secs());
+        }
     }
 }
 
+fn buffer(log: &Option<Arc<LogWriter>>) -> Option<LogBuffer> {
+    log.as_ref().map(|log| log.buffer())
+}
+
 async fn serve(listeners: Vec<Listener>, resolver: Resolver, shared: &Shared, stop: watch::Receiver<Stop>) {
-    let access_log = shared.access_log.as_ref().map(|log| log.buffer());
     let thread = Rc::new(Thread::new(resolver));
     thread.log_phases.start();
-    let worker = Worker::new(shared.gateway.clone(), thread.clone(), access_log, shared.tracer.clone());
+    let requests = polygate_http::Worker::new(
+        shared.gateways.requests.clone(),
+        thread.clone(),
+        buffer(&shared.access_log),
+        shared.tracer.clone(),
+    );
+    let streams = polygate_stream::Worker::new(
+        shared.gateways.streams.clone(),
+        thread.clone(),
+        buffer(&shared.stream_log),
+    );
     let mut serving = JoinSet::new();
-    for Listener { socket, flags } in listeners {
-        serving.spawn_local(polygate_http::serve(socket, flags, worker.clone(), stop.clone()));
+    for listener in listeners {
+        let stop = stop.clone();
+        match listener {
+            Listener::Requests(socket, flags) => {
+                serving.spawn_local(polygate_http::serve(socket, flags, requests.clone(), stop))
+            }
+            Listener::Streams(socket, flags) => {
+                serving.spawn_local(polygate_stream::serve(socket, flags, streams.clone(), stop))
+            }
+            Listener::Datagrams(socket) => {
+                serving.spawn_local(polygate_stream::serve_datagrams(socket, streams.clone(), stop))
+            }
+        };
     }
     while let Some(ended) = serving.join_next().await {
         if let Err(error) = ended {

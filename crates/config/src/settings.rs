@@ -84,6 +84,10 @@ pub struct Settings {
     /// Between two writes of a response.
     pub client_send_timeout: Duration,
     pub next_upstream: NextUpstream,
+    /// For the TLS hello of a stream's client, and for the rest of its handshake; never zero.
+    pub stream_preread_timeout: Duration,
+    /// Whether upstreams of streams get a PROXY header.
+    pub stream_proxy_protocol: bool,
 
     /// 1 to 1000; how many request headers PDK getters return and the router reads.
     pub lua_max_req_headers: usize,
@@ -157,6 +161,7 @@ impl Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logs {
     pub proxy_access: Option<PathBuf>,
+    pub proxy_stream_access: Option<PathBuf>,
     pub proxy_error: Option<PathBuf>,
 }
 

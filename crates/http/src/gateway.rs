@@ -1,12 +1,11 @@
 //! What requests are served with.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use polygate_balancer::Balancer;
 use polygate_chain::{Environment, Plan};
 use polygate_router::Router;
 use polygate_tls::{Server, UpstreamTls};
+use polygate_transport::peers::Balancers;
 
 use crate::HttpSettings;
 
@@ -15,9 +14,8 @@ pub struct Gateway {
     pub environment: Arc<Environment>,
     pub router: Router,
     pub plan: Plan,
-    /// By the name of the upstream entity.
-    pub balancers: HashMap<String, Arc<Balancer>>,
+    pub balancers: Arc<Balancers>,
     pub server_tls: Server,
-    pub upstream_tls: UpstreamTls,
+    pub upstream_tls: Arc<UpstreamTls>,
     pub settings: HttpSettings,
 }

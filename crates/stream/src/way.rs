@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::failure::Failure;
-use crate::{Gateway, ListenerFlags, Worker, connect, copy, end, peek};
+use crate::{Gateway, ListenerFlags, METRICS, Worker, connect, copy, end, peek};
 
 /// A connection that was accepted.
 pub struct Accepted {
@@ -79,6 +79,7 @@ impl Way {
             Phase::Preread,
         );
         session.stream = Some(State::new(transport));
+        METRICS.count_begin(transport);
         Self { session: Box::new(session), collected: gateway.plan.collect_globals(), gateway, worker }
     }
 

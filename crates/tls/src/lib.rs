@@ -21,5 +21,5 @@ pub use cipher::{CipherSuites, UnknownCipher, Versions, cipher_name};
 pub use names::Names;
 pub use rustls::pki_types::CertificateDer;
 pub use rustls::sign::CertifiedKey;
-pub use server::{Handshake, Server, ServerOptions};
+pub use server::{Alpn, Handshake, Server, ServerOptions};
 pub use upstream::{Client, Trust, Unusable, UpstreamDefaults, UpstreamTls, Wanted, server_name};

@@ -44,8 +44,32 @@ pub struct ServerOptions {
     pub session_timeout: Duration,
     /// Whether the server's order of suites counts, not the client's.
     pub prefer_own_suites: bool,
-    /// Whether HTTP/2 is offered to clients that speak it.
-    pub http2: bool,
+    /// What clients may choose to speak.
+    pub alpn: Alpn,
+}
+
+/// What is offered to clients within the handshake (RFC 7301).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alpn {
+    /// Nothing: what is spoken is for the upstream to know.
+    None,
+    Http1,
+    /// HTTP/2 too.
+    Http2,
+}
+
+impl Alpn {
+    pub fn http(http2: bool) -> Self {
+        if http2 { Self::Http2 } else { Self::Http1 }
+    }
+
+    fn protocols(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Http1 => vec![b"http/1.1".to_vec()],
+            Self::Http2 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        }
+    }
 }
 
 impl Default for ServerOptions {
@@ -56,14 +80,14 @@ impl Default for ServerOptions {
             tickets: true,
             session_timeout,
             prefer_own_suites: true,
-            http2: false,
+            alpn: Alpn::Http1,
         }
     }
 }
 
 impl Server {
-    pub fn new(names: Names, options: &ServerOptions) -> Self {
-        let names = Arc::new(names);
+    pub fn new(names: impl Into<Arc<Names>>, options: &ServerOptions) -> Self {
+        let names = names.into();
         Self {
             usual: Pair::new(&names, options, false, &USUAL),
             asking: Pair::new(&names, options, true, &ASKING),
@@ -100,10 +124,7 @@ impl Pair {
             false => builder.with_no_client_auth(),
         };
         let mut fresh = builder.with_cert_resolver(names.clone());
-        fresh.alpn_protocols = match options.http2 {
-            true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-            false => vec![b"http/1.1".to_vec()],
-        };
+        fresh.alpn_protocols = options.alpn.protocols();
         fresh.ignore_client_order = options.prefer_own_suites;
         let mut resuming = fresh.clone();
         resuming.session_storage = sessions.kept(options.session_timeout);

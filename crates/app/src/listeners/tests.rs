@@ -17,7 +17,7 @@ fn free() -> SocketAddr {
 }
 
 fn open(entry: &str, count: usize, previous: &Listeners) -> Result<Listeners, Error> {
-    Listeners::open(&entries(entry), count, previous)
+    Listeners::open(&entries(entry), &[], count, previous)
 }
 
 /// How many sockets each of `count` workers would have.
@@ -54,7 +54,8 @@ fn sockets_are_kept_and_dealt_to_fewer_and_to_more() {
     drop(three);
     assert_eq!(shares(&one, 1), [3]);
     assert_eq!(shares(&one, 2), [2, 1]);
-    let waiting = one.0[0].sockets.iter().map(|socket| iter::from_fn(|| socket.accept().ok()).count());
+    let waiting =
+        one.connections[0].sockets.iter().map(|socket| iter::from_fn(|| socket.accept().ok()).count());
     assert_eq!(waiting.sum::<usize>(), clients.len(), "connections that came before");
     assert_eq!(shares(&open(&address, 5, &one).unwrap(), 5), [1; 5]);
 }
@@ -67,5 +68,5 @@ fn new_sockets_get_no_connections_when_another_address_is_in_use() {
     let refused = open(&format!("{address}, {}", taken.local_addr().unwrap()), 8, &one);
     assert!(refused.is_err());
     let _clients: Vec<_> = (0..20).map(|_| TcpStream::connect(&address).unwrap()).collect();
-    assert_eq!(iter::from_fn(|| one.0[0].sockets[0].accept().ok()).count(), 20);
+    assert_eq!(iter::from_fn(|| one.connections[0].sockets[0].accept().ok()).count(), 20);
 }

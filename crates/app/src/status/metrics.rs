@@ -13,6 +13,7 @@ use crate::control::Control;
 pub fn render(control: &Control) -> String {
     let scrape = Scrape::default();
     polygate_transport::METRICS.show(&scrape);
+    polygate_stream::METRICS.show(&scrape);
     METRICS.show(&scrape);
     node(&scrape, control);
     #[cfg(feature = "count-allocations")]

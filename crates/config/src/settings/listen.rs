@@ -112,10 +112,25 @@ fn parse(entry: &str, traffic: Traffic) -> Result<Listen, String> {
         }
     }
     (listen.host, listen.port) = host_and_port(address.ok_or("no address")?)?;
-    Ok(listen)
+    match listen.flag_of_connections() {
+        Some(flag) if listen.udp => Err(format!("'{flag}' cannot be combined with 'udp'")),
+        _ => Ok(listen),
+    }
 }
 
 impl Listen {
+    /// The first of its flags that means nothing to datagrams.
+    fn flag_of_connections(&self) -> Option<&'static str> {
+        [
+            ("ssl", self.ssl),
+            ("proxy_protocol", self.proxy_protocol),
+            ("backlog", self.backlog.is_some()),
+            ("so_keepalive", self.so_keepalive.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(flag, is_set)| is_set.then_some(flag))
+    }
+
     /// Whether `word` is a flag, which is then noted.
     fn take_flag(&mut self, word: &str, traffic: Traffic) -> Result<bool, String> {
         let http = traffic == Traffic::Http;

@@ -57,6 +57,10 @@ impl Settings {
             client_body_timeout: directive_time(reader, "nginx_http_client_body_timeout"),
             client_send_timeout: directive_time(reader, "nginx_http_send_timeout"),
             next_upstream: next_upstream(reader),
+            stream_preread_timeout: directive_time(reader, "nginx_stream_preread_timeout"),
+            stream_proxy_protocol: reader
+                .directive("nginx_stream_proxy_protocol")
+                .is_some_and(|(_, text)| text == "on"),
             lua_max_req_headers: capped(reader, "lua_max_req_headers"),
             lua_max_resp_headers: capped(reader, "lua_max_resp_headers"),
             lua_max_uri_args: capped(reader, "lua_max_uri_args"),
@@ -121,6 +125,7 @@ fn logs(reader: &mut Reader<'_>, prefix: &Path) -> Logs {
     Logs {
         proxy_error: log_path(reader, "proxy_error_log", prefix, Some(error_file)),
         proxy_access: log_path(reader, "proxy_access_log", prefix, None),
+        proxy_stream_access: log_path(reader, "proxy_stream_access_log", prefix, None),
     }
 }
 

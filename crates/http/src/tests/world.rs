@@ -169,9 +169,9 @@ impl Setup {
             environment: Arc::new(Environment::new(Arc::new(self.entities), Arc::new(node))),
             router: Router::build(&[(Arc::new(route), Some(Arc::new(service)))]).unwrap(),
             plan: Plan::new(&installed, &configurations),
-            balancers: self.balancers,
+            balancers: Arc::new(self.balancers),
             server_tls: Server::new(names, &ServerOptions::default()),
-            upstream_tls,
+            upstream_tls: Arc::new(upstream_tls),
             settings: self.settings,
         }
     }

@@ -17,16 +17,11 @@ pub(in crate::conf) static PROPERTIES: &[Property] = &[
     },
     Property { name: "proxy_access_log", default: "logs/access.log", ..Property::EMPTY },
     Property { name: "proxy_error_log", default: "logs/error.log", ..Property::EMPTY },
-    Property {
-        name: "proxy_stream_access_log",
-        default: "logs/access.log basic",
-        effect: Effect::None("streams are not proxied yet"),
-        ..Property::EMPTY
-    },
+    Property { name: "proxy_stream_access_log", default: "logs/access.log basic", ..Property::EMPTY },
     Property {
         name: "proxy_stream_error_log",
         default: "logs/error.log",
-        effect: Effect::None("streams are not proxied yet"),
+        effect: Effect::None("errors of streams are in the log that proxy_error_log names"),
         ..Property::EMPTY
     },
     Property {
@@ -331,6 +326,20 @@ pub(in crate::conf) static PROPERTIES: &[Property] = &[
         overridden_by: Some("nginx_proxy_proxy_next_upstream"),
         kind: Kind::Arguments,
         default: "error timeout",
+        ..Property::EMPTY
+    },
+    Property {
+        name: "nginx_stream_preread_timeout",
+        overridden_by: Some("nginx_sproxy_preread_timeout"),
+        kind: Kind::Time,
+        default: "30s",
+        ..Property::EMPTY
+    },
+    Property {
+        name: "nginx_stream_proxy_protocol",
+        overridden_by: Some("nginx_sproxy_proxy_protocol"),
+        kind: Kind::Boolean,
+        default: "off",
         ..Property::EMPTY
     },
     Property { name: "nginx_proxy_proxy_ssl_verify", kind: Kind::Boolean, default: "off", ..Property::EMPTY },

@@ -63,6 +63,11 @@ fn what_is_wrong_is_said() {
         assert_eq!(parse(entry, Traffic::Http).unwrap_err(), why, "{entry}");
     }
     assert_eq!(parse("0.0.0.0:80 http2", Traffic::Stream).unwrap_err(), "unknown flag 'http2'");
+    for flag in ["ssl", "proxy_protocol", "backlog=1", "so_keepalive=on"] {
+        let name = flag.split('=').next().unwrap_or_default();
+        let refusal = parse(&format!("0.0.0.0:53 udp {flag}"), Traffic::Stream).unwrap_err();
+        assert_eq!(refusal, format!("'{name}' cannot be combined with 'udp'"));
+    }
 }
 
 #[test]
