@@ -63,8 +63,8 @@ pub async fn serve(listener: Rc<UdpSocket>, worker: Rc<Worker>, mut stop: watch:
             _ = running.join_next(), if !running.is_empty() => continue,
             _ = stop.wait_for(|stop| *stop != Stop::Running) => break,
         };
-        let scratch = &mut *worker.scratch.borrow_mut();
-        let (length, client) = match arrived.and_then(|()| listener.try_recv_from(scratch.bytes())) {
+        let received = arrived.and_then(|()| listener.try_recv_from(worker.scratch.borrow_mut().bytes()));
+        let (length, client) = match received {
             Ok(received) => received,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
             Err(error) => {
@@ -73,6 +73,7 @@ pub async fn serve(listener: Rc<UdpSocket>, worker: Rc<Worker>, mut stop: watch:
                 continue;
             }
         };
+        let mut scratch = worker.scratch.borrow_mut();
         let datagram = &scratch.bytes()[..length];
         let count = flows.borrow().len();
         match flows.borrow_mut().entry(client) {
@@ -183,7 +184,7 @@ async fn answers(
     flow: &Flow,
     listener: &UdpSocket,
 ) -> Result<(), Failure> {
-    flow.open(upstream);
+    flow.open(upstream).await.map_err(Failure::Refused)?;
     let patience = way.silence();
     let mut silence = Clock::new();
     silence.restart(patience);
@@ -238,21 +239,24 @@ impl Flow {
             }
         }
         if let Some(upstream) = &*self.upstream.borrow() {
-            self.send(upstream, datagram);
+            match upstream.try_send(datagram) {
+                Ok(sent) => self.forwarded.update(|count| count + sent as u64),
+                // What the peer refuses is noticed where its answers are awaited.
+                Err(_) => METRICS.count_dropped("upstream"),
+            }
         }
     }
 
-    fn open(&self, upstream: &Rc<UdpSocket>) {
-        for datagram in &*self.held.borrow() {
-            self.send(upstream, datagram);
+    /// Sends what is held; from then on datagrams are sent as they come.
+    async fn open(&self, upstream: &Rc<UdpSocket>) -> io::Result<()> {
+        let held = |at: usize| self.held.borrow().get(at).cloned();
+        let mut next = 0;
+        while let Some(datagram) = held(next) {
+            let sent = upstream.send(&datagram).await?;
+            self.forwarded.update(|count| count + sent as u64);
+            next += 1;
         }
         self.upstream.replace(Some(upstream.clone()));
-    }
-
-    fn send(&self, upstream: &UdpSocket, datagram: &[u8]) {
-        match upstream.try_send(datagram) {
-            Ok(sent) => self.forwarded.update(|count| count + sent as u64),
-            Err(_) => METRICS.count_dropped("upstream"),
-        }
+        Ok(())
     }
 }
