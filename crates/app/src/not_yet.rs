@@ -4,12 +4,11 @@
 //! are made from it, and so is the part "Not yet" of `docs/compatibility.md`. Whoever builds one of these things
 //! takes its entry away.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use polygate_config::Settings;
 use polygate_config::settings::Listen;
-use polygate_model::{CredentialKind, Entities};
+use polygate_model::Entities;
 
 /// One thing.
 struct Entry {
@@ -134,27 +133,13 @@ static ENTRIES: &[Entry] = &[
         example: entities("routes: [{name: r, protocols: [tcp], destinations: [{port: 1}]}]"),
     },
     Entry {
-        what: "OAuth2 credentials of consumers",
-        instead: "stored, used by nothing",
-        found: InEntities(|entities| {
-            let mut counts = BTreeMap::<_, usize>::new();
-            for credential in entities.credentials.values() {
-                if matches!(credential.kind, CredentialKind::OAuth2 | CredentialKind::OAuth2Token) {
-                    *counts.entry(credential.kind).or_default() += 1;
-                }
-            }
-            listed(counts.into_iter().map(|(kind, count)| format!("{count} {}", kind.collection())))
-        }),
-        example: entities("consumers: [{username: c, oauth2_credentials: [{name: n}]}]"),
-    },
-    Entry {
         what: "`keys`, `key_sets`, `filter_chains`, `sessions`, `acme_storage`, `oauth2_authorization_codes`",
         instead: "refused, unless they are empty",
         found: Refused,
         example: entities("key_sets: [{name: k}]"),
     },
     Entry {
-        what: "`acme`, `ai-*`, `aws-lambda`, `azure-functions`, `grpc-gateway`, `grpc-web`, `ldap-auth`, `oauth2`, \
+        what: "`acme`, `ai-*`, `aws-lambda`, `azure-functions`, `grpc-gateway`, `grpc-web`, `ldap-auth`, \
                `opentelemetry`, `standard-webhooks` and `zipkin` of the plugins bundled with the reference",
         instead: "refused in `plugins` and in a declarative file; `bundled` stands for the others",
         found: Refused,

@@ -27,6 +27,7 @@ mod logging;
 mod loggly;
 pub mod lua;
 mod metrics;
+mod oauth2;
 mod plugin;
 mod post_function;
 mod pre_function;
@@ -73,6 +74,7 @@ pub static PLUGINS: &[Bundled] = &[
     jwt::PLUGIN,
     key_auth::PLUGIN,
     loggly::PLUGIN,
+    oauth2::PLUGIN,
     post_function::PLUGIN,
     pre_function::PLUGIN,
     prometheus::PLUGIN,

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::counters::Counters;
 use crate::lua::Sandbox;
+use crate::oauth2;
 use crate::prometheus::Table;
 use crate::proxy_cache::Store;
 use crate::queue::{Counts, Senders};
@@ -22,6 +23,8 @@ pub struct Shared {
     pub(crate) counts: Counts,
     /// Answers of upstreams.
     pub(crate) cache: Store,
+    /// Codes and tokens of the plugin `oauth2`.
+    pub(crate) grants: oauth2::Store,
     /// What the plugin `prometheus` counted.
     pub prometheus: Table,
     /// For configurations that are made from now on.
@@ -36,6 +39,7 @@ impl Shared {
             senders: Senders::default(),
             counts: Counts::default(),
             cache: Store::default(),
+            grants: oauth2::Store::default(),
             prometheus: Table::default(),
             sandbox: ArcSwap::default(),
         })
