@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::hash::RandomState;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use polygate_model::{Credential, CredentialKind, Credentials, Id};
 use polygate_telemetry::log;
@@ -65,10 +66,19 @@ struct Losses {
     count: Arc<AtomicU64>,
 }
 
-impl<V> Lifecycle<String, V> for Losses {
+/// What is good for some time.
+trait Lasting {
+    fn is_good(&self, now: f64) -> bool;
+}
+
+impl<T: Lasting> Lifecycle<String, Arc<T>> for Losses {
     type RequestState = ();
 
-    fn on_evict(&self, (): &mut (), _: String, _: V) {
+    fn on_evict(&self, (): &mut (), _: String, lost: Arc<T>) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        if !lost.is_good(now.as_secs_f64()) {
+            return;
+        }
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         // Not a line for each when there are many.
         if count.is_power_of_two() {
@@ -86,10 +96,6 @@ impl Default for Store {
 impl Token {
     pub fn is_expired(&self, now: f64) -> bool {
         self.expires_in > 0 && now - self.made > self.expires_in as f64
-    }
-
-    fn is_there(&self, now: f64) -> bool {
-        self.ends.is_none_or(|ends| now < ends)
     }
 
     fn declared(credentials: &Credentials, row: &Credential) -> Option<Self> {
@@ -113,6 +119,18 @@ impl Token {
     }
 }
 
+impl Lasting for Token {
+    fn is_good(&self, now: f64) -> bool {
+        self.ends.is_none_or(|ends| now < ends)
+    }
+}
+
+impl Lasting for Code {
+    fn is_good(&self, now: f64) -> bool {
+        now < self.ends
+    }
+}
+
 impl Store {
     pub(super) fn with_room(codes: usize, tokens: usize) -> Self {
         Self {
@@ -128,7 +146,7 @@ impl Store {
     }
 
     pub fn code(&self, code: &str, now: f64) -> Option<Arc<Code>> {
-        self.codes.get(code).filter(|grant| now < grant.ends)
+        self.codes.get(code).filter(|grant| grant.is_good(now))
     }
 
     /// Whether the caller is the one that may redeem it: it is good once.
@@ -152,7 +170,7 @@ impl Store {
             let token = Token::declared(credentials, row).filter(|_| !self.is_spent(access))?;
             Some(Arc::new(token))
         };
-        issued.or_else(declared).filter(|token| token.is_there(now))
+        issued.or_else(declared).filter(|token| token.is_good(now))
     }
 
     pub fn refresh(&self, credentials: &Credentials, refresh: &str, now: f64) -> Option<Arc<Token>> {
@@ -163,16 +181,21 @@ impl Store {
             let token = Token::declared(credentials, row).filter(|token| !self.is_spent(&token.access))?;
             Some(Arc::new(token))
         };
-        issued.or_else(declared).filter(|token| token.is_there(now))
+        issued.or_else(declared).filter(|token| token.is_good(now))
     }
 
     /// Forgets a token and its refresh token. Whether the caller is the one that may have another in its place.
     pub fn take(&self, credentials: &Credentials, token: &Token) -> bool {
-        self.by_access.remove(&token.access);
         let refresh = token.refresh.as_deref().unwrap_or_default();
         let is_issued = self.by_refresh.remove_if(refresh, |it| it.access == token.access).is_some();
+        self.forget(credentials, token) || is_issued
+    }
+
+    /// Forgets an access token. Whether it was declared and not forgotten before.
+    pub fn forget(&self, credentials: &Credentials, token: &Token) -> bool {
+        self.by_access.remove(&token.access);
         let is_declared = credentials.by_key(CredentialKind::OAuth2Token, &token.access).is_some();
-        is_issued || is_declared && self.spend(&token.access)
+        is_declared && self.spend(&token.access)
     }
 
     fn is_spent(&self, access: &str) -> bool {
@@ -185,7 +208,7 @@ impl Store {
     }
 }
 
-fn table<T>(what: &'static str, most: usize) -> Table<T> {
+fn table<T: Lasting>(what: &'static str, most: usize) -> Table<T> {
     let losses = Losses { what, count: Arc::default() };
     Cache::with(most, most as u64, UnitWeighter, RandomState::new(), losses)
 }

@@ -48,10 +48,15 @@ fn configured(config: Json, id: u128, shared: &Arc<Shared>) -> OAuth2 {
 
 impl Gateway {
     fn new(config: Json) -> Self {
+        Self::of(config, "ann")
+    }
+
+    /// With clients that belong to the consumer `owner`.
+    fn of(config: Json, owner: &str) -> Self {
         let document = json!({
             "_format_version": "3.0",
             "consumers": [
-                { "username": "ann", "oauth2_credentials": [
+                { "username": owner, "oauth2_credentials": [
                     { "name": "app", "client_id": "cid", "client_secret": "csec", "redirect_uris": [PLACE] },
                     { "name": "open", "client_id": "open", "client_type": "public",
                       "redirect_uris": [PLACE] },
@@ -514,5 +519,20 @@ fn a_token_of_one_service_counts_nowhere_else() {
         let runtime = Builder::new_current_thread().build().unwrap();
         runtime.block_on(gateway.plugin.serve(&mut exchange, NOW)).unwrap();
         assert_eq!(exchange.consumer.is_some(), passes);
+    }
+}
+
+#[test]
+fn tokens_outlive_a_reload_unless_their_client_is_somebody_elses() {
+    let gateway = Gateway::new(json!({}));
+    let shared = gateway.plugin.shared.clone();
+    let (_, token) = gateway.token(OF_CLIENT, NOW);
+    let access = token["access_token"].as_str().unwrap();
+    let code = gateway.code("");
+    for (owner, user, status) in [("bob", None, 400), ("ann", Some("ann"), 200)] {
+        let mut reloaded = Gateway::of(json!({}), owner);
+        reloaded.plugin = configured(json!({}), 1, &shared);
+        assert_eq!(reloaded.user(access, NOW).as_deref(), user);
+        assert_eq!(reloaded.token(&redeem(&code), NOW).0, status, "{owner}");
     }
 }

@@ -180,15 +180,17 @@ impl OAuth2 {
         if client.key.as_deref() != Some(&token.client) || client.consumer != token.consumer {
             return Ok(Err(Problem::client()));
         }
+        let granted = Granted { user: token.user.clone(), scope: token.scope.clone() };
+        if self.config.reuse_refresh_token {
+            // The new one comes first, so that the refresh token is good at any time.
+            let told = self.issue(exchange, client, granted, token.refresh.clone(), now)?;
+            self.shared.grants.forget(credentials, &token);
+            return Ok(Ok(told));
+        }
         if !self.shared.grants.take(credentials, &token) {
             return invalid;
         }
-        let refresh = match self.config.reuse_refresh_token {
-            true => token.refresh.clone(),
-            false => self.new_refresh_token(),
-        };
-        let granted = Granted { user: token.user.clone(), scope: token.scope.clone() };
-        self.issue(exchange, client, granted, refresh, now).map(Ok)
+        self.issue(exchange, client, granted, self.new_refresh_token(), now).map(Ok)
     }
 }
 
