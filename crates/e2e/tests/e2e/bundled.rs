@@ -195,6 +195,59 @@ fn nobody_passes_an_authentication_in_any_chain() {
 }
 
 #[test]
+fn a_code_is_good_once_and_its_token_in_all_workers_and_after_a_reload() {
+    let upstream = EchoUpstream::start();
+    let oauth2 = json!({
+        "enable_authorization_code": true, "accept_http_if_already_terminated": true, "provision_key": "provision-secret",
+    });
+    let mut file: Value = serde_json::from_str(&declarative::file(
+        &upstream.url(),
+        &[route("api", &[plugin("oauth2", oauth2)])],
+    ))
+    .expect("JSON");
+    file["consumers"] = json!([{ "username": "ann", "oauth2_credentials": [{
+        "name": "app", "client_id": "app", "client_secret": "client-secret", "redirect_uris": ["https://app.test/cb"],
+    }] }]);
+    let gateway = Gateway::builder()
+        .conf("nginx_main_worker_processes = 4\nplugins = bundled\ntrusted_ips = 127.0.0.1")
+        .declarative(&file.to_string())
+        .start();
+    let post = |endpoint: &str, body: &str| {
+        Request::post(&format!("/api/oauth2/{endpoint}"), body)
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .header("X-Forwarded-Proto", "https")
+            .send(gateway.proxy())
+    };
+    let asking = "client_id=app&response_type=code&provision_key=provision-secret&authenticated_userid=u";
+    let answer = post("authorize", asking).expect(200).json();
+    let uri = answer["redirect_uri"].as_str().expect("a place");
+    let code = uri.strip_prefix("https://app.test/cb?code=").expect("a code");
+    let body = format!("grant_type=authorization_code&client_id=app&client_secret=client-secret&code={code}");
+    let answers: Vec<_> = thread::scope(|scope| {
+        let redeeming: Vec<_> = (0..8).map(|_| scope.spawn(|| post("token", &body))).collect();
+        redeeming.into_iter().map(|client| client.join().expect("a client")).collect()
+    });
+    let tokens: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
+    assert_eq!(tokens.len(), 1, "{:?}", answers.iter().map(|it| it.status).collect::<Vec<_>>());
+    let token = tokens[0].json();
+    let line = format!("Bearer {}", token["access_token"].as_str().expect("a token"));
+    let asks = || {
+        for _ in 0..8 {
+            let request = Request::get("/api/x").header("Authorization", &line);
+            request.send(gateway.proxy()).expect(200);
+        }
+    };
+    asks();
+    gateway.reload();
+    asks();
+    assert_eq!(upstream.last("/x").header_bytes("X-Authenticated-UserId"), [b"u"]);
+    let log = gateway.error_log();
+    let secrets =
+        ["client-secret", "provision-secret", code, token["access_token"].as_str().unwrap_or_default()];
+    assert!(secrets.iter().all(|secret| !log.contains(secret)), "{log}");
+}
+
+#[test]
 fn a_limit_is_exact_over_all_workers() {
     const LIMIT: usize = 100;
     let upstream = EchoUpstream::start();
