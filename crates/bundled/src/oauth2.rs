@@ -154,6 +154,8 @@ impl OAuth2 {
         if exchange.request.query.is_some() {
             let arguments = without_token(request::get_query(exchange, None));
             service_request::set_query(exchange, &arguments)?;
+            // An empty query stays one, as in the reference.
+            exchange.request.query.get_or_insert_default();
         }
         let kind = headers::first(&exchange.request.headers, b"content-type").unwrap_or_default();
         let is_form = kind.windows(FORM.len()).any(|part| part == FORM);

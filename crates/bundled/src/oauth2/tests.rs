@@ -496,6 +496,8 @@ fn what_clients_say_of_themselves_does_not_go_upstream() {
     assert_eq!(exchange.known_consumer().unwrap().username.as_deref(), Some("guest"));
     assert!(lies.iter().all(|(name, _)| !exchange.request.headers.contains(name)));
     assert_eq!(exchange.request.query.as_deref(), Some(b"b=1".as_slice()));
+    let alone = gateway.send("GET", "/?access_token=declared", &[], "", NOW);
+    assert_eq!(alone.request.query.as_deref(), Some(b"".as_slice()));
     let bare = gateway.send("GET", "/", &[("authorization", "declared")], "", NOW);
     assert_eq!(bare.known_consumer().unwrap().username.as_deref(), Some("ann"));
     assert!(!bare.request.headers.contains("authorization"));
