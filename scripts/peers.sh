@@ -56,7 +56,7 @@ build_go() {
     rm -rf "$peers/go"
     mkdir -p "$peers/go/bin" "$peers/go/phases"
     cd "$fixtures/go"
-    go build -buildvcs=false -o "$peers/go/bin/" ./go-hello ./go-log ./pdk-go ./faults-go ./gate-go ./bench-go ./diff-go ./certificate-go
+    go build -buildvcs=false -o "$peers/go/bin/" ./go-hello ./go-log ./pdk-go ./faults-go ./gate-go ./bench-go ./diff-go ./certificate-go ./stream-go
     go build -buildvcs=false -o "$peers/go/phases/" ./phases/go-hello
 }
 

@@ -4,12 +4,10 @@
 //! are made from it, and so is the part "Not yet" of `docs/compatibility.md`. Whoever builds one of these things
 //! takes its entry away.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use polygate_config::Settings;
 use polygate_config::settings::Listen;
-use polygate_model::{CredentialKind, Entities};
 
 /// One thing.
 struct Entry {
@@ -31,10 +29,9 @@ enum Found {
     Warned,
     /// By its traces in the settings; answers where they are.
     Settings(fn(&Settings) -> Option<String>),
-    Entities(fn(&Entities) -> Option<String>),
 }
 
-use Found::{Entities as InEntities, Refused, Settings as InSettings, Warned};
+use Found::{Refused, Settings as InSettings, Warned};
 
 #[derive(Default)]
 #[cfg_attr(not(test), expect(dead_code, reason = "only tests read it"))]
@@ -109,27 +106,13 @@ static ENTRIES: &[Entry] = &[
         example: properties(&[("pg_host", "db")]),
     },
     Entry {
-        what: "OAuth2 credentials of consumers",
-        instead: "stored, used by nothing",
-        found: InEntities(|entities| {
-            let mut counts = BTreeMap::<_, usize>::new();
-            for credential in entities.credentials.values() {
-                if matches!(credential.kind, CredentialKind::OAuth2 | CredentialKind::OAuth2Token) {
-                    *counts.entry(credential.kind).or_default() += 1;
-                }
-            }
-            listed(counts.into_iter().map(|(kind, count)| format!("{count} {}", kind.collection())))
-        }),
-        example: entities("consumers: [{username: c, oauth2_credentials: [{name: n}]}]"),
-    },
-    Entry {
         what: "`keys`, `key_sets`, `filter_chains`, `sessions`, `acme_storage`, `oauth2_authorization_codes`",
         instead: "refused, unless they are empty",
         found: Refused,
         example: entities("key_sets: [{name: k}]"),
     },
     Entry {
-        what: "`acme`, `ai-*`, `aws-lambda`, `azure-functions`, `grpc-gateway`, `oauth2`, \
+        what: "`acme`, `ai-*`, `aws-lambda`, `azure-functions`, `grpc-gateway`, \
                `opentelemetry`, `standard-webhooks` and `zipkin` of the plugins bundled with the reference",
         instead: "refused in `plugins` and in a declarative file; `bundled` stands for the others",
         found: Refused,
@@ -137,13 +120,12 @@ static ENTRIES: &[Entry] = &[
     },
 ];
 
-/// One line for each thing that settings and entities ask for and do not get.
-pub fn warnings(settings: &Settings, entities: &Entities) -> Vec<String> {
+/// One line for each thing that settings ask for and do not get; what entities ask for is refused where they are read.
+pub fn warnings(settings: &Settings) -> Vec<String> {
     let line = |entry: &Entry| {
         let place = match entry.found {
             Refused | Warned => None,
             InSettings(find) => find(settings),
-            InEntities(find) => find(entities),
         }?;
         Some(format!("not built yet: {} ({place}): {}", entry.what, entry.instead).replace('`', "'"))
     };

@@ -29,6 +29,7 @@ mod logging;
 mod loggly;
 pub mod lua;
 mod metrics;
+mod oauth2;
 mod plugin;
 mod post_function;
 mod pre_function;
@@ -83,6 +84,7 @@ pub static PLUGINS: &[Bundled] = &[
     key_auth::PLUGIN,
     ldap_auth::PLUGIN,
     loggly::PLUGIN,
+    oauth2::PLUGIN,
     post_function::PLUGIN,
     pre_function::PLUGIN,
     prometheus::PLUGIN,

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::counters::{Counters, Uncounted};
 use crate::ldap_auth::Outcomes;
 use crate::lua::Sandbox;
+use crate::oauth2;
 use crate::prometheus::Table;
 use crate::proxy_cache::Store;
 use crate::queue::{Counts, Senders};
@@ -26,6 +27,8 @@ pub struct Shared {
     pub(crate) ldap: Outcomes,
     /// Answers of upstreams.
     pub(crate) cache: Store,
+    /// Codes and tokens of the plugin `oauth2`.
+    pub(crate) grants: oauth2::Store,
     /// What the plugin `prometheus` counted.
     pub prometheus: Table,
     /// For configurations that are made from now on.
@@ -42,6 +45,7 @@ impl Shared {
             counts: Counts::default(),
             ldap: Outcomes::default(),
             cache: Store::default(),
+            grants: oauth2::Store::default(),
             prometheus: Table::default(),
             sandbox: ArcSwap::default(),
         })

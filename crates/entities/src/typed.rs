@@ -92,17 +92,17 @@ fn credential(
     row: &Row,
 ) -> Result<Credential, serde_json::Error> {
     let mut fields = row.clone();
-    let mut reference = |name: &str| -> Result<Id, serde_json::Error> {
-        let reference: Reference = serde_json::from_value(fields.shift_remove(name).unwrap_or_default())?;
+    let reference = |value: Option<Value>| -> Result<Id, serde_json::Error> {
+        let reference: Reference = serde_json::from_value(value.unwrap_or_default())?;
         Ok(reference.id)
     };
     let consumer = match kind {
-        // A token is its credential's.
+        // A token is its credential's, which stays a field.
         CredentialKind::OAuth2Token => {
-            let credential = reference("credential")?;
+            let credential = reference(row.get("credential").cloned())?;
             entities.credentials.get(credential).map(|it| it.consumer).unwrap_or_default()
         }
-        _ => reference("consumer")?,
+        _ => reference(fields.shift_remove("consumer"))?,
     };
     let key = schema.endpoint_key.as_ref().and_then(|name| row.get(name)?.as_str());
     fields.shift_remove("id");

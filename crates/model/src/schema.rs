@@ -30,6 +30,7 @@ pub use errors::{ENTITY, FieldErrors, Step};
 pub use field::{Field, Record};
 pub use own_checks::{Checks, ValueCheck};
 pub use parse::{SchemaErrors, SchemaProblem};
+pub use random::alphanumeric as random_text;
 
 use field::Kind;
 use parse::Reader;

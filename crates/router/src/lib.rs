@@ -22,4 +22,4 @@ pub use error::RouterError;
 pub use path::upstream_path;
 pub use query::{Headers, Query, split_host_port};
 pub use router::{Captures, Match, Router};
-pub use stream::{StreamMatch, StreamQuery, StreamRouter};
+pub use stream::{StreamKind, StreamMatch, StreamQuery, StreamRouter};

@@ -15,14 +15,32 @@ use crate::rule::{NamePattern, any, label, server_name_matches};
 /// The parts of a connection that stream routes look at.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamQuery<'a> {
-    /// Datagrams, which routes for them alone take; others take everything else.
-    pub is_udp: bool,
-    pub is_tls: bool,
+    pub kind: StreamKind,
     /// The TLS server name, terminated or peeked at.
     pub sni: Option<&'a str>,
     pub source: SocketAddr,
     /// The local address, its port mapped to the one clients see.
     pub destination: SocketAddr,
+}
+
+/// What comes in; a route takes what its protocols name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamKind {
+    Tcp,
+    /// To be terminated or passed through.
+    Tls,
+    Udp,
+}
+
+impl StreamKind {
+    fn of(protocol: Protocol) -> Option<Self> {
+        match protocol {
+            Protocol::Tcp => Some(Self::Tcp),
+            Protocol::Tls | Protocol::TlsPassthrough => Some(Self::Tls),
+            Protocol::Udp => Some(Self::Udp),
+            Protocol::Http | Protocol::Https | Protocol::Grpc | Protocol::Grpcs => None,
+        }
+    }
 }
 
 /// The outcome of [`StreamRouter::select`].
@@ -41,8 +59,7 @@ pub struct StreamRouter {
 
 #[derive(Debug)]
 struct Rule {
-    takes_udp: bool,
-    takes_others: bool,
+    kinds: Vec<StreamKind>,
     snis: Vec<NamePattern>,
     sources: Vec<AddressPattern>,
     destinations: Vec<AddressPattern>,
@@ -75,8 +92,7 @@ impl StreamRouter {
 impl Rule {
     fn new(route: &Route) -> Result<Self, RouterError> {
         Ok(Self {
-            takes_udp: route.protocols.contains(&Protocol::Udp),
-            takes_others: route.protocols.iter().any(|protocol| *protocol != Protocol::Udp),
+            kinds: route.protocols.iter().copied().filter_map(StreamKind::of).collect(),
             snis: route.snis.iter().flatten().map(|sni| NamePattern::server_name(sni)).collect(),
             sources: address_patterns(route, "sources", &route.sources)?,
             destinations: address_patterns(route, "destinations", &route.destinations)?,
@@ -84,8 +100,8 @@ impl Rule {
     }
 
     fn matches(&self, query: &StreamQuery<'_>) -> bool {
-        (if query.is_udp { self.takes_udp } else { self.takes_others })
-            && (!query.is_tls || server_name_matches(&self.snis, query.sni))
+        self.kinds.contains(&query.kind)
+            && (query.kind != StreamKind::Tls || server_name_matches(&self.snis, query.sni))
             && any(&self.sources, |pattern| pattern.matches(query.source))
             && any(&self.destinations, |pattern| pattern.matches(query.destination))
     }

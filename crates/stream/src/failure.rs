@@ -29,8 +29,6 @@ pub enum Failure {
     Stopped,
     #[error("no Route found with those values")]
     NoRoute,
-    #[error("unexpected protocols in matched Route")]
-    NoProtocol,
     #[error("no Service found with those values")]
     NoService,
     #[error("{0}")]
@@ -82,7 +80,6 @@ impl Failure {
             | Self::Handshake => Blame::Client,
             Self::Stopped
             | Self::NoRoute
-            | Self::NoProtocol
             | Self::NoService
             | Self::NoPeer(_)
             | Self::Unsupported(_)
@@ -104,7 +101,6 @@ impl Failure {
             Self::Handshake
             | Self::Stopped
             | Self::NoRoute
-            | Self::NoProtocol
             | Self::Unsupported(_)
             | Self::Certificates(_)
             | Self::NoResources(_) => 500,
@@ -129,7 +125,6 @@ impl Failure {
             Self::Handshake => "handshake",
             Self::Stopped => "stopped",
             Self::NoRoute => "no_route",
-            Self::NoProtocol => "no_protocol",
             Self::NoService => "no_service",
             Self::NoPeer(_) => "no_peer",
             Self::Unsupported(_) => "unsupported",

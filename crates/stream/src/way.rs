@@ -9,7 +9,7 @@ use polygate_chain::{Answer, Collected, Connection, Phase, Session, Tls};
 use polygate_model::Protocol;
 use polygate_net::accept::Stop;
 use polygate_net::real_ip::{Peer, RealIp};
-use polygate_router::StreamQuery;
+use polygate_router::{StreamKind, StreamQuery};
 use polygate_transport::handshake::{Arrival, Shaken};
 use polygate_transport::{Rewound, Stream};
 use tokio::net::TcpStream;
@@ -49,7 +49,7 @@ async fn steps(way: &mut Way, accepted: Accepted) -> Result<(), Failure> {
         way.peek(&mut stream, &mut unread, &mut stop).await?;
     }
     way.route()?;
-    let mut client = match flags.tls && way.is_terminated()? {
+    let mut client = match flags.tls && way.is_terminated() {
         true => way.terminate(stream, unread, peer, &mut stop).await?,
         false => Rewound::boxed(stream, unread),
     };
@@ -110,8 +110,11 @@ impl Way {
         let Some(stream) = &session.stream else { return Err(Failure::NoRoute) };
         let local = session.connection.local;
         let found = self.gateway.router.select(&StreamQuery {
-            is_udp: stream.transport == Transport::Udp,
-            is_tls: stream.has_hello,
+            kind: match stream.transport {
+                Transport::Udp => StreamKind::Udp,
+                Transport::Tcp if stream.has_hello => StreamKind::Tls,
+                Transport::Tcp => StreamKind::Tcp,
+            },
             sni: stream.sni.as_deref(),
             source: session.client,
             destination: SocketAddr::new(local.ip(), session.environment.outside_port(local.port())),
@@ -127,13 +130,8 @@ impl Way {
     }
 
     /// Whether TLS ends here, or goes on to the upstream as it is.
-    fn is_terminated(&self) -> Result<bool, Failure> {
-        let protocols = self.session.route().map_or(&[][..], |route| &route.protocols);
-        match (protocols.contains(&Protocol::Tls), protocols.contains(&Protocol::TlsPassthrough)) {
-            (true, _) => Ok(true),
-            (false, true) => Ok(false),
-            (false, false) => Err(Failure::NoProtocol),
-        }
+    fn is_terminated(&self) -> bool {
+        self.session.route().is_some_and(|route| route.protocols.contains(&Protocol::Tls))
     }
 
     /// Shakes hands with the client, with the certificate phase in the middle.

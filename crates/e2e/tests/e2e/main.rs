@@ -37,6 +37,7 @@ mod scripts;
 mod seed;
 mod servers;
 mod status;
+mod streams;
 mod tls;
 mod tracing;
 mod validation;

@@ -14,13 +14,14 @@ use polygate_testkit::{EchoUpstream, Gateway, Request};
 use serde_json::{Value, json};
 
 use self::certificates::Certificates;
+pub use self::clients::run;
 use crate::child::Server;
 
 const CA: &str = "5c0e1c12-8f7c-4f3f-9ad3-000000000001";
 const CLIENT: &str = "5c0e1c12-8f7c-4f3f-9ad3-000000000002";
 
 /// The server of `upstream.py`.
-fn start_upstream(certificates: &Certificates, name: &str) -> Server {
+pub fn start_upstream(certificates: &Certificates, name: &str) -> Server {
     let pair = ["crt", "key"].map(|ending| certificates.path(&format!("{name}.{ending}")));
     let mut command = Command::new("python3");
     command.args(["-c", include_str!("tls/upstream.py")]).args(pair).arg(certificates.path("ca.crt"));

@@ -1,4 +1,4 @@
-//! Random values for `auto` fields: keys and secrets that the user left to the gateway.
+//! Random keys, secrets and tokens.
 
 /// Characters of a generated key.
 const LENGTH: usize = 32;
@@ -9,7 +9,7 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 /// # Panics
 ///
 /// When the system has no randomness to give, since a guessable secret would be worse.
-pub(crate) fn alphanumeric() -> String {
+pub fn alphanumeric() -> String {
     let mut text = String::with_capacity(LENGTH);
     let mut bytes = [0; 2 * LENGTH];
     while text.len() < LENGTH {

@@ -13,8 +13,7 @@ fn endpoint(ip: Option<&str>, port: Option<u16>) -> Endpoint {
 
 fn select(router: &StreamRouter, sni: Option<&str>, source: &str, destination: &str) -> Option<u128> {
     let query = StreamQuery {
-        is_udp: false,
-        is_tls: sni.is_some(),
+        kind: if sni.is_some() { StreamKind::Tls } else { StreamKind::Tcp },
         sni,
         source: source.parse().unwrap(),
         destination: destination.parse().unwrap(),
@@ -42,19 +41,23 @@ fn addresses_and_names_decide() {
 }
 
 #[test]
-fn datagrams_have_routes_of_their_own() {
-    let of = |number, protocols: &[Protocol]| Route { protocols: protocols.to_vec(), ..stream_route(number) };
-    let routes = [of(1, &[Protocol::Tcp]), of(2, &[Protocol::Udp]), of(3, &[Protocol::Udp, Protocol::Tls])];
-    let found = |routes: &[Route], is_udp| {
-        let routes: Vec<_> = routes.iter().map(|route| (Arc::new(route.clone()), None)).collect();
+fn a_route_takes_what_its_protocols_name() {
+    use Protocol::{Tcp, Tls, TlsPassthrough, Udp};
+    for (protocols, kinds) in [
+        (vec![Tcp], vec![StreamKind::Tcp]),
+        (vec![Tls], vec![StreamKind::Tls]),
+        (vec![TlsPassthrough], vec![StreamKind::Tls]),
+        (vec![Udp], vec![StreamKind::Udp]),
+        (vec![Udp, Tcp, Tls], vec![StreamKind::Tcp, StreamKind::Tls, StreamKind::Udp]),
+    ] {
+        let route = Route { protocols: protocols.clone(), ..stream_route(1) };
+        let router = StreamRouter::build(&[(Arc::new(route), None)]).unwrap();
         let any = "1.1.1.1:1".parse().unwrap();
-        let query = StreamQuery { is_udp, is_tls: false, sni: None, source: any, destination: any };
-        let found = StreamRouter::build(&routes).unwrap().select(&query);
-        found.map(|found| found.route.id.as_u128())
-    };
-    assert_eq!((found(&routes[..2], false), found(&routes[..2], true)), (Some(1), Some(2)));
-    assert_eq!((found(&routes[..1], true), found(&routes[1..2], false)), (None, None));
-    assert_eq!((found(&routes[2..], false), found(&routes[2..], true)), (Some(3), Some(3)));
+        let query = |kind| StreamQuery { kind, sni: None, source: any, destination: any };
+        let all = [StreamKind::Tcp, StreamKind::Tls, StreamKind::Udp];
+        let taken: Vec<_> = all.into_iter().filter(|kind| router.select(&query(*kind)).is_some()).collect();
+        assert_eq!(taken, kinds, "{protocols:?}");
+    }
 }
 
 #[test]

@@ -48,6 +48,7 @@ plugins! {
     jwt: "jwt";
     key_auth: "key-auth";
     loggly: "loggly";
+    oauth2: "oauth2";
     post_function: "post-function";
     pre_function: "pre-function";
     prometheus: "prometheus";
