@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use polygate_chain::Exchange;
-use polygate_chain::pdk::{PdkError, log};
+use polygate_chain::pdk::{Context, PdkError, log};
 use polygate_model::Plugin;
 use serde::Deserialize;
 use serde_json::Value;
@@ -31,16 +30,18 @@ impl CustomFields {
         Ok(Self { keys, script: Script::new(chunks, shared.sandbox.load_full())? })
     }
 
-    /// Puts them into the record of the request, which plugins that come later see as well. Where one chunk fails there
+    /// Puts them into the record of the request or the stream, which plugins that come later see as well. Where one chunk fails there
     /// is no record.
-    pub fn set(&self, exchange: &mut Exchange) -> Outcome {
+    pub fn set<'a>(&self, context: impl Into<Context<'a>>) -> Outcome {
         if self.keys.is_empty() {
             return Ok(());
         }
-        let values = self.script.evaluate(Hook::Log, (&mut *exchange).into());
+        let mut context = context.into();
+        let values = self.script.evaluate(Hook::Log, context.reborrow());
         let values = values.map_err(|reason| PdkError::thrown(format!("custom_fields_by_lua: {reason}")))?;
+        let session = context.session();
         for (key, value) in self.keys.iter().zip(values) {
-            log::set_serialize_value(&mut exchange.session, key, &value, None)?;
+            log::set_serialize_value(session, key, &value, None)?;
         }
         Ok(())
     }
@@ -77,12 +78,12 @@ mod tests {
     fn values_become_members() {
         let exchange = &mut fixture::routed("/");
         exchange.session.phase = Phase::Log;
-        fields(json!(null)).set(exchange).unwrap();
+        fields(json!(null)).set(&mut *exchange).unwrap();
         let chunks = json!({
             "a.b": "return { 1, 'x' }", "method": "return kong.request.get_method()", "route": "return nil",
             "request.headers": "return false",
         });
-        fields(chunks).set(exchange).unwrap();
+        fields(chunks).set(&mut *exchange).unwrap();
         let record = record(exchange);
         assert_eq!((&record["a"]["b"], &record["method"]), (&json!([1, "x"]), &json!("GET")));
         assert_eq!((record.get("route"), &record["request"]["headers"]), (None, &json!(false)));
@@ -93,7 +94,7 @@ mod tests {
         let exchange = &mut fixture::routed("/");
         exchange.session.phase = Phase::Log;
         for chunk in ["error('x')", "return print", "kong.response.exit(200)", "ngx.exit(ngx.OK)"] {
-            let outcome = fields(json!({ "a": "return 1", "b": chunk })).set(exchange);
+            let outcome = fields(json!({ "a": "return 1", "b": chunk })).set(&mut *exchange);
             assert!(outcome.unwrap_err().to_string().starts_with("custom_fields_by_lua: "), "of {chunk}");
         }
         assert!(exchange.session.log_edits.is_empty());

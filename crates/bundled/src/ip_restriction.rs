@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use polygate_chain::pdk::PdkError;
-use polygate_chain::{Exchange, Phase};
+use polygate_chain::pdk::{PdkError, log};
+use polygate_chain::{Answer, Exchange, Phase, Session, Source, Value};
 use serde::{Deserialize, Deserializer};
 
 use crate::plugin::{Bundled, Hooks, Outcome, configure};
@@ -13,7 +13,7 @@ use crate::reply;
 pub const PLUGIN: Bundled = Bundled {
     name: "ip-restriction",
     priority: 990,
-    phases: &[Phase::Access],
+    phases: &[Phase::Access, Phase::Preread],
     schema: include_str!("ip_restriction/schema.json"),
     checks: &[],
     configure: configure::<IpRestriction>,
@@ -30,12 +30,21 @@ struct IpRestriction {
 impl Hooks for IpRestriction {
     async fn access(&self, exchange: &mut Exchange) -> Outcome {
         let client = exchange.session.client.ip().to_canonical();
-        let is_allowed =
-            !self.deny.contain(client) && (self.allow.0.is_empty() || self.allow.contain(client));
-        match is_allowed {
+        match self.lets_in(client) {
             true => Ok(()),
             false => self.refuse(exchange, client),
         }
+    }
+
+    /// Clients of streams are told in the clear, as in the reference: there is no status that they would see.
+    async fn preread(&self, session: &mut Session) -> Outcome {
+        let client = session.client.ip().to_canonical();
+        if !self.lets_in(client) {
+            let message = self.message(client);
+            log::warn(session, &[Value::from(message.as_str())]);
+            session.answer = Some(Answer { source: Source::Exit, status: 403, body: message.into() });
+        }
+        Ok(())
     }
 }
 
@@ -46,8 +55,15 @@ impl IpRestriction {
         if !(100.0..=599.0).contains(&status) {
             return Err(PdkError::thrown(format!("status {status}: a response has one from 100 to 599")));
         }
-        let told = || format!("IP address not allowed: {client}");
-        reply::refuse(exchange, status as u16, &self.message.clone().unwrap_or_else(told))
+        reply::refuse(exchange, status as u16, &self.message(client))
+    }
+
+    fn message(&self, client: IpAddr) -> String {
+        self.message.clone().unwrap_or_else(|| format!("IP address not allowed: {client}"))
+    }
+
+    fn lets_in(&self, client: IpAddr) -> bool {
+        !self.deny.contain(client) && (self.allow.0.is_empty() || self.allow.contain(client))
     }
 }
 
@@ -74,10 +90,25 @@ impl<'de> Deserialize<'de> for Networks {
 
 #[cfg(test)]
 mod tests {
+    use polygate_chain::Phase;
     use polygate_chain::pdk::fixture;
     use serde_json::json;
 
     use crate::tests::{access, handler};
+
+    #[tokio::test]
+    async fn streams_are_held_against_the_same_networks() {
+        for (config, told) in [
+            (json!({"allow": ["203.0.113.0/24"]}), None),
+            (json!({"deny": ["203.0.113.9"]}), Some("IP address not allowed: 203.0.113.9")),
+            (json!({"deny": ["203.0.113.9"], "message": "no"}), Some("no")),
+        ] {
+            let session = &mut fixture::session(Phase::Preread);
+            handler("ip-restriction", config).run(Phase::Preread, (&mut *session).into()).await.unwrap();
+            let answer = session.answer.take().map(|answer| (answer.status, answer.body));
+            assert_eq!(answer, told.map(|told| (403, told.into())));
+        }
+    }
 
     #[test]
     fn what_is_denied_is_not_allowed() {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use polygate_chain::pdk::node;
-use polygate_chain::{Exchange, Handler, Phase};
+use polygate_chain::{Exchange, Handler, Phase, Session};
 use serde::Deserialize;
 
 use crate::custom_fields::{self, CustomFields};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::queue::{Queue, QueueConfig};
-use crate::record::record;
+use crate::record::{record, record_of_stream};
 use crate::severity::{Severities, Severity};
 use crate::shared::Shared;
 use crate::timestamp::rfc3339;
@@ -66,18 +66,27 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
 impl Hooks for Loggly {
     async fn log(&self, exchange: &mut Exchange) -> Outcome {
         if let Some(severity) = self.severities.of(exchange) {
-            self.fields.set(exchange)?;
+            self.fields.set(&mut *exchange)?;
             let record = record(exchange);
-            self.queue.push(self.message(exchange, severity, &record));
+            self.queue.push(self.message(&exchange.session, severity, &record));
+        }
+        Ok(())
+    }
+
+    async fn log_stream(&self, session: &mut Session) -> Outcome {
+        if let Some(severity) = self.severities.of_stream(session) {
+            self.fields.set(&mut *session)?;
+            let record = record_of_stream(session);
+            self.queue.push(self.message(session, severity, &record));
         }
         Ok(())
     }
 }
 
 impl Loggly {
-    fn message(&self, exchange: &Exchange, severity: Severity, record: &str) -> String {
+    fn message(&self, session: &Session, severity: Severity, record: &str) -> String {
         let priority = FACILITY * 8 + severity as u8;
-        let (time, host) = (rfc3339(SystemTime::now()), node::get_hostname(&exchange.session));
+        let (time, host) = (rfc3339(SystemTime::now()), node::get_hostname(session));
         format!("<{priority}>1 {time} {host} kong {} - {} {record}", std::process::id(), self.data)
     }
 }
@@ -106,7 +115,7 @@ mod tests {
             queue,
             fields: CustomFields::default(),
         };
-        let message = loggly.message(&exchange, severity, "{}");
+        let message = loggly.message(&exchange.session, severity, "{}");
         assert!(
             message.starts_with("<12>1 20") && message.ends_with(" - [k@41058 tag=\"a\"] {}"),
             "{message}"

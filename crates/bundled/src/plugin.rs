@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use polygate_chain::pdk::{Context, PdkError};
-use polygate_chain::{BodyFilter, Exchange, Failure, Handler, LocalFuture, Phase, Phases, Plugin};
+use polygate_chain::{BodyFilter, Exchange, Failure, Handler, LocalFuture, Phase, Phases, Plugin, Session};
 use polygate_model::schema::{Checks, Schema, SchemaErrors};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -51,6 +51,16 @@ pub trait Hooks: Send + Sync + 'static {
     }
 
     async fn log(&self, _exchange: &mut Exchange) -> Outcome {
+        Ok(())
+    }
+
+    /// Before a stream goes on.
+    async fn preread(&self, _session: &mut Session) -> Outcome {
+        Ok(())
+    }
+
+    /// [`Hooks::log`] of a stream.
+    async fn log_stream(&self, _session: &mut Session) -> Outcome {
         Ok(())
     }
 }
@@ -112,12 +122,14 @@ struct Hooked<H>(H);
 impl<H: Hooks> Handler for Hooked<H> {
     fn run<'a>(&'a self, phase: Phase, context: Context<'a>) -> LocalFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
-            let Context::Exchange(exchange) = context else { return Ok(()) };
-            let outcome = match phase {
-                Phase::Rewrite => self.0.rewrite(exchange).await,
-                Phase::Access => self.0.access(exchange).await,
-                Phase::Log => self.0.log(exchange).await,
-                Phase::Certificate | Phase::Response | Phase::Preread => Ok(()),
+            let outcome = match (phase, context) {
+                (Phase::Rewrite, Context::Exchange(exchange)) => self.0.rewrite(exchange).await,
+                (Phase::Access, Context::Exchange(exchange)) => self.0.access(exchange).await,
+                (Phase::Log, Context::Exchange(exchange)) => self.0.log(exchange).await,
+                (Phase::Preread, Context::Session(session)) => self.0.preread(session).await,
+                (Phase::Log, Context::Session(session)) => self.0.log_stream(session).await,
+                // No plugin says that it has others.
+                _ => Ok(()),
             };
             outcome.map_err(failure)
         })

@@ -1,18 +1,34 @@
-//! The record of a request, for plugins that send it away.
+//! The record of a request or a stream, for plugins that send it away.
 
 use std::rc::Rc;
 
-use polygate_chain::{Exchange, serialize};
+use polygate_chain::{Exchange, Session, serialize};
+
+/// With the number of edits that were known when it was made.
+struct Made(usize, Rc<str>);
 
 /// As JSON text; made once for plugins that follow each other.
 pub fn record(exchange: &mut Exchange) -> Rc<str> {
-    /// With the number of edits that were known when it was made.
-    struct Made(usize, Rc<str>);
-    let edits = exchange.session.log_edits.len();
-    if let Some(Made(_, text)) = exchange.session.kept.get::<Made>().filter(|made| made.0 == edits) {
-        return text.clone();
-    }
-    let text: Rc<str> = serialize::record(exchange).to_string().into();
-    exchange.session.kept.put(Made(edits, text.clone()));
+    made(&exchange.session).unwrap_or_else(|| {
+        let text = serialize::record(exchange).to_string().into();
+        keep(&mut exchange.session, text)
+    })
+}
+
+/// [`record`] of a stream.
+pub fn record_of_stream(session: &mut Session) -> Rc<str> {
+    made(session).unwrap_or_else(|| {
+        let text = serialize::record_of_session(session).to_string().into();
+        keep(session, text)
+    })
+}
+
+fn made(session: &Session) -> Option<Rc<str>> {
+    let Made(edits, text) = session.kept.get()?;
+    (*edits == session.log_edits.len()).then(|| text.clone())
+}
+
+fn keep(session: &mut Session, text: Rc<str>) -> Rc<str> {
+    session.kept.put(Made(session.log_edits.len(), text.clone()));
     text
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use polygate_chain::services::Services;
-use polygate_chain::{Exchange, Handler, Phase};
+use polygate_chain::{Exchange, Handler, Phase, Session};
 use serde::Deserialize;
 
 use crate::custom_fields::{self, CustomFields};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::queue::{Queue, QueueConfig, Sink};
-use crate::record::record;
-use crate::severity::Severities;
+use crate::record::{record, record_of_stream};
+use crate::severity::{Severities, Severity};
 use crate::shared::Shared;
 use crate::timestamp::rfc3164;
 
@@ -82,12 +82,26 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
 impl Hooks for Syslog {
     async fn log(&self, exchange: &mut Exchange) -> Outcome {
         if let Some(severity) = self.severities.of(exchange) {
-            self.fields.set(exchange)?;
-            let priority = self.facility * 8 + severity as u8;
-            let (time, record) = (rfc3164(SystemTime::now()), record(exchange));
-            self.queue.push(format!("<{priority}>{time} kong[{}]: {record}", std::process::id()));
+            self.fields.set(&mut *exchange)?;
+            self.push(severity, &record(exchange));
         }
         Ok(())
+    }
+
+    async fn log_stream(&self, session: &mut Session) -> Outcome {
+        if let Some(severity) = self.severities.of_stream(session) {
+            self.fields.set(&mut *session)?;
+            self.push(severity, &record_of_stream(session));
+        }
+        Ok(())
+    }
+}
+
+impl Syslog {
+    fn push(&self, severity: Severity, record: &str) {
+        let priority = self.facility * 8 + severity as u8;
+        let time = rfc3164(SystemTime::now());
+        self.queue.push(format!("<{priority}>{time} kong[{}]: {record}", std::process::id()));
     }
 }
 

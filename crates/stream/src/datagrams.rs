@@ -7,7 +7,6 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
-use std::task::{Poll, ready};
 use std::time::Duration;
 
 use polygate_chain::session::Transport;
@@ -16,7 +15,7 @@ use polygate_net::clock::Clock;
 use polygate_net::real_ip::Peer;
 use polygate_telemetry::log;
 use polygate_transport::peers;
-use tokio::io::ReadBuf;
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -189,27 +188,30 @@ async fn answers(
     let mut silence = Clock::new();
     silence.restart(patience);
     loop {
-        let answer = poll_fn(|cx| {
-            let scratch = &mut *way.worker.scratch.borrow_mut();
-            let mut buffer = ReadBuf::new(scratch.bytes());
-            if let Poll::Ready(received) = upstream.poll_recv(cx, &mut buffer) {
-                let answer = buffer.filled();
-                // One that the system does not take at once is lost, as on the wire.
-                return Poll::Ready(Some(
-                    received.map(|()| (answer.len(), listener.try_send_to(answer, client))),
-                ));
-            }
-            loop {
-                ready!(silence.poll_expired(cx));
-                if !flow.is_awake.take() {
-                    return Poll::Ready(None);
+        let heard = tokio::select! {
+            ready = upstream.ready(Interest::READABLE | Interest::ERROR) => ready.map_err(Failure::Refused)?,
+            () = poll_fn(|cx| silence.poll_expired(cx)) => match flow.is_awake.take() {
+                true => {
+                    silence.restart(patience);
+                    continue;
                 }
-                silence.restart(patience);
-            }
-        })
-        .await;
-        let Some(answer) = answer else { break };
-        let (length, sent) = answer.map_err(Failure::Refused)?;
+                false => break,
+            },
+        };
+        if heard.is_error() {
+            // Nobody is there; the system says so in answer to what was sent.
+            let error = upstream.take_error().map_err(Failure::Refused)?;
+            return Err(Failure::Refused(error.unwrap_or(io::ErrorKind::ConnectionRefused.into())));
+        }
+        let mut scratch = way.worker.scratch.borrow_mut();
+        let length = match upstream.try_recv(scratch.bytes()) {
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) => return Err(Failure::Refused(error)),
+        };
+        // One that the system does not take at once is lost, as on the wire.
+        let sent = listener.try_send_to(&scratch.bytes()[..length], client);
+        drop(scratch);
         silence.restart(patience);
         if !flow.is_answered.replace(true) {
             flow.held.take();
