@@ -7,6 +7,7 @@
 
 mod chunked;
 mod client_certificate;
+mod client_hello;
 mod dump;
 mod grpc_web;
 mod kong_conf;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 
 pub use chunked::chunked;
 pub use client_certificate::client_certificate;
+pub use client_hello::client_hello;
 pub use dump::dump;
 pub use grpc_web::grpc_web;
 pub use kong_conf::kong_conf;
@@ -41,7 +43,7 @@ pub use target::target;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their binaries and corpora.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("msgpack", msgpack),
     ("protobuf", protobuf),
     ("dump", dump),
@@ -54,6 +56,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("target", target),
     ("proxy_header", proxy_header),
     ("client_certificate", client_certificate),
+    ("client_hello", client_hello),
     ("grpc_web", grpc_web),
     ("ldap_response", ldap_response),
 ];

@@ -40,7 +40,7 @@ const RECORD: usize = 16 * 1024;
 
 /// Reads what there is of a hello, which may be spread over several records.
 pub fn peek(bytes: &[u8]) -> Result<Peeked, HelloError> {
-    match read(bytes)? {
+    match read(&bytes[..bytes.len().min(MOST)])? {
         Peeked::Partial if bytes.len() >= MOST => Err(HelloError::TooLong),
         peeked => Ok(peeked),
     }

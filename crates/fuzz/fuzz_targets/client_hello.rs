@@ -1,0 +1,3 @@
+#![cfg_attr(fuzzing, no_main)]
+
+polygate_fuzz::binary!(polygate_fuzz::client_hello);
