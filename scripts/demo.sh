@@ -1,7 +1,7 @@
 #!/bin/sh
-# Starts two upstreams and the gateway with a plugin in each language, sends a request, one within TLS and a call of gRPC,
-# and shows the answers. Stays up until Ctrl-C; with --once it ends at once, with exit code 0 only if all plugins
-# answered, within TLS and over gRPC too.
+# Starts two upstreams and the gateway with a plugin in each language, sends a request, one within TLS, a call of gRPC and
+# a stream, and shows the answers. Stays up until Ctrl-C; with --once it ends at once, with exit code 0 only if all plugins
+# took part, within TLS, over gRPC and in the stream too.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -73,6 +73,7 @@ rm -rf "$prefix"
 mkdir -p "$prefix"
 proxy=$(free_port 8000)
 tls=$(free_port 8443)
+stream=$(free_port 9000)
 status=$(free_port 8007)
 
 python3 "$root/demo/upstream.py" >"$prefix/upstream.port" &
@@ -85,7 +86,7 @@ until [ -s "$prefix/upstream.port" ] && [ -s "$prefix/grpc.port" ]; do
 done
 
 fill() {
-    sed -e "s|@PEERS@|$peers|g; s|@PREFIX@|$prefix|g; s|@PROXY@|$proxy|g; s|@TLS@|$tls|g; s|@STATUS@|$status|g" \
+    sed -e "s|@PEERS@|$peers|g; s|@PREFIX@|$prefix|g; s|@PROXY@|$proxy|g; s|@TLS@|$tls|g; s|@STREAM@|$stream|g; s|@STATUS@|$status|g" \
         -e "s|@UPSTREAM@|$(cat "$prefix/upstream.port")|g; s|@GRPC@|$(cat "$prefix/grpc.port")|g" \
         "$root/demo/$1" >"$prefix/$1"
 }
@@ -132,9 +133,21 @@ else
     missing="$missing grpc"
 fi
 
+echo
+echo "TCP 127.0.0.1:$stream"
+ask "http://127.0.0.1:$stream/hello" | tr -d '\r' | head -n 1
+for language in go js py; do
+    if grep -q "demo-$language saw a stream" "$prefix/logs/error.log"; then
+        echo "demo-$language saw the stream before it went on"
+    else
+        echo "demo-$language saw no stream" >&2
+        missing="$missing stream-$language"
+    fi
+done
+
 if [ "$once" = --once ]; then
     [ -z "$missing" ]
     exit
 fi
-echo "The gateway is at http://127.0.0.1:$proxy and https://localhost:$tls, its log is $prefix/logs/error.log. Ctrl-C ends it."
+echo "The gateway is at http://127.0.0.1:$proxy and https://localhost:$tls, its stream at 127.0.0.1:$stream, its log is $prefix/logs/error.log. Ctrl-C ends it."
 wait "$gateway"

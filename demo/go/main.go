@@ -30,6 +30,16 @@ func (config *Config) Access(kong *pdk.PDK) {
 	kong.Response.SetHeader("x-demo-go", config.Greeting+", "+address+", from Go")
 }
 
+// Preread runs before a stream goes to the upstream.
+func (config *Config) Preread(kong *pdk.PDK) {
+	address, err := kong.Client.GetIp()
+	if err != nil {
+		kong.Log.Err("no client address: ", err.Error())
+		return
+	}
+	kong.Log.Notice("demo-go saw a stream from ", address)
+}
+
 func main() {
 	server.StartServer(newConfig, version, priority)
 }

@@ -11,6 +11,11 @@ class DemoPlugin {
     const address = await kong.client.getIp()
     await kong.response.setHeader('x-demo-javascript', `${this.config.greeting}, ${address}, from JavaScript`)
   }
+
+  // Runs before a stream goes to the upstream.
+  async preread(kong) {
+    await kong.log.notice(`demo-js saw a stream from ${await kong.client.getIp()}`)
+  }
 }
 
 module.exports = {

@@ -17,3 +17,11 @@ class Plugin:
             kong.log.err("no client address: ", error)
             return
         kong.response.set_header("x-demo-python", "%s, %s, from Python" % (self.config["greeting"], address))
+
+    def preread(self, kong):
+        """Runs before a stream goes to the upstream."""
+        address, error = kong.client.get_ip()
+        if error:
+            kong.log.err("no client address: ", error)
+            return
+        kong.log.notice("demo-py saw a stream from ", address)

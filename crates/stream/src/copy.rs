@@ -73,11 +73,11 @@ pub async fn both(
     let outcome = poll_fn(|cx| {
         let before = up.moved.read + up.moved.written + down.moved.read + down.moved.written;
         let scratch = &mut *worker.scratch.borrow_mut();
-        let upload = up.poll(cx, client, upstream, scratch).map_err(|fault| match fault {
+        let upload = up.poll(cx, client, upstream, scratch, down.is_over).map_err(|fault| match fault {
             Fault::From(error) => Torn::Client(error),
             Fault::To(error) => Torn::Upstream(error),
         })?;
-        let download = down.poll(cx, upstream, client, scratch).map_err(|fault| match fault {
+        let download = down.poll(cx, upstream, client, scratch, up.is_over).map_err(|fault| match fault {
             Fault::From(error) => Torn::Upstream(error),
             Fault::To(error) => Torn::Client(error),
         })?;
@@ -112,20 +112,24 @@ struct Direction {
 }
 
 impl Direction {
-    /// Ready when one side has said all and the other knows.
+    /// Ready when one side has said all and the other knows. Whom nobody listens to any more is told by the end of its
+    /// connection, which follows.
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut dyn Stream,
         to: &mut dyn Stream,
         scratch: &mut Scratch,
+        is_last: bool,
     ) -> Poll<Result<(), Fault>> {
         while !self.is_over {
             if !self.held.is_empty() {
                 let held = std::mem::take(&mut self.held);
                 ready!(self.write(cx, to, &held))?;
             } else if self.has_ended {
-                ready!(Pin::new(&mut *to).poll_shutdown(cx)).map_err(Fault::To)?;
+                if !is_last {
+                    ready!(Pin::new(&mut *to).poll_shutdown(cx)).map_err(Fault::To)?;
+                }
                 self.is_over = true;
             } else {
                 let mut buffer = ReadBuf::new(&mut scratch.0);
