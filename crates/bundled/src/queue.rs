@@ -76,11 +76,12 @@ struct State {
 }
 
 impl QueueConfig {
-    /// For plugins without a `queue` member: entries are sent at once, many together if many wait, and not again.
+    /// For plugins without a `queue` member: entries are sent almost at once, so that those of a busy moment go together, and
+    /// not again.
     pub fn plain() -> Self {
         Self {
             max_batch_size: Some(1000),
-            max_coalescing_delay: Some(0.0),
+            max_coalescing_delay: Some(0.01),
             max_entries: None,
             max_bytes: None,
             max_retry_time: Some(0.0),

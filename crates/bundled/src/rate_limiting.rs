@@ -117,9 +117,9 @@ fn told(limits: &[Limit], used: &[f64], fits: bool, now: Moment) -> Vec<Change> 
     let left: Vec<_> = limits.iter().zip(used).map(left).collect();
     let mut told = Vec::with_capacity(2 * left.len() + 4);
     for (period, most, left) in &left {
-        let period = capitalised(period.as_str());
-        told.push(line(&format!("X-RateLimit-Limit-{period}"), number(*most)));
-        told.push(line(&format!("X-RateLimit-Remaining-{period}"), number(*left)));
+        let (limit, remaining) = names(*period);
+        told.push(line(limit, number(*most)));
+        told.push(line(remaining, number(*left)));
     }
     let least = left.iter().rev().min_by(|(.., one), (.., other)| one.total_cmp(other));
     if let Some((period, most, left)) = least {
@@ -134,9 +134,16 @@ fn told(limits: &[Limit], used: &[f64], fits: bool, now: Moment) -> Vec<Change> 
     told
 }
 
-fn capitalised(word: &str) -> String {
-    let (first, rest) = word.split_at(1);
-    first.to_ascii_uppercase() + rest
+/// The headers of a period.
+fn names(period: Period) -> (&'static str, &'static str) {
+    match period {
+        Period::Second => ("X-RateLimit-Limit-Second", "X-RateLimit-Remaining-Second"),
+        Period::Minute => ("X-RateLimit-Limit-Minute", "X-RateLimit-Remaining-Minute"),
+        Period::Hour => ("X-RateLimit-Limit-Hour", "X-RateLimit-Remaining-Hour"),
+        Period::Day => ("X-RateLimit-Limit-Day", "X-RateLimit-Remaining-Day"),
+        Period::Month => ("X-RateLimit-Limit-Month", "X-RateLimit-Remaining-Month"),
+        Period::Year => ("X-RateLimit-Limit-Year", "X-RateLimit-Remaining-Year"),
+    }
 }
 
 /// Limits of longer periods are not lower than those of shorter ones.

@@ -43,6 +43,7 @@ pub async fn run(accepted: Accepted, worker: Rc<Worker>) {
     end::end(way, outcome);
 }
 
+/// A stream lives long in its last step; what the steps before need is in boxes of their own, which are gone by then.
 async fn steps(way: &mut Way, accepted: Accepted) -> Result<(), Failure> {
     let Accepted { mut stream, mut unread, peer, flags, mut stop } = accepted;
     if flags.tls {
@@ -50,14 +51,14 @@ async fn steps(way: &mut Way, accepted: Accepted) -> Result<(), Failure> {
     }
     way.route()?;
     let mut client = match flags.tls && way.is_terminated() {
-        true => way.terminate(stream, unread, peer, &mut stop).await?,
+        true => Box::pin(way.terminate(stream, unread, peer, &mut stop)).await?,
         false => Rewound::boxed(stream, unread),
     };
     if let Some(answer) = way.preread().await? {
         way.stream().sent = answer.body.len() as u64;
         return end::answer(&mut *client, &answer.body).await;
     }
-    let (mut upstream, _place) = connect::open(way).await?;
+    let (mut upstream, _place) = Box::pin(connect::open(way)).await?;
     let (moved, outcome) = copy::both(&mut *client, &mut *upstream, way.silence(), &way.worker).await;
     way.copied(moved, outcome);
     Ok(())

@@ -3,6 +3,10 @@
 /// A number as Lua prints it, with `%.14g`.
 pub fn number(number: f64) -> String {
     const DIGITS: i32 = 14;
+    // Most are whole, and their digits need no search.
+    if number.fract() == 0.0 && number.abs() < 1e14 && !(number == 0.0 && number.is_sign_negative()) {
+        return (number as i64).to_string();
+    }
     if !number.is_finite() {
         let name = if number.is_nan() { "nan" } else { "inf" };
         return format!("{}{name}", if number.is_sign_negative() { "-" } else { "" });
@@ -30,6 +34,8 @@ mod tests {
     fn numbers_look_as_in_lua() {
         for (value, expected) in [
             (0.0, "0"),
+            (-0.0, "-0"),
+            (-7.0, "-7"),
             (1795404080123.0, "1795404080123"),
             (0.1, "0.1"),
             (-2.5, "-2.5"),
