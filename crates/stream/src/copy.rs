@@ -1,5 +1,6 @@
 //! The step that carries bytes both ways, until both sides have said all.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -10,25 +11,7 @@ use polygate_net::clock::Clock;
 use polygate_transport::Stream;
 use tokio::io::ReadBuf;
 
-use crate::Worker;
-
-/// Bytes read at a time.
-const READ: usize = 128 * 1024;
-
-/// Where all streams of a worker are read into. What the other side does not take at once is the stream's to hold.
-pub struct Scratch(Box<[u8]>);
-
-impl Scratch {
-    pub fn bytes(&mut self) -> &mut [u8] {
-        &mut self.0
-    }
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self(vec![0; READ].into())
-    }
-}
+use crate::scratch::Scratch;
 
 /// Why a stream ended before both sides had said all.
 #[derive(Debug, thiserror::Error)]
@@ -65,14 +48,14 @@ pub async fn both(
     client: &mut dyn Stream,
     upstream: &mut dyn Stream,
     patience: Duration,
-    worker: &Worker,
+    scratch: &RefCell<Scratch>,
 ) -> ([Moved; 2], Result<(), Torn>) {
     let (mut up, mut down) = (Direction::default(), Direction::default());
     let mut silence = Clock::new();
     silence.restart(patience);
     let outcome = poll_fn(|cx| {
         let before = up.moved.read + up.moved.written + down.moved.read + down.moved.written;
-        let scratch = &mut *worker.scratch.borrow_mut();
+        let scratch = &mut *scratch.borrow_mut();
         let upload = up.poll(cx, client, upstream, scratch, down.is_over).map_err(|fault| match fault {
             Fault::From(error) => Torn::Client(error),
             Fault::To(error) => Torn::Upstream(error),
@@ -132,7 +115,7 @@ impl Direction {
                 }
                 self.is_over = true;
             } else {
-                let mut buffer = ReadBuf::new(&mut scratch.0);
+                let mut buffer = ReadBuf::new(scratch.bytes());
                 ready!(Pin::new(&mut *from).poll_read(cx, &mut buffer)).map_err(Fault::From)?;
                 let read = buffer.filled();
                 self.moved.read += read.len() as u64;

@@ -10,16 +10,9 @@ use polygate_transport::proxy_header;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::watch;
 
-use crate::way::{self, Accepted};
+use crate::connections::{self, Accepted};
+use crate::settings::ListenerFlags;
 use crate::{Worker, datagrams};
-
-/// What a listener expects of its connections.
-#[derive(Debug, Clone, Copy)]
-pub struct ListenerFlags {
-    pub proxy_protocol: bool,
-    /// Clients speak TLS, which the route has end here or not.
-    pub tls: bool,
-}
 
 /// Accepts connections until `stop` says otherwise; returns when the last stream is done, or at once on
 /// [`Stop::Fast`]. Runs inside a `LocalSet`.
@@ -62,5 +55,5 @@ async fn open(
         false => (None, Vec::new()),
     };
     let peer = Peer::new(address, local, told);
-    way::run(Accepted { stream, unread, peer, flags, stop }, worker).await;
+    connections::run(Accepted { stream, unread, peer, flags, stop }, worker).await;
 }

@@ -16,3 +16,11 @@ impl Default for StreamSettings {
         Self { preread_timeout: Duration::from_secs(30), proxy_protocol: false }
     }
 }
+
+/// What a listener expects of its connections.
+#[derive(Debug, Clone, Copy)]
+pub struct ListenerFlags {
+    pub proxy_protocol: bool,
+    /// Clients speak TLS, which the route has end here or not.
+    pub tls: bool,
+}

@@ -9,7 +9,7 @@ use polygate_telemetry::LogBuffer;
 use polygate_transport::Thread;
 
 use crate::Gateway;
-use crate::copy::Scratch;
+use crate::scratch::Scratch;
 
 pub struct Worker {
     pub(crate) thread: Rc<Thread>,

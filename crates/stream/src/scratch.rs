@@ -1,0 +1,19 @@
+//! What is on its way through a worker at this moment.
+
+/// Bytes read at a time.
+const READ: usize = 128 * 1024;
+
+/// Where all streams of a worker are read into. What the other side does not take at once is the stream's to hold.
+pub struct Scratch(Box<[u8]>);
+
+impl Scratch {
+    pub fn bytes(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self(vec![0; READ].into())
+    }
+}
