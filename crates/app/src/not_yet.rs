@@ -130,7 +130,7 @@ static ENTRIES: &[Entry] = &[
     },
     Entry {
         what: "`acme`, `ai-*`, `aws-lambda`, `azure-functions`, `grpc-gateway`, `oauth2`, \
-               `opentelemetry`, `standard-webhooks` and `zipkin` of the plugins bundled with the reference",
+               `opentelemetry` and `standard-webhooks` of the plugins bundled with the reference",
         instead: "refused in `plugins` and in a declarative file; `bundled` stands for the others",
         found: Refused,
         example: entities("plugins: [{name: acme}]"),

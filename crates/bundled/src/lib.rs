@@ -14,6 +14,7 @@ mod counters;
 mod custom_fields;
 mod datadog;
 mod encoding;
+mod export;
 mod file_log;
 mod functions;
 mod grpc_web;
@@ -54,8 +55,10 @@ mod tcp_log;
 #[cfg(test)]
 mod tests;
 mod timestamp;
+mod trace_context;
 mod transform;
 mod udp_log;
+mod zipkin;
 
 /// Decoders of what clients and servers send, for the fuzzers.
 pub mod decoders {
@@ -99,4 +102,5 @@ pub static PLUGINS: &[Bundled] = &[
     syslog::PLUGIN,
     tcp_log::PLUGIN,
     udp_log::PLUGIN,
+    zipkin::PLUGIN,
 ];

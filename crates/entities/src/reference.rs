@@ -33,6 +33,7 @@ pub const BUILT: &[&str] = &[
     "syslog",
     "tcp-log",
     "udp-log",
+    "zipkin",
 ];
 
 /// Those that do not yet.
@@ -50,7 +51,6 @@ const MISSING: &[&str] = &[
     "oauth2",
     "opentelemetry",
     "standard-webhooks",
-    "zipkin",
 ];
 
 /// Why there is no plugin of this name, where the reference has one. Plugin servers may bring another one under the same

@@ -1,0 +1,1 @@
+//! Headers of every format, right and hostile.
