@@ -30,6 +30,7 @@ mod logging;
 mod loggly;
 pub mod lua;
 mod metrics;
+pub mod opentelemetry;
 mod plugin;
 mod post_function;
 mod pre_function;
@@ -86,6 +87,7 @@ pub static PLUGINS: &[Bundled] = &[
     key_auth::PLUGIN,
     ldap_auth::PLUGIN,
     loggly::PLUGIN,
+    opentelemetry::PLUGIN,
     post_function::PLUGIN,
     pre_function::PLUGIN,
     prometheus::PLUGIN,

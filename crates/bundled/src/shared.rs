@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::counters::{Counters, Uncounted};
 use crate::ldap_auth::Outcomes;
 use crate::lua::Sandbox;
+use crate::opentelemetry::Tracing;
 use crate::prometheus::Table;
 use crate::proxy_cache::Store;
 use crate::queue::{Counts, Senders};
@@ -30,6 +31,8 @@ pub struct Shared {
     pub prometheus: Table,
     /// For configurations that are made from now on.
     pub sandbox: ArcSwap<Sandbox>,
+    /// As `sandbox`.
+    pub tracing: ArcSwap<Tracing>,
 }
 
 impl Shared {
@@ -44,6 +47,7 @@ impl Shared {
             cache: Store::default(),
             prometheus: Table::default(),
             sandbox: ArcSwap::default(),
+            tracing: ArcSwap::default(),
         })
     }
 

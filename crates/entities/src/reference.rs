@@ -17,6 +17,7 @@ pub const BUILT: &[&str] = &[
     "key-auth",
     "ldap-auth",
     "loggly",
+    "opentelemetry",
     "post-function",
     "pre-function",
     "prometheus",
@@ -49,7 +50,6 @@ const MISSING: &[&str] = &[
     "azure-functions",
     "grpc-gateway",
     "oauth2",
-    "opentelemetry",
     "standard-webhooks",
 ];
 

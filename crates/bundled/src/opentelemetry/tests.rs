@@ -1,0 +1,1 @@
+//! Headers, spans and what is sent.
