@@ -60,7 +60,7 @@ pub fn new_span_id() -> u64 {
 
 /// Hex digits of either case, at most 32.
 pub fn hex(text: &str) -> Option<u128> {
-    let are_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let are_digits = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     are_digits.then(|| u128::from_str_radix(text, 16).ok()).flatten()
 }
 

@@ -13,6 +13,7 @@ mod ask;
 mod compare;
 mod hmac;
 mod normal;
+mod otlp;
 mod parse;
 mod recorded;
 mod run;
@@ -48,6 +49,7 @@ plugins! {
     jwt: "jwt";
     key_auth: "key-auth";
     loggly: "loggly";
+    opentelemetry: "opentelemetry";
     post_function: "post-function";
     pre_function: "pre-function";
     prometheus: "prometheus";
@@ -63,6 +65,7 @@ plugins! {
     statsd: "statsd";
     tcp_log: "tcp-log";
     udp_log: "udp-log";
+    zipkin: "zipkin";
 }
 
 #[test]
