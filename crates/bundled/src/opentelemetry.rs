@@ -5,21 +5,24 @@ mod sampler;
 mod span;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use polygate_chain::pdk::response;
 use polygate_chain::{Exchange, Handler, Phase};
-use polygate_model::Id;
 use serde::Deserialize;
 
+use self::trace::Trace;
 use crate::export::{Exporter, Timeouts};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::queue::{Queue, QueueConfig};
 use crate::reply::line;
 use crate::shared::Shared;
 use crate::trace_context::{self, Extracted, Format, Options, Outgoing, Propagation, TraceId, new_span_id};
+
+pub use self::trace::Tracing;
 
 pub const PLUGIN: Bundled = Bundled {
     name: "opentelemetry",
@@ -29,21 +32,6 @@ pub const PLUGIN: Bundled = Bundled {
     checks: &[],
     configure,
 };
-
-/// What kong.conf says of traces.
-#[derive(Debug, Clone, Default)]
-pub struct Tracing {
-    /// Which gateway the spans are of.
-    pub node: Id,
-    /// Without it there are headers and no spans.
-    pub is_on: bool,
-    /// Whether routing has a span.
-    pub router: bool,
-    /// Whether the tries to reach the service have spans.
-    pub balancer: bool,
-    /// 0 to 1.
-    pub sampling_rate: f64,
-}
 
 #[derive(Deserialize)]
 struct Config {
@@ -69,19 +57,6 @@ struct OpenTelemetry {
     sampling_rate: f64,
     response_header: Option<String>,
     propagation: Propagation,
-}
-
-/// The trace of one request.
-#[derive(Clone, Copy)]
-struct Trace {
-    id: TraceId,
-    /// The span of the request.
-    root: u64,
-    /// The caller's.
-    parent: Option<u64>,
-    /// The span of the try that succeeds, or fails last: the upstream's are its children.
-    balancer: Option<u64>,
-    is_sampled: bool,
 }
 
 fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Result<Arc<dyn Handler>, String> {

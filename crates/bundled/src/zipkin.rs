@@ -4,6 +4,7 @@ mod span;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use polygate_chain::{Exchange, Handler, Phase};
 use serde::Deserialize;
 
 use self::span::Spans;
+use self::trace::Trace;
 use crate::export::{Exporter, Timeouts};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::queue::{Queue, QueueConfig, Sink};
@@ -56,21 +58,6 @@ struct Zipkin {
     response_header: Option<String>,
     spans: Spans,
     propagation: Propagation,
-}
-
-/// The trace of one request.
-struct Trace {
-    id: TraceId,
-    /// As Zipkin is told it.
-    id_text: String,
-    /// The span of the request, which may be the caller's as well.
-    span_id: u64,
-    parent_id: Option<u64>,
-    /// The span of proxying it.
-    proxy_id: u64,
-    is_sampled: bool,
-    /// What the request itself says.
-    tags: Vec<(String, String)>,
 }
 
 fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Result<Arc<dyn Handler>, String> {

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, Key
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 
-use super::Tracing;
+use super::trace::Tracing;
 use crate::export::Exporter;
 use crate::queue::Sink;
 

@@ -13,7 +13,7 @@ use polygate_chain::{Exchange, Session, forwarded};
 use prost::Message as _;
 
 use super::otlp::attribute;
-use super::{Trace, Tracing};
+use super::trace::{Trace, Tracing};
 use crate::trace_context::new_span_id;
 
 /// Encoded: the request's, that of routing and those of the tries, as far as they are to be seen.

@@ -4,8 +4,9 @@
 
 use polygate_http1::Headers;
 
+use super::context::{Extracted, Outgoing};
 use super::id::{TraceId, span_from_hex};
-use super::{Extracted, Outgoing, decision, only_line};
+use super::lines::{decision, only_line};
 
 const SINGLE: &str = "b3";
 const TRACESTATE: &str = "tracestate";

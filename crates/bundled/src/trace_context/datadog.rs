@@ -2,8 +2,9 @@
 
 use polygate_http1::Headers;
 
+use super::context::{Extracted, Outgoing};
 use super::id::{TraceId, decimal};
-use super::{Extracted, Outgoing, only_line};
+use super::lines::only_line;
 
 const TRACE_ID: &str = "x-datadog-trace-id";
 const PARENT_ID: &str = "x-datadog-parent-id";

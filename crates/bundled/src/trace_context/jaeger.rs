@@ -2,8 +2,9 @@
 
 use polygate_http1::Headers;
 
+use super::context::{Extracted, Outgoing};
 use super::id::{TraceId, hex};
-use super::{Extracted, Outgoing, baggage, inject_baggage, only_line};
+use super::lines::{baggage, inject_baggage, only_line};
 
 const HEADER: &str = "uber-trace-id";
 const BAGGAGE: &str = "uberctx-";

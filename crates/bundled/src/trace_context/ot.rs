@@ -2,8 +2,9 @@
 
 use polygate_http1::Headers;
 
+use super::context::{Extracted, Outgoing};
 use super::id::{TraceId, span_from_hex};
-use super::{Extracted, Outgoing, baggage, decision, inject_baggage, only_line};
+use super::lines::{baggage, decision, inject_baggage, only_line};
 
 const TRACE_ID: &str = "ot-tracer-traceid";
 const SPAN_ID: &str = "ot-tracer-spanid";

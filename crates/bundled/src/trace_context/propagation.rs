@@ -3,7 +3,8 @@
 use polygate_http1::Headers;
 use serde::Deserialize;
 
-use super::{Extracted, Format, Outgoing};
+use super::context::{Extracted, Outgoing};
+use super::format::Format;
 
 /// The members of configurations about it.
 #[derive(Deserialize, Debug)]

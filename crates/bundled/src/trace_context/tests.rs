@@ -1,5 +1,6 @@
 //! Headers of every format, right, wrong and hostile.
 
+use polygate_http1::Headers;
 use serde_json::json;
 
 use super::*;

@@ -2,8 +2,9 @@
 
 use polygate_http1::Headers;
 
+use super::context::{Extracted, Outgoing};
 use super::id::{TraceId, hex, span_from_hex};
-use super::{Extracted, Outgoing, only_line};
+use super::lines::only_line;
 
 const HEADER: &str = "traceparent";
 

@@ -9,7 +9,8 @@ use polygate_chain::timings::Span as Phase;
 use polygate_chain::{Exchange, Session, forwarded};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::Trace;
+use super::trace::Trace;
+use crate::trace_context::new_span_id;
 
 /// The members of configurations about it.
 #[derive(Deserialize, Debug)]
@@ -199,7 +200,7 @@ impl Spans {
         let begin = attempt.balancer_start_ns / 1000;
         let end = begin + attempt.balancer_latency_ns / 1000;
         let name = format!("{name} (balancer try {})", at + 1);
-        let mut span = self.span(trace, super::new_span_id(), name, "CLIENT", begin, end);
+        let mut span = self.span(trace, new_span_id(), name, "CLIENT", begin, end);
         span.tags.add("kong.balancer.try", (at + 1).to_string());
         if let Some((state, status)) = attempt.failure.filter(|_| at + 1 < session.tries.len()) {
             span.tags.add("error", "true");
