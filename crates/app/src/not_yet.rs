@@ -130,8 +130,8 @@ static ENTRIES: &[Entry] = &[
         example: entities("key_sets: [{name: k}]"),
     },
     Entry {
-        what: "`acme`, `ai-*`, `aws-lambda`, `azure-functions`, `grpc-gateway`, \
-               `opentelemetry`, `standard-webhooks` and `zipkin` of the plugins bundled with the reference",
+        what: "`acme`, `ai-*`, `aws-lambda`, `azure-functions`, `grpc-gateway` and `standard-webhooks` of the plugins \
+               bundled with the reference",
         instead: "refused in `plugins` and in a declarative file; `bundled` stands for the others",
         found: Refused,
         example: entities("plugins: [{name: acme}]"),

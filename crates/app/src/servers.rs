@@ -45,6 +45,7 @@ impl Servers {
         let announced = announced(&settings, running);
         let enabled = plugins::resolve(names, &announced)?;
         bundled.sandbox.store(Arc::new(translate::sandbox(&settings)));
+        bundled.tracing.store(Arc::new(translate::tracing(&settings, &node)));
         let plugins = installed(names, running, &announced, bundled);
         let error_pages = translate::error_pages(&settings)?;
         let certificates = certificates::default(&settings)?;

@@ -34,7 +34,10 @@ pub fn start(settings: &Settings, node: &Node) -> Result<Option<Arc<Tracer>>, Er
         return Ok(None);
     }
     let Some(endpoint) = endpoint(tracing, |name| std::env::var(name).ok()) else {
-        log!(Warn, "tracing_instrumentations has no effect: name a collector with tracing_endpoint");
+        log!(
+            Notice,
+            "traces are those of the plugin opentelemetry alone: tracing_endpoint names no collector"
+        );
         return Ok(None);
     };
     let setup = Setup {
@@ -73,7 +76,8 @@ fn endpoint(tracing: &Tracing, variable: impl Fn(&str) -> Option<String>) -> Opt
 
 fn steps(instrumentations: &[Instrumentation]) -> Steps {
     let step = |it: &Instrumentation| match it {
-        Instrumentation::Request => None,
+        // The tracer's own spans leave out what takes microseconds.
+        Instrumentation::Request | Instrumentation::Router => None,
         Instrumentation::Balancer => Some(Step::Upstream),
         Instrumentation::PluginRewrite => Some(Step::Rewrite),
         Instrumentation::PluginAccess => Some(Step::Access),

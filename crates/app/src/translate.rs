@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polygate_bundled::lua::{Sandbox, Trust};
+use polygate_bundled::opentelemetry::Tracing;
 use polygate_chain::error_page::{ErrorPages, Format};
-use polygate_chain::{Limits, SpoolSettings, TrustedIps};
+use polygate_chain::{Limits, Node, SpoolSettings, TrustedIps};
 use polygate_config::settings::{
-    DnsRecord, ErrorType, Listen, PluginServerSettings, RawBody, SoKeepalive, TlsVersions, UntrustedLuaMode,
+    DnsRecord, ErrorType, Instrumentation, Listen, PluginServerSettings, RawBody, SoKeepalive, TlsVersions,
+    UntrustedLuaMode,
 };
 use polygate_config::{Settings, conf};
 use polygate_http::{HttpSettings, NextUpstream, Tokens};
@@ -194,6 +196,18 @@ pub fn sandbox(settings: &Settings) -> Sandbox {
         },
         requires: lua.requires.clone(),
         environment: lua.environment.clone(),
+    }
+}
+
+/// What the plugin `opentelemetry` shows.
+pub fn tracing(settings: &Settings, node: &Node) -> Tracing {
+    let instrumentations = &settings.tracing.instrumentations;
+    Tracing {
+        node: node.id,
+        is_on: !instrumentations.is_empty(),
+        router: instrumentations.contains(&Instrumentation::Router),
+        balancer: instrumentations.contains(&Instrumentation::Balancer),
+        sampling_rate: settings.tracing.sampling_rate,
     }
 }
 

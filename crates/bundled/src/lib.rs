@@ -14,6 +14,7 @@ mod counters;
 mod custom_fields;
 mod datadog;
 mod encoding;
+mod export;
 mod file_log;
 mod functions;
 mod grpc_web;
@@ -30,6 +31,7 @@ mod loggly;
 pub mod lua;
 mod metrics;
 mod oauth2;
+pub mod opentelemetry;
 mod plugin;
 mod post_function;
 mod pre_function;
@@ -55,8 +57,10 @@ mod tcp_log;
 #[cfg(test)]
 mod tests;
 mod timestamp;
+mod trace_context;
 mod transform;
 mod udp_log;
+mod zipkin;
 
 /// Decoders of what clients and servers send, for the fuzzers.
 pub mod decoders {
@@ -85,6 +89,7 @@ pub static PLUGINS: &[Bundled] = &[
     ldap_auth::PLUGIN,
     loggly::PLUGIN,
     oauth2::PLUGIN,
+    opentelemetry::PLUGIN,
     post_function::PLUGIN,
     pre_function::PLUGIN,
     prometheus::PLUGIN,
@@ -101,4 +106,5 @@ pub static PLUGINS: &[Bundled] = &[
     syslog::PLUGIN,
     tcp_log::PLUGIN,
     udp_log::PLUGIN,
+    zipkin::PLUGIN,
 ];

@@ -36,9 +36,9 @@ pub struct QueueConfig {
 }
 
 /// Where entries go. Sent one batch after the other, unless the configuration says that they may overtake each other.
-pub trait Sink: Send + Sync + 'static {
+pub trait Sink<E = String>: Send + Sync + 'static {
     /// The error is for the log.
-    fn send(&self, batch: &[String]) -> impl Future<Output = Result<(), String>>;
+    fn send(&self, batch: &[E]) -> impl Future<Output = Result<(), String>>;
 }
 
 #[derive(Debug, Clone)]
@@ -54,21 +54,25 @@ struct Settings {
 }
 
 /// The end that entries go into. When the last one is dropped, the rest is sent and the sender ends.
-pub struct Queue {
-    waiting: Arc<Waiting>,
+pub struct Queue<E = String> {
+    waiting: Arc<Waiting<E>>,
 }
 
-struct Waiting {
+/// What a queue holds; its length counts in bytes.
+pub trait Entry: AsRef<[u8]> + Send + 'static {}
+
+impl<E: AsRef<[u8]> + Send + 'static> Entry for E {}
+
+struct Waiting<E> {
     plugin: &'static str,
     settings: Settings,
-    state: Mutex<State>,
+    state: Mutex<State<E>>,
     arrived: Notify,
     counts: Arc<QueueCounts>,
 }
 
-#[derive(Default)]
-struct State {
-    entries: VecDeque<String>,
+struct State<E> {
+    entries: VecDeque<E>,
     bytes: usize,
     is_closed: bool,
     /// Something was dropped since the last batch; the log has been told.
@@ -97,6 +101,12 @@ impl QueueConfig {
         self
     }
 
+    /// The seconds that batches wait under their older name, where they are given.
+    pub fn with_older_delay(mut self, delay: Option<f64>) -> Self {
+        self.max_coalescing_delay = delay.or(self.max_coalescing_delay);
+        self
+    }
+
     /// Whether a batch may have several entries.
     pub fn batches(&self) -> bool {
         self.max_batch_size.is_some_and(|size| size > 1)
@@ -119,12 +129,17 @@ impl QueueConfig {
     }
 }
 
-impl Queue {
-    pub fn start(plugin: &'static str, config: &QueueConfig, sink: impl Sink, shared: &Shared) -> Self {
+impl<E: Entry> Queue<E> {
+    pub fn start(plugin: &'static str, config: &QueueConfig, sink: impl Sink<E>, shared: &Shared) -> Self {
         let waiting = Arc::new(Waiting {
             plugin,
             settings: config.settings(),
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                entries: VecDeque::new(),
+                bytes: 0,
+                is_closed: false,
+                overflows: false,
+            }),
             arrived: Notify::new(),
             counts: shared.counts.of(plugin),
         });
@@ -141,27 +156,28 @@ impl Queue {
     }
 
     /// Adds an entry; the oldest ones make room for it.
-    pub fn push(&self, entry: String) {
+    pub fn push(&self, entry: E) {
+        let length = entry.as_ref().len();
         let (settings, counts) = (&self.waiting.settings, &self.waiting.counts);
         let mut state = self.waiting.state();
-        if settings.bytes.is_some_and(|most| entry.len() > most) {
+        if settings.bytes.is_some_and(|most| length > most) {
             drop(state);
             log!(
                 Error,
                 "[{}] an entry of {} bytes is larger than the queue: dropped",
                 self.waiting.plugin,
-                entry.len()
+                length
             );
             return counts.dropped_full(1);
         }
-        let room = settings.bytes.map_or(usize::MAX, |most| most - entry.len());
+        let room = settings.bytes.map_or(usize::MAX, |most| most - length);
         let mut dropped = 0;
         while state.entries.len() >= settings.entries || state.bytes > room {
             let Some(oldest) = state.entries.pop_front() else { break };
-            state.bytes -= oldest.len();
+            state.bytes -= oldest.as_ref().len();
             dropped += 1;
         }
-        state.bytes += entry.len();
+        state.bytes += length;
         state.entries.push_back(entry);
         let is_new = dropped > 0 && !std::mem::replace(&mut state.overflows, true);
         drop(state);
@@ -174,15 +190,15 @@ impl Queue {
     }
 }
 
-impl Drop for Queue {
+impl<E> Drop for Queue<E> {
     fn drop(&mut self) {
         self.waiting.state().is_closed = true;
         self.waiting.arrived.notify_one();
     }
 }
 
-impl Waiting {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl<E> Waiting<E> {
+    fn state(&self) -> MutexGuard<'_, State<E>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -191,23 +207,26 @@ impl Waiting {
         (state.entries.len(), state.is_closed)
     }
 
-    fn take(&self) -> Vec<String> {
+    fn take(&self) -> Vec<E>
+    where
+        E: Entry,
+    {
         let mut state = self.state();
         let count = state.entries.len().min(self.settings.batch);
         let batch: Vec<_> = state.entries.drain(..count).collect();
-        state.bytes -= batch.iter().map(String::len).sum::<usize>();
+        state.bytes -= batch.iter().map(|entry| entry.as_ref().len()).sum::<usize>();
         state.overflows = false;
         batch
     }
 }
 
-struct Sender<S> {
-    waiting: Arc<Waiting>,
+struct Sender<E, S> {
+    waiting: Arc<Waiting<E>>,
     sink: Arc<S>,
     closing: watch::Receiver<bool>,
 }
 
-impl<S: Sink> Sender<S> {
+impl<E: Entry, S: Sink<E>> Sender<E, S> {
     async fn run(mut self) {
         let mut under_way = JoinSet::new();
         while self.batch_is_due().await {
@@ -258,7 +277,12 @@ impl<S: Sink> Sender<S> {
 }
 
 /// Tries until it is sent or the time for tries is over.
-async fn send(waiting: &Waiting, sink: &impl Sink, batch: Vec<String>, mut closing: watch::Receiver<bool>) {
+async fn send<E>(
+    waiting: &Waiting<E>,
+    sink: &impl Sink<E>,
+    batch: Vec<E>,
+    mut closing: watch::Receiver<bool>,
+) {
     let settings = &waiting.settings;
     let count = batch.len();
     let (begin, mut delay) = (Instant::now(), settings.first_delay);

@@ -13,6 +13,7 @@ use crate::counters::{Counters, Uncounted};
 use crate::ldap_auth::Outcomes;
 use crate::lua::Sandbox;
 use crate::oauth2;
+use crate::opentelemetry::Tracing;
 use crate::prometheus::Table;
 use crate::proxy_cache::Store;
 use crate::queue::{Counts, Senders};
@@ -33,6 +34,8 @@ pub struct Shared {
     pub prometheus: Table,
     /// For configurations that are made from now on.
     pub sandbox: ArcSwap<Sandbox>,
+    /// As `sandbox`.
+    pub tracing: ArcSwap<Tracing>,
 }
 
 impl Shared {
@@ -48,6 +51,7 @@ impl Shared {
             grants: oauth2::Store::default(),
             prometheus: Table::default(),
             sandbox: ArcSwap::default(),
+            tracing: ArcSwap::default(),
         })
     }
 

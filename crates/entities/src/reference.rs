@@ -18,6 +18,7 @@ pub const BUILT: &[&str] = &[
     "ldap-auth",
     "loggly",
     "oauth2",
+    "opentelemetry",
     "post-function",
     "pre-function",
     "prometheus",
@@ -34,6 +35,7 @@ pub const BUILT: &[&str] = &[
     "syslog",
     "tcp-log",
     "udp-log",
+    "zipkin",
 ];
 
 /// Those that do not yet.
@@ -48,9 +50,7 @@ const MISSING: &[&str] = &[
     "aws-lambda",
     "azure-functions",
     "grpc-gateway",
-    "opentelemetry",
     "standard-webhooks",
-    "zipkin",
 ];
 
 /// Why there is no plugin of this name, where the reference has one. Plugin servers may bring another one under the same

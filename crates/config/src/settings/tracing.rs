@@ -18,6 +18,7 @@ pub struct Tracing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Instrumentation {
     Request,
+    Router,
     Balancer,
     PluginRewrite,
     PluginAccess,
@@ -25,14 +26,16 @@ pub enum Instrumentation {
     PluginLog,
 }
 
-use Instrumentation::{Balancer, PluginAccess, PluginHeaderFilter, PluginLog, PluginRewrite, Request};
+use Instrumentation::{
+    Balancer, PluginAccess, PluginHeaderFilter, PluginLog, PluginRewrite, Request, Router,
+};
 
 /// `all` is the only way to trace handlers of `log`, which Kong does not.
-const ALL: [Instrumentation; 6] =
-    [Request, Balancer, PluginRewrite, PluginAccess, PluginHeaderFilter, PluginLog];
+const ALL: [Instrumentation; 7] =
+    [Request, Router, Balancer, PluginRewrite, PluginAccess, PluginHeaderFilter, PluginLog];
 
 /// Known and without a span here: there is no database, and the rest takes microseconds.
-const WITHOUT_SPANS: [&str; 4] = ["db_query", "dns_query", "router", "http_client"];
+const WITHOUT_SPANS: [&str; 3] = ["db_query", "dns_query", "http_client"];
 
 pub(super) fn resolve(reader: &mut Reader<'_>) -> Tracing {
     Tracing {
@@ -50,6 +53,7 @@ fn instrumentations(reader: &mut Reader<'_>) -> Vec<Instrumentation> {
             "off" => {}
             "all" => traced.extend(ALL),
             "request" => traced.push(Request),
+            "router" => traced.push(Router),
             "balancer" => traced.push(Balancer),
             "plugin_rewrite" => traced.push(PluginRewrite),
             "plugin_access" => traced.push(PluginAccess),
@@ -58,7 +62,7 @@ fn instrumentations(reader: &mut Reader<'_>) -> Vec<Instrumentation> {
                 reader.warn(format!("tracing_instrumentations: there are no spans for '{name}'"));
             }
             _ => reader.refuse(format!(
-                "tracing_instrumentations: invalid entry '{name}' (off, all, request, balancer, \
+                "tracing_instrumentations: invalid entry '{name}' (off, all, request, router, balancer, \
                  plugin_rewrite, plugin_access, plugin_header_filter)"
             )),
         }

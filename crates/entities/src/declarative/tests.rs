@@ -532,7 +532,7 @@ fn a_plugin_of_the_reference_is_said_to_be_missing() {
     expect![[r#"
         in 'plugins':
           - in entry 1 of 'plugins':
-            in 'name': plugin 'acme' is not in polygate yet; there are acl, basic-auth, bot-detection, correlation-id, cors, datadog, file-log, grpc-web, hmac-auth, http-log, ip-restriction, jwt, key-auth, ldap-auth, loggly, oauth2, post-function, pre-function, prometheus, proxy-cache, rate-limiting, redirect, request-size-limiting, request-termination, request-transformer, response-ratelimiting, response-transformer, session, statsd, syslog, tcp-log, udp-log; remove it, or enable one of this name that a plugin server has
+            in 'name': plugin 'acme' is not in polygate yet; there are acl, basic-auth, bot-detection, correlation-id, cors, datadog, file-log, grpc-web, hmac-auth, http-log, ip-restriction, jwt, key-auth, ldap-auth, loggly, oauth2, opentelemetry, post-function, pre-function, prometheus, proxy-cache, rate-limiting, redirect, request-size-limiting, request-termination, request-transformer, response-ratelimiting, response-transformer, session, statsd, syslog, tcp-log, udp-log, zipkin; remove it, or enable one of this name that a plugin server has
           - in entry 2 of 'plugins':
             in 'name': plugin 'nope' not enabled; add it to the 'plugins' configuration property"#]]
     .assert_eq(&error.to_string());

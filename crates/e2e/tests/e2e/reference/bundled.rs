@@ -13,6 +13,7 @@ mod ask;
 mod compare;
 mod hmac;
 mod normal;
+mod otlp;
 mod parse;
 mod recorded;
 mod run;
@@ -49,6 +50,7 @@ plugins! {
     key_auth: "key-auth";
     loggly: "loggly";
     oauth2: "oauth2";
+    opentelemetry: "opentelemetry";
     post_function: "post-function";
     pre_function: "pre-function";
     prometheus: "prometheus";
@@ -64,6 +66,7 @@ plugins! {
     statsd: "statsd";
     tcp_log: "tcp-log";
     udp_log: "udp-log";
+    zipkin: "zipkin";
 }
 
 #[test]

@@ -110,7 +110,16 @@ impl<'c> Normal<'c> {
         text =
             uuid.replace_all(&text, |found: &Captures<'_>| self.known_or(&found[0], "{{UUID}}")).into_owned();
         for (pattern, name) in &self.own {
-            text = pattern.replace_all(&text, name).into_owned();
+            let replace = |found: &Captures<'_>| {
+                // What is always replaced by the same stays where the case has it itself.
+                if !name.contains('$') && self.known.contains(&found[0]) {
+                    return found[0].to_owned();
+                }
+                let mut out = String::new();
+                found.expand(name, &mut out);
+                out
+            };
+            text = pattern.replace_all(&text, replace).into_owned();
         }
         text
     }
@@ -192,7 +201,14 @@ impl<'c> Normal<'c> {
             Value::Object(members) => {
                 members.iter().map(|(name, value)| (name.clone(), self.value(value, name))).collect()
             }
-            Value::Array(items) => items.iter().map(|item| self.value(item, key)).collect(),
+            Value::Array(items) => {
+                let mut items: Vec<_> = items.iter().map(|item| self.value(item, key)).collect();
+                if key == "annotations" {
+                    items.sort_by_key(|item| item["value"].to_string());
+                }
+                items.into()
+            }
+            Value::String(_) if key == "service.version" => "N".into(),
             Value::Number(_) if changes.is_match(key) => "N".into(),
             Value::Number(number) => match port(value) {
                 Some(port) => self.text(&format!("{port:.0}")).into(),
@@ -230,7 +246,8 @@ impl<'c> Normal<'c> {
                 let headers: Lines = serde_json::from_value(members["headers"].clone()).expect("lines");
                 let target = self.text(members["target"].as_str().unwrap_or_default());
                 let (headers, body) = (self.headers(&headers), self.value(&members["body"], ""));
-                json!({ "method": members["method"], "target": target, "headers": headers, "body": body })
+                let name = if is_span(&body) { "span" } else { "body" };
+                json!({ "method": members["method"], "target": target, "headers": headers, name: body })
             }
             Value::String(_) => match self.value(message, "") {
                 Value::String(text) => sorted_tags(&text).into(),
@@ -243,6 +260,11 @@ impl<'c> Normal<'c> {
     fn known_or(&self, text: &str, name: &str) -> String {
         if self.known.contains(text) { text.to_owned() } else { name.to_owned() }
     }
+}
+
+/// Of Zipkin or of OpenTelemetry.
+fn is_span(value: &Value) -> bool {
+    value.get("traceId").or_else(|| value.get("trace_id")).is_some()
 }
 
 /// Replaces what is not a part of something longer.

@@ -97,6 +97,9 @@ pub struct Sink {
     pub count: usize,
     /// Seconds.
     pub timeout: f64,
+    /// Whether messages are lists of spans, which count one by one.
+    #[serde(default, rename = "flatten")]
+    pub are_spans: bool,
     #[serde(flatten)]
     pub lines: Selection,
     pub expect: Vec<Value>,

@@ -19,7 +19,7 @@ use crate::reference::bundled::recorded::{
     Answer, Ask, Capture, Case, File, Group, Need, Received, Sink, Step, folder, load,
 };
 use crate::reference::bundled::server::Served;
-use crate::reference::bundled::sinks::{Ports, Sinks};
+use crate::reference::bundled::sinks::{Message, Ports, Sinks};
 
 /// For what comes too late, or once too often.
 const STRAY: Duration = Duration::from_millis(100);
@@ -184,7 +184,7 @@ impl<'g> Run<'g> {
         let messages = || {
             let mut messages = self.sinks.messages(step, &self.files);
             messages.retain(|message| message.text.contains(&step.r#match));
-            messages
+            if step.are_spans { messages.iter().flat_map(Message::spans).collect() } else { messages }
         };
         let end = Instant::now() + Duration::from_secs_f64(step.timeout);
         while (step.count == 0 || messages().len() < step.count) && Instant::now() < end {
@@ -195,6 +195,9 @@ impl<'g> Run<'g> {
         values.retain(|value| step.lines.takes(value.as_str().unwrap_or(&value.to_string())));
         if step.lines.sorts {
             values.sort_by_key(Value::to_string);
+        }
+        if step.are_spans {
+            values.sort_by_key(|value| value["span"]["name"].as_str().map(str::to_owned));
         }
         compare::messages(&Value::Array(step.expect.clone()), &Value::Array(values), "sink")
     }

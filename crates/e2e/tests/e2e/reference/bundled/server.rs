@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::reference::bundled::otlp;
 use crate::reference::bundled::recorded::{Received, Reply};
 use crate::reference::wire::{Lines, is_chunked, values};
 
@@ -74,7 +77,7 @@ fn bytes(reply: &Reply, is_head: bool) -> Vec<u8> {
     format!("{head}\r\n{body}").into_bytes()
 }
 
-/// The next request; `None` at the connection's end.
+/// The next request; `None` at the connection's end. Spans in protobuf are shown as JSON.
 fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Received>> {
     let first = line(reader)?;
     if first.is_empty() {
@@ -87,10 +90,15 @@ fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Received>> {
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
     let body = if is_chunked(&headers) { chunks(reader)? } else { exact(reader, length(&headers))? };
+    let is_protobuf = values(&headers, "Content-Type").any(|value| value.contains("protobuf"));
+    let body = match is_protobuf {
+        true => Value::Array(otlp::spans(&body)).to_string(),
+        false => String::from_utf8_lossy(&body).into_owned(),
+    };
     let mut parts = first.split(' ').map(str::to_owned);
     let mut part = || parts.next().unwrap_or_default();
     let (method, target, version) = (part(), part(), part());
-    Ok(Some(Received { method, target, version, headers, body: String::from_utf8_lossy(&body).into_owned() }))
+    Ok(Some(Received { method, target, version, headers, body }))
 }
 
 fn length(headers: &Lines) -> usize {

@@ -24,6 +24,19 @@ pub struct Message {
     pub value: Value,
 }
 
+impl Message {
+    /// One message for each span of a batch, with the head of the request.
+    pub fn spans(&self) -> Vec<Self> {
+        let spans = self.value["body"].as_array().into_iter().flatten();
+        let message = |span: &Value| {
+            let mut value = self.value.clone();
+            value["body"] = span.clone();
+            Self { text: self.text.clone(), value }
+        };
+        spans.map(message).collect()
+    }
+}
+
 /// Ports by the names that recorded texts have for them.
 pub type Ports = Vec<(&'static str, u16)>;
 

@@ -1,0 +1,161 @@
+//! Spans of requests to a Zipkin server (bundled-plugins.md, section 7).
+
+mod span;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod trace;
+
+use std::sync::Arc;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
+use polygate_chain::pdk::response;
+use polygate_chain::{Exchange, Handler, Phase};
+use serde::Deserialize;
+
+use self::span::Spans;
+use self::trace::Trace;
+use crate::export::{Exporter, Timeouts};
+use crate::plugin::{self, Bundled, Hooks, Outcome};
+use crate::queue::{Queue, QueueConfig, Sink};
+use crate::reply::line;
+use crate::shared::Shared;
+use crate::trace_context::{self, Extracted, Format, Options, Outgoing, Propagation, TraceId, new_span_id};
+
+pub const PLUGIN: Bundled = Bundled {
+    name: "zipkin",
+    priority: 100_000,
+    phases: &[Phase::Rewrite, Phase::Access, Phase::Log],
+    schema: include_str!("zipkin/schema.json"),
+    checks: &[],
+    configure,
+};
+
+#[derive(Deserialize)]
+struct Config {
+    http_endpoint: Option<String>,
+    sample_ratio: Option<f64>,
+    traceid_byte_count: usize,
+    tags_header: String,
+    http_response_header_for_traceid: Option<String>,
+    queue: QueueConfig,
+    #[serde(flatten)]
+    spans: Spans,
+    #[serde(flatten)]
+    timeouts: Timeouts,
+    #[serde(flatten)]
+    propagation: Options,
+}
+
+struct Zipkin {
+    /// `None` where nothing is sent.
+    queue: Option<Queue>,
+    sample_ratio: f64,
+    /// Of ids of traces that begin here.
+    id_bytes: usize,
+    tags_header: String,
+    response_header: Option<String>,
+    spans: Spans,
+    propagation: Propagation,
+}
+
+fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Result<Arc<dyn Handler>, String> {
+    let config: Config = plugin::config(plugin)?;
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    let sink = |url: &String| Ok(Server(Exporter::new(url, &config.timeouts, headers, shared)?));
+    let sink = config.http_endpoint.as_ref().map(sink).transpose();
+    let sink: Option<Server> = sink.map_err(|why: String| why)?;
+    plugin::handler(Zipkin {
+        queue: sink.map(|sink| Queue::start("zipkin", &config.queue, sink, shared)),
+        sample_ratio: config.sample_ratio.unwrap_or(0.001),
+        id_bytes: config.traceid_byte_count,
+        tags_header: config.tags_header,
+        response_header: config.http_response_header_for_traceid,
+        spans: config.spans,
+        propagation: config.propagation.into(),
+    })
+}
+
+impl Hooks for Zipkin {
+    async fn rewrite(&self, exchange: &mut Exchange) -> Outcome {
+        self.propagate(exchange)
+    }
+
+    async fn access(&self, exchange: &mut Exchange) -> Outcome {
+        self.propagate(exchange)
+    }
+
+    fn header(&self, exchange: &mut Exchange) -> Outcome {
+        let (Some(name), Some(trace)) = (&self.response_header, exchange.session.kept.get::<Trace>()) else {
+            return Ok(());
+        };
+        let change = line(name, trace.id_text.clone());
+        response::add_header(exchange, change)
+    }
+
+    async fn log(&self, exchange: &mut Exchange) -> Outcome {
+        let trace = match exchange.session.kept.take::<Trace>() {
+            Some(trace) => trace,
+            None => self.begin(exchange).0,
+        };
+        if let Some(queue) = self.queue.as_ref().filter(|_| trace.is_sampled) {
+            for span in self.spans.of(exchange, &trace) {
+                queue.push(span);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Zipkin {
+    /// Once for a request: whether its first hook is `rewrite` depends on where the plugin is configured.
+    fn propagate(&self, exchange: &mut Exchange) -> Outcome {
+        if exchange.session.kept.get::<Trace>().is_some() {
+            return Ok(());
+        }
+        let (trace, extracted, format) = self.begin(exchange);
+        let outgoing = Outgoing {
+            trace_id: trace.id,
+            span_id: trace.proxy_id,
+            parent_id: Some(trace.span_id),
+            // As the reference: of a trace that is not seen nothing is said where a format allows that.
+            sampled: trace.is_sampled.then_some(true),
+            baggage: extracted.baggage,
+            flags: extracted.flags,
+        };
+        let injected = self.propagation.inject(&outgoing, format, &mut exchange.request.headers);
+        exchange.session.kept.put(trace);
+        trace_context::note(exchange, injected)
+    }
+
+    /// Goes on with the trace of the caller, or begins one.
+    fn begin(&self, exchange: &Exchange) -> (Trace, Extracted, Option<Format>) {
+        let (extracted, format) = self.propagation.extract(&exchange.request.headers);
+        let id = extracted.trace_id.unwrap_or_else(|| TraceId::random(self.id_bytes));
+        let is_given = extracted.trace_id.is_some();
+        let (own, parent_id) = match extracted.shares_span {
+            true => (extracted.span_id, extracted.parent_id),
+            false => (None, extracted.span_id),
+        };
+        let trace = Trace {
+            id,
+            id_text: id.digits(&[if is_given { 16 } else { self.id_bytes }]).to_string(),
+            span_id: own.unwrap_or_else(new_span_id),
+            parent_id,
+            proxy_id: new_span_id(),
+            is_sampled: extracted.sampled.unwrap_or_else(|| fastrand::f64() < self.sample_ratio),
+            tags: tags::of(&exchange.request.headers, &self.tags_header),
+        };
+        (trace, extracted, format)
+    }
+}
+
+/// Takes spans as arrays of JSON.
+struct Server(Exporter);
+
+impl Sink for Server {
+    async fn send(&self, batch: &[String]) -> Result<(), String> {
+        self.0.post(format!("[{}]", batch.join(",")).into()).await
+    }
+}
