@@ -52,7 +52,7 @@ const fn entities(entities: &'static str) -> Example {
 }
 
 /// Plugins whose handlers know requests only.
-const NOT_FOR_STREAMS: [&str; 3] = ["datadog", "prometheus", "statsd"];
+const NOT_FOR_STREAMS: [&str; 5] = ["datadog", "opentelemetry", "prometheus", "statsd", "zipkin"];
 
 /// The list, in the order of the page.
 static ENTRIES: &[Entry] = &[
@@ -112,7 +112,7 @@ static ENTRIES: &[Entry] = &[
         example: properties(&[("pg_host", "db")]),
     },
     Entry {
-        what: "`datadog`, `prometheus` and `statsd` for streams",
+        what: "`datadog`, `opentelemetry`, `prometheus`, `statsd` and `zipkin` for streams",
         instead: "they do nothing there",
         found: InEntities(|entities| {
             let is_such = |plugin: &&Arc<Plugin>| {

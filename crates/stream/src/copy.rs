@@ -148,3 +148,6 @@ impl Direction {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests;

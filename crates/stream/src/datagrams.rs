@@ -262,3 +262,27 @@ impl Flow {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_nobody_has_answered_is_held_up_to_a_bound() {
+        let flow = Flow::default();
+        for number in 0..HELD as u8 + 5 {
+            flow.take(&[number]);
+        }
+        let far = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        flow.open(&open(far.local_addr().unwrap()).await.unwrap()).await.unwrap();
+        let mut heard = [0; 2];
+        for number in 0..HELD as u8 {
+            assert_eq!(far.recv(&mut heard).await.unwrap(), 1);
+            assert_eq!(heard[0], number);
+        }
+        assert_eq!((flow.received.get(), flow.forwarded.get()), (HELD as u64 + 5, HELD as u64));
+        flow.is_answered.set(true);
+        flow.take(b"at once");
+        assert_eq!(far.recv(&mut [0; 10]).await.unwrap(), 7);
+    }
+}

@@ -147,3 +147,41 @@ impl Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_upstreams_doing_counts() {
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let second = Duration::from_secs(1);
+        let plugin = |status| polygate_chain::Failure {
+            status,
+            reason: "plugin_crashed",
+            is_shown: true,
+            message: String::new(),
+            is_known: false,
+        };
+        for (failure, blame, status, outcome) in [
+            (Failure::ClientLeft, Blame::Client, 200, None),
+            (Failure::HelloLate(second), Blame::Client, 200, None),
+            (Failure::NotTls, Blame::Client, 400, None),
+            (Failure::Hello(HelloError::TooLong), Blame::Client, 400, None),
+            (Failure::NoRoute, Blame::Gateway, 500, None),
+            (Failure::NoService, Blame::Gateway, 503, None),
+            (Failure::of_connect(io::Error::from_raw_os_error(24)), Blame::Gateway, 500, None),
+            (Failure::Plugin(plugin(504)), Blame::Plugin, 504, None),
+            (Failure::of_connect(refused()), Blame::Upstream, 502, Some(Outcome::TcpFailure)),
+            (Failure::UpstreamHandshake(String::new()), Blame::Upstream, 502, Some(Outcome::TcpFailure)),
+            (Failure::ConnectTimeout(second), Blame::Upstream, 502, Some(Outcome::Timeout)),
+            (Failure::Refused(refused()), Blame::Upstream, 502, Some(Outcome::TcpFailure)),
+        ] {
+            assert_eq!(
+                (failure.blame(), failure.status(), failure.outcome()),
+                (blame, status, outcome),
+                "{failure:?}"
+            );
+        }
+    }
+}
