@@ -2,7 +2,7 @@
 //! byte. What it was is told by counters.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 
 use polygate_testkit::{Request, eventually};
@@ -62,14 +62,15 @@ impl Bench {
         heard
     }
 
-    /// A request as a stream, which the upstream ends.
+    /// A request as a stream, which ends with the answer.
     fn stream(&self, target: &str) -> String {
-        let request = Request::get(target).header("Connection", "close").to_bytes();
+        let request = Request::get(target).to_bytes();
         let mut stream = TcpStream::connect(self.streams).expect("the gateway listens");
         stream.set_read_timeout(Some(DETACHED)).expect("a time that is not 0");
         let mut heard = Vec::new();
+        let asked = stream.write_all(&request).and_then(|()| stream.shutdown(Shutdown::Write));
         // Whoever is refused may find the connection broken.
-        if let Err(error) = stream.write_all(&request).and_then(|()| stream.read_to_end(&mut heard)) {
+        if let Err(error) = asked.and_then(|()| stream.read_to_end(&mut heard)) {
             println!("{target} broke off: {error}");
         }
         String::from_utf8_lossy(&heard).into_owned()

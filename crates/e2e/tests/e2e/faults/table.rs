@@ -186,8 +186,8 @@ pub fn page() -> String {
          right. This page is written by them.\n\n\
          - In rewrite and access a refused request never reaches the upstream; in response the upstream's answer is\n\
          \x20 replaced; in log the client has its response already, and the failure is only counted and logged.\n\
-         - In preread a stream that is refused is closed without a byte; the status is what the access log and\n\
-         \x20 `polygate_stream_sessions_total` have.\n\
+         - In preread a stream that is refused is closed without a byte, as is one that a plugin answers with a status other\n\
+         \x20 than 200; the status is what the access log and `polygate_stream_sessions_total` have.\n\
          - In certificate a handshake that is refused ends with the alert `internal_error` and counts as `plugin` in\n\
          \x20 `polygate_tls_handshakes_total`. Nobody has asked for anything yet, so that `kong.response.exit` is a\n\
          \x20 `plugin_error` there, as it is in log.\n\
