@@ -3,13 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 
+use polygate_testkit::eventually;
 use polygate_testkit::gateway::kill;
-use polygate_testkit::{EchoUpstream, Gateway, eventually};
 use serde_json::json;
 
 use super::table::{FAULTS, Phase, Sdk, expected, is_replaced};
-use super::{Bench, DETACHED, EVENT_TIMEOUT};
-use crate::declarative;
+use super::{Bench, DETACHED, EVENT_TIMEOUT, everywhere};
 use crate::robustness::site::{Server, go, go_lm, javascript, python};
 
 /// A server with the plugin that does what the armed file says, for one event.
@@ -20,17 +19,15 @@ struct Published {
 
 impl Published {
     fn start(server: Server, plugin: &str) -> Self {
-        let upstream = EchoUpstream::start();
-        let config = json!({ "armed": "{prefix}/armed" });
-        let file = declarative::global(&upstream.url(), &[declarative::plugin(plugin, config)]);
+        let global = everywhere(plugin, json!({ "armed": "{prefix}/armed" }));
         let name = server.name;
         // Each crash counts for itself here; the breaker has tests of its own.
         let server =
             server.event_timeout(EVENT_TIMEOUT).with("connect_timeout", "30s").with("breaker_failures", "0");
         let conf = format!("plugins = {plugin}\npluginserver_names = {name}\n{}", server.conf);
-        let gateway = Gateway::builder().conf(&conf).declarative(&file).start();
-        let armed = gateway.prefix().join("armed");
-        Self { bench: Bench::new(gateway, upstream, Phase::ALL.map(|_| plugin.to_owned())), armed }
+        let bench = Bench::start(&conf, &[global], Phase::ALL.map(|_| plugin.to_owned()));
+        let armed = bench.gateway.prefix().join("armed");
+        Self { bench, armed }
     }
 
     #[track_caller]
@@ -44,7 +41,7 @@ impl Published {
             fault => self.arm(phase, fault),
         }
         self.bench.check(&case, phase, outcome);
-        self.bench.expect_right(&case, is_replaced(fault, sdk));
+        self.bench.expect_right(&case, phase, is_replaced(fault, sdk));
     }
 
     fn arm(&self, phase: Phase, fault: &str) {

@@ -5,16 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use polygate_plugin_proto::protobuf::message::{self, RpcReturn};
+use polygate_testkit::FakeServer;
 use polygate_testkit::fake_server::{self, Ending, MsgPackEvent, ProtoBufEvent};
-use polygate_testkit::{EchoUpstream, FakeServer, Gateway};
 use polygate_value::Value;
 use prost::Message as _;
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::table::{FAULTS, Phase, Sdk, expected};
-use super::{Bench, EVENT_TIMEOUT};
-use crate::declarative;
+use super::{Bench, EVENT_TIMEOUT, everywhere};
 
 /// The fault of the next event.
 type Armed = Arc<Mutex<Option<&'static str>>>;
@@ -46,11 +45,8 @@ impl Scripted {
         let names = Phase::ALL.map(plugin_of);
         let conf: String = servers.iter().map(|server| server.conf(sdk)).collect();
         let conf = format!("plugins = {0}\npluginserver_names = {0}\n{conf}", names.join(","));
-        let upstream = EchoUpstream::start();
-        let plugins = names.each_ref().map(|name| declarative::plugin(name, json!({})));
-        let file = declarative::global(&upstream.url(), &plugins);
-        let gateway = Gateway::builder().conf(&conf).declarative(&file).start();
-        Self { bench: Bench::new(gateway, upstream, names), sdk, servers, _folder: folder }
+        let global = names.each_ref().map(|name| everywhere(name, json!({})));
+        Self { bench: Bench::start(&conf, &global, names), sdk, servers, _folder: folder }
     }
 
     #[track_caller]
@@ -65,7 +61,7 @@ impl Scripted {
         if is_away {
             server.run(self.sdk);
         }
-        self.bench.expect_right(&case, is_away);
+        self.bench.expect_right(&case, phase, is_away);
     }
 }
 
@@ -135,7 +131,7 @@ fn over_msgpack(event: &mut MsgPackEvent<'_>, armed: &Armed) -> Ending {
     match disarm(armed) {
         Some("eof_before") => return Ending::Close,
         Some("eof_after") => {
-            event.call("kong.request.get_method", []);
+            event.call("kong.client.get_ip", []);
             return Ending::Close;
         }
         Some("nonsense") => return Ending::Bytes(b"\xc1\xc1\xc1\xc1".into()),
@@ -157,9 +153,11 @@ fn over_msgpack(event: &mut MsgPackEvent<'_>, armed: &Armed) -> Ending {
 
 /// Shows that the handler came to its end.
 fn mark_msgpack(event: &mut MsgPackEvent<'_>) {
-    if event.phase != "log" {
-        let name = Value::from(format!("X-Faults-{}", event.phase));
-        event.call("kong.response.set_header", [name, Value::str("ran")]);
+    let name = format!("X-Faults-{}", event.phase);
+    if has_response(&event.phase) {
+        event.call("kong.response.set_header", [Value::from(name), Value::str("ran")]);
+    } else {
+        event.call("kong.log.notice", [Value::from(format!("{name}: ran"))]);
     }
 }
 
@@ -172,7 +170,7 @@ fn over_protobuf(event: &mut ProtoBufEvent<'_>, armed: &Armed) -> Ending {
         }
         Some("eof_again") => return Ending::Close,
         Some("eof_after") => {
-            event.call("kong.request.get_method", &message::Empty::default());
+            event.call("kong.client.get_ip", &message::Empty::default());
             return Ending::Close;
         }
         Some("nonsense") => {
@@ -203,11 +201,19 @@ fn over_protobuf(event: &mut ProtoBufEvent<'_>, armed: &Armed) -> Ending {
 }
 
 fn mark_protobuf(event: &mut ProtoBufEvent<'_>) {
-    if event.phase != "log" {
-        let name = format!("X-Faults-{}", event.phase);
+    let name = format!("X-Faults-{}", event.phase);
+    if has_response(&event.phase) {
         let value = Some(message::Dynamic("ran".into()));
         event.call("kong.response.set_header", &message::Kv { k: name, v: value });
+    } else {
+        let values = message::ListValue(vec![format!("{name}: ran").into()]);
+        event.call("kong.log.notice", &values);
     }
+}
+
+/// Whether the client sees a header that is set in the phase.
+fn has_response(phase: &str) -> bool {
+    matches!(phase, "rewrite" | "access" | "response")
 }
 
 #[test]

@@ -22,9 +22,12 @@ pub enum Phase {
     Access,
     Response,
     Log,
+    Certificate,
+    Preread,
 }
 
-/// What the client sees. In `log` it has its response already, and a refusal is only counted.
+/// What the client sees. In `log` it has its response already, and a refusal is only counted; in `certificate` and
+/// `preread` it sees no status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The request fails for one of these reasons, with the status that belongs to it.
@@ -50,6 +53,7 @@ const CRASHED: Outcome = Refused(&["plugin_crashed"]);
 /// keeps the dead one's pipe open.
 const ENDS_SOMEHOW: Outcome = Refused(&["plugin_crashed", "plugin_error", "plugin_deadline"]);
 const ERROR: Outcome = Refused(&["plugin_error"]);
+const ERROR_OR_CRASH: Outcome = Refused(&["plugin_error", "plugin_crashed"]);
 const PROTOCOL: Outcome = Refused(&["plugin_protocol_error"]);
 const DEADLINE: Outcome = Refused(&["plugin_deadline"]);
 const UNAVAILABLE: Outcome = Refused(&["plugin_server_unavailable"]);
@@ -80,7 +84,7 @@ pub const FAULTS: [Fault; 24] = [
     scripted("wrong_id", "an answer with another request's number"),
     scripted("unknown_method", "a PDK function that does not exist"),
     published("misspelt_method", "a PDK function that does not exist, from an SDK that lets it pass"),
-    published("bad_argument", "a PDK function with an argument that it refuses"),
+    published("bad_argument", "a PDK function that refuses its argument, or is not for the phase"),
     scripted("unknown_instance", "the server has forgotten the instance"),
     scripted("duplicate", "the answer comes twice"),
     published("exit_then_calls", "`kong.response.exit`, then more PDK calls"),
@@ -90,7 +94,8 @@ pub const FAULTS: [Fault; 24] = [
 ];
 
 impl Phase {
-    pub const ALL: [Phase; 4] = [Phase::Rewrite, Phase::Access, Phase::Response, Phase::Log];
+    pub const ALL: [Phase; 6] =
+        [Phase::Rewrite, Phase::Access, Phase::Response, Phase::Log, Phase::Certificate, Phase::Preread];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -98,6 +103,8 @@ impl Phase {
             Phase::Access => "access",
             Phase::Response => "response",
             Phase::Log => "log",
+            Phase::Certificate => "certificate",
+            Phase::Preread => "preread",
         }
     }
 }
@@ -145,9 +152,15 @@ pub fn expected(fault: &str, sdk: Sdk, phase: Phase) -> Option<Outcome> {
         "unknown_method" if sdk == Go => ERROR,
         "misspelt_method" if is_go => return None,
         "bad_argument" => ERROR,
+        // The response is out, or nobody has asked yet: there is nothing to answer.
+        "exit_then_calls" if matches!(phase, Phase::Log | Phase::Certificate) => {
+            if sdk == GoMsgPack {
+                ERROR_OR_CRASH
+            } else {
+                ERROR
+            }
+        }
         "exit_then_calls" if sdk == GoMsgPack => AnswersOrCrashes(403),
-        // The response is out: there is nothing left to decide.
-        "exit_then_calls" if phase == Phase::Log => ERROR,
         "exit_then_calls" => Answers(403),
         "slow" | "unknown_method" | "misspelt_method" | "unknown_instance" | "duplicate" | "restarted"
         | "unread" => Runs,
@@ -167,11 +180,17 @@ pub fn is_replaced(fault: &str, sdk: Sdk) -> bool {
 pub fn page() -> String {
     let mut page = String::from(
         "# What a fault comes to\n\n\
-         Every cell is a test in `crates/e2e/tests/e2e/faults`, in each of the phases rewrite, access, response and log: the\n\
-         status and the `X-Polygate-Reason` header of the response, the counter `polygate_plugin_failures_total`, whether\n\
-         the upstream was asked, and that the next request is right. This page is written by them.\n\n\
+         Every cell is a test in `crates/e2e/tests/e2e/faults`, in each of the phases certificate, preread, rewrite, access,\n\
+         response and log: the status and the `X-Polygate-Reason` header of the response, the counter\n\
+         `polygate_plugin_failures_total`, whether the upstream was asked, and that the next request, handshake or stream is\n\
+         right. This page is written by them.\n\n\
          - In rewrite and access a refused request never reaches the upstream; in response the upstream's answer is\n\
          \x20 replaced; in log the client has its response already, and the failure is only counted and logged.\n\
+         - In preread a stream that is refused is closed without a byte, as is one that a plugin answers with a status other\n\
+         \x20 than 200; the status is what the access log and `polygate_stream_sessions_total` have.\n\
+         - In certificate a handshake that is refused ends with the alert `internal_error` and counts as `plugin` in\n\
+         \x20 `polygate_tls_handshakes_total`. Nobody has asked for anything yet, so that `kong.response.exit` is a\n\
+         \x20 `plugin_error` there, as it is in log.\n\
          - With `on_error = open` the same failures are counted, and the request goes on without the plugin.\n\
          - *runs*: the handler comes to its end and the client notices nothing.\n\
          - The JavaScript SDK keeps an exception to itself, but prints it; the gateway reads that before it believes that\n\
