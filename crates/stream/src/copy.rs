@@ -11,6 +11,7 @@ use polygate_net::clock::Clock;
 use polygate_transport::Stream;
 use tokio::io::ReadBuf;
 
+use crate::metrics::Side;
 use crate::scratch::Scratch;
 
 /// Why a stream ended before both sides had said all.
@@ -25,12 +26,11 @@ pub enum Torn {
 }
 
 impl Torn {
-    /// For metrics.
-    pub fn side(&self) -> &'static str {
+    pub fn side(&self) -> Side {
         match self {
-            Self::Silent(_) => "silent",
-            Self::Client(_) => "client",
-            Self::Upstream(_) => "upstream",
+            Self::Silent(_) => Side::Silent,
+            Self::Client(_) => Side::Client,
+            Self::Upstream(_) => Side::Upstream,
         }
     }
 }

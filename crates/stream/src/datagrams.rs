@@ -23,6 +23,7 @@ use tokio::time::sleep;
 
 use crate::connect::{self, log_failure};
 use crate::failure::{Blame, Failure};
+use crate::metrics::Lost;
 use crate::way::Way;
 use crate::{METRICS, Worker, end};
 
@@ -221,7 +222,7 @@ async fn answers(
         stream.upstream_received += length as u64;
         match sent {
             Ok(sent) => stream.sent += sent as u64,
-            Err(_) => METRICS.count_dropped("client"),
+            Err(_) => METRICS.count_dropped(Lost::Client),
         }
     }
     way.stream().status = 200;
@@ -237,14 +238,14 @@ impl Flow {
             let mut held = self.held.borrow_mut();
             match held.len() < HELD {
                 true => held.push(datagram.into()),
-                false => return METRICS.count_dropped("unanswered"),
+                false => return METRICS.count_dropped(Lost::Unanswered),
             }
         }
         if let Some(upstream) = &*self.upstream.borrow() {
             match upstream.try_send(datagram) {
                 Ok(sent) => self.forwarded.update(|count| count + sent as u64),
                 // What the peer refuses is noticed where its answers are awaited.
-                Err(_) => METRICS.count_dropped("upstream"),
+                Err(_) => METRICS.count_dropped(Lost::Upstream),
             }
         }
     }

@@ -39,7 +39,7 @@ impl Way {
         (stream.received, stream.upstream_sent) = (up.read, up.written);
         (stream.upstream_received, stream.sent) = (down.read, down.written);
         if let Err(torn) = outcome {
-            METRICS.count_torn(stream.transport, torn.side());
+            METRICS.count_torn(torn.side());
             let (client, id) = (self.session.client.ip(), &self.session.id);
             log!(Info, "client {client}: the stream was ended: {torn}, request_id: \"{id}\"");
         }

@@ -13,6 +13,51 @@ pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 pub struct Metrics {
     tcp: OfTransport,
     udp: OfTransport,
+    torn: [IntCounter; Side::ALL.len()],
+    dropped: [IntCounter; Lost::ALL.len()],
+}
+
+/// Who broke a connection off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Client,
+    Upstream,
+    /// Neither said anything for too long.
+    Silent,
+}
+
+impl Side {
+    const ALL: [Self; 3] = [Self::Client, Self::Upstream, Self::Silent];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Upstream => "upstream",
+            Self::Silent => "silent",
+        }
+    }
+}
+
+/// Why nobody was sent a datagram.
+#[derive(Debug, Clone, Copy)]
+pub enum Lost {
+    /// The system did not take it for the client.
+    Client,
+    Upstream,
+    /// Its stream waits for a first answer, and holds as many as it may.
+    Unanswered,
+}
+
+impl Lost {
+    const ALL: [Self; 3] = [Self::Client, Self::Upstream, Self::Unanswered];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Upstream => "upstream",
+            Self::Unanswered => "unanswered",
+        }
+    }
 }
 
 struct OfTransport {
@@ -26,7 +71,22 @@ struct OfTransport {
 
 impl Metrics {
     fn new() -> Self {
-        Self { tcp: OfTransport::new(Transport::Tcp), udp: OfTransport::new(Transport::Udp) }
+        Self {
+            tcp: OfTransport::new(Transport::Tcp),
+            udp: OfTransport::new(Transport::Udp),
+            torn: Side::ALL.map(|side| {
+                let name = "polygate_stream_torn_total";
+                counter(
+                    name,
+                    "Connections that ended before both sides had said all.",
+                    &[("side", side.as_str())],
+                )
+            }),
+            dropped: Lost::ALL.map(|lost| {
+                let name = "polygate_stream_datagrams_dropped_total";
+                counter(name, "Datagrams that were dropped, by reason.", &[("reason", lost.as_str())])
+            }),
+        }
     }
 
     fn of(&self, transport: Transport) -> &OfTransport {
@@ -55,21 +115,20 @@ impl Metrics {
         self.of(transport).count("polygate_stream_refused_total", help, ("reason", reason));
     }
 
-    /// A stream that was broken off in the middle; `side` says by whom.
-    pub(crate) fn count_torn(&self, transport: Transport, side: &str) {
-        let help = "Streams that ended before both sides had said all, by side.";
-        self.of(transport).count("polygate_stream_torn_total", help, ("side", side));
+    /// A connection that was broken off in the middle; `side` says by whom.
+    pub(crate) fn count_torn(&self, side: Side) {
+        self.torn[side as usize].inc();
     }
 
     /// A datagram that nobody was sent.
-    pub(crate) fn count_dropped(&self, reason: &str) {
-        let help = "Datagrams that were dropped, by reason.";
-        self.udp.count("polygate_stream_datagrams_dropped_total", help, ("reason", reason));
+    pub(crate) fn count_dropped(&self, lost: Lost) {
+        self.dropped[lost as usize].inc();
     }
 
     pub fn show(&self, scrape: &Scrape) {
         self.tcp.show(scrape);
         self.udp.show(scrape);
+        self.torn.iter().chain(&self.dropped).for_each(|counter| scrape.add(counter));
     }
 }
 

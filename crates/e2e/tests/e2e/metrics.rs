@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use polygate_testkit::gateway::free_address;
 use polygate_testkit::gateway::{children_of, kill};
 use polygate_testkit::peers::{peer, repository};
 use polygate_testkit::{EchoUpstream, Gateway, GatewayBuilder, Request, eventually};
@@ -77,8 +78,12 @@ fn every_metric_is_documented_and_every_documented_one_is_there() {
     let upstream = EchoUpstream::start();
     // Nobody has to take the traces for their metrics to be there.
     let tracing = "tracing_instrumentations = request\ntracing_endpoint = http://127.0.0.1:9/v1/traces";
-    let gateway = faulty(&upstream, tracing).start();
+    let streams = free_address();
+    let gateway = faulty(&upstream, &format!("stream_listen = {streams}\n{tracing}")).start();
     calm(&gateway);
+    // No route takes it.
+    let mut stream = TcpStream::connect(streams).expect("the gateway listens");
+    stream.read_to_end(&mut Vec::new()).expect("it is closed");
     let mut refused = TcpStream::connect(gateway.proxy()).expect("the gateway listens");
     refused.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("it reads");
     refused.read_to_end(&mut Vec::new()).expect("it answers");

@@ -59,7 +59,7 @@ async fn a_side_that_breaks_off_is_named() {
         leaving.set_zero_linger().unwrap();
         drop(leaving);
         let (_, outcome) = both(&mut client, &mut upstream, PATIENCE, &RefCell::default()).await;
-        assert_eq!(outcome.unwrap_err().side(), if by_client { "client" } else { "upstream" });
+        assert_eq!(outcome.unwrap_err().side(), if by_client { Side::Client } else { Side::Upstream });
     }
 }
 

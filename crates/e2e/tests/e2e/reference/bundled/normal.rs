@@ -111,8 +111,9 @@ impl<'c> Normal<'c> {
             uuid.replace_all(&text, |found: &Captures<'_>| self.known_or(&found[0], "{{UUID}}")).into_owned();
         for (pattern, name) in &self.own {
             let replace = |found: &Captures<'_>| {
-                // What is always replaced by the same stays where the case has it itself.
-                if !name.contains('$') && self.known.contains(&found[0]) {
+                // What is always replaced by the same stays where the case has it itself, unless that is a name.
+                let is_name = found[0].starts_with("{{");
+                if !name.contains('$') && !is_name && self.known.contains(&found[0]) {
                     return found[0].to_owned();
                 }
                 let mut out = String::new();
