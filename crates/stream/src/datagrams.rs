@@ -18,7 +18,7 @@ use polygate_transport::peers;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, consume_budget};
 use tokio::time::sleep;
 
 use crate::connect::{self, log_failure};
@@ -58,6 +58,8 @@ pub async fn serve(listener: Rc<UdpSocket>, worker: Rc<Worker>, mut stop: watch:
     let mut running = JoinSet::new();
     let mut is_crowded = false;
     loop {
+        // Whoever sends without a pause is not to have the thread for himself.
+        consume_budget().await;
         let arrived = tokio::select! {
             arrived = listener.readable() => arrived,
             _ = running.join_next(), if !running.is_empty() => continue,
