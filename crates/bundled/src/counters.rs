@@ -9,16 +9,14 @@ mod uncounted;
 pub mod window;
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use polygate_model::Id;
 use polygate_telemetry::log;
 
 pub use self::uncounted::Uncounted;
 pub use self::window::{Moment, Period};
+use crate::shards::Shards;
 
-const SHARDS: usize = 64;
 /// Entries of a shard beyond which windows that have passed are looked for.
 const SWEEP_FROM: usize = 1024;
 /// As many entries as a shard holds: one that callers can invent names for must not grow for a year. All shards take some
@@ -42,8 +40,9 @@ pub struct Limit {
     pub most: f64,
 }
 
+#[derive(Default)]
 pub struct Counters {
-    shards: [Mutex<Shard>; SHARDS],
+    shards: Shards<Shard>,
 }
 
 #[derive(Default)]
@@ -61,16 +60,10 @@ struct Entry {
     windows: [(u64, f64); Period::ALL.len()],
 }
 
-impl Default for Counters {
-    fn default() -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()) }
-    }
-}
-
 impl Counters {
     /// Adds `amount` to the windows of all limits, if none of them is used up; answers what was counted in each before.
     pub fn admit(&self, key: &Key, limits: &[Limit], amount: f64, now: Moment) -> (bool, Vec<f64>) {
-        let mut shard = self.shard(key);
+        let mut shard = self.shards.of(key);
         shard.sweep(now);
         let entry = shard.entries.entry(key.clone()).or_default();
         entry.last_seen = now.0;
@@ -84,25 +77,18 @@ impl Counters {
 
     /// What was counted in the windows of the limits.
     pub fn used(&self, key: &Key, limits: &[Limit], now: Moment) -> Vec<f64> {
-        let shard = self.shard(key);
+        let shard = self.shards.of(key);
         let entry = shard.entries.get(key);
         limits.iter().map(|limit| entry.map_or(0.0, |entry| entry.count(limit.period, now))).collect()
     }
 
     /// Takes over what was counted elsewhere in the window that began at `start`, where that is more.
     pub fn learn(&self, key: &Key, period: Period, start: u64, count: f64) {
-        let mut shard = self.shard(key);
+        let mut shard = self.shards.of(key);
         let known = &mut shard.entries.entry(key.clone()).or_default().windows[period as usize];
         if known.0 < start || known.0 == start && known.1 < count {
             *known = (start, count);
         }
-    }
-
-    fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        let shard = &self.shards[hasher.finish() as usize % SHARDS];
-        shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

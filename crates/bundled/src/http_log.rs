@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -12,6 +11,7 @@ use polygate_chain::{Handler, Phase};
 use serde::Deserialize;
 
 use crate::custom_fields::{self, CustomFields};
+use crate::duration::milliseconds;
 use crate::http_client::{Endpoint, HttpClient};
 use crate::logging::Logging;
 use crate::plugin::{self, Bundled};
@@ -52,14 +52,12 @@ struct HttpLog {
 fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Result<Arc<dyn Handler>, String> {
     let config: Config = plugin::config(plugin)?;
     let endpoint = Endpoint::parse(&config.http_endpoint)?;
-    let milliseconds =
-        |value: Option<f64>, usual: f64| Duration::from_secs_f64(value.unwrap_or(usual).max(0.0) / 1000.0);
     let queue = config.queue.with_older_size(config.queue_size);
     let sink = HttpLog {
         client: HttpClient::new(
             endpoint,
-            milliseconds(config.timeout, 10_000.0),
-            milliseconds(config.keepalive, 60_000.0),
+            milliseconds(config.timeout.unwrap_or(10_000.0)),
+            milliseconds(config.keepalive.unwrap_or(60_000.0)),
         ),
         services: shared.services.clone(),
         method: config.method.as_deref().unwrap_or("POST").parse().map_err(|_| "no such method")?,

@@ -23,6 +23,7 @@ pub use self::cache::Outcomes;
 use self::directory::Directory;
 pub use self::message::response;
 use crate::auth::{self, Attempt, Refusal};
+use crate::duration::{milliseconds, seconds};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::shared::Shared;
 
@@ -72,13 +73,11 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
     let is_tls = config.ldaps || config.start_tls;
     let remote =
         Remote { host: config.ldap_host.clone(), port: config.ldap_port, tls: is_tls.then_some(tls) };
-    let seconds = |value: f64| Duration::try_from_secs_f64(value).unwrap_or_default();
-    let milliseconds = |value: Option<f64>, usual: f64| seconds(value.unwrap_or(usual) / 1000.0);
     let directory = Directory::new(
         remote,
         config.start_tls,
-        milliseconds(config.timeout, 10_000.0),
-        milliseconds(config.keepalive, 60_000.0),
+        milliseconds(config.timeout.unwrap_or(10_000.0)),
+        milliseconds(config.keepalive.unwrap_or(60_000.0)),
         shared.services.clone(),
     );
     plugin::handler(LdapAuth {

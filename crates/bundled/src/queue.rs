@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 pub use self::counts::{Counts, QueueCounts};
 pub use self::senders::Senders;
+use crate::duration::seconds;
 use crate::shared::Shared;
 
 /// The `queue` member of configurations. Seconds.
@@ -113,17 +114,14 @@ impl QueueConfig {
     }
 
     fn settings(&self) -> Settings {
-        let seconds = |value: Option<f64>, usual: f64| {
-            Duration::try_from_secs_f64(value.unwrap_or(usual)).unwrap_or_default()
-        };
         Settings {
             batch: self.max_batch_size.unwrap_or(1).max(1),
-            coalescing: seconds(self.max_coalescing_delay, 1.0),
+            coalescing: seconds(self.max_coalescing_delay.unwrap_or(1.0)),
             entries: self.max_entries.unwrap_or(10_000).max(1),
             bytes: self.max_bytes,
-            retry_time: seconds(self.max_retry_time, 60.0),
-            first_delay: seconds(self.initial_retry_delay, 0.01),
-            last_delay: seconds(self.max_retry_delay, 60.0),
+            retry_time: seconds(self.max_retry_time.unwrap_or(60.0)),
+            first_delay: seconds(self.initial_retry_delay.unwrap_or(0.01)),
+            last_delay: seconds(self.max_retry_delay.unwrap_or(60.0)),
             in_order: self.concurrency_limit != Some(-1),
         }
     }

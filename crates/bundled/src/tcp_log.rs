@@ -1,13 +1,13 @@
 //! Records over TCP, a line each (bundled-plugins.md, section 7).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use polygate_chain::services::{Remote, RemoteTls};
 use polygate_chain::{Handler, Phase};
 use serde::Deserialize;
 
 use crate::custom_fields::{self, CustomFields};
+use crate::duration::milliseconds;
 use crate::line_client::LineClient;
 use crate::logging::Logging;
 use crate::plugin::{self, Bundled};
@@ -39,12 +39,10 @@ struct TcpLog(LineClient);
 fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Result<Arc<dyn Handler>, String> {
     let Config { host, port, timeout, keepalive, tls, tls_sni } = plugin::config(plugin)?;
     let tls = tls.then_some(RemoteTls { server_name: tls_sni, verify: false });
-    let milliseconds =
-        |value: Option<f64>, usual: f64| Duration::from_secs_f64(value.unwrap_or(usual).max(0.0) / 1000.0);
     let sink = TcpLog(LineClient::new(
         Remote { host, port, tls },
-        milliseconds(timeout, 10_000.0),
-        milliseconds(keepalive, 60_000.0),
+        milliseconds(timeout.unwrap_or(10_000.0)),
+        milliseconds(keepalive.unwrap_or(60_000.0)),
         shared.services.clone(),
     ));
     let queue = Queue::start("tcp-log", &QueueConfig::plain(), sink, shared);

@@ -63,11 +63,15 @@ struct Zipkin {
 fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Result<Arc<dyn Handler>, String> {
     let config: Config = plugin::config(plugin)?;
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-    let sink = |url: &String| Ok(Server(Exporter::new(url, &config.timeouts, headers, shared)?));
-    let sink = config.http_endpoint.as_ref().map(sink).transpose();
-    let sink: Option<Server> = sink.map_err(|why: String| why)?;
+    let queue = match &config.http_endpoint {
+        Some(url) => {
+            let sink = Server(Exporter::new(url, &config.timeouts, headers, shared)?);
+            Some(Queue::start("zipkin", &config.queue, sink, shared))
+        }
+        None => None,
+    };
     plugin::handler(Zipkin {
-        queue: sink.map(|sink| Queue::start("zipkin", &config.queue, sink, shared)),
+        queue,
         sample_ratio: config.sample_ratio.unwrap_or(0.001),
         id_bytes: config.traceid_byte_count,
         tags_header: config.tags_header,

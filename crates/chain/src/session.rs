@@ -151,6 +151,17 @@ impl Session {
         self.upstream.timeouts.unwrap_or(own).map(|ms| Duration::from_millis(u64::from(ms)))
     }
 
+    /// How often another peer is tried; a plugin's number, else the service's.
+    pub fn retries(&self) -> u16 {
+        self.upstream.retries.or(self.service().map(|service| service.retries)).unwrap_or(5)
+    }
+
+    /// What the client connected to, as it is seen from outside.
+    pub fn destination(&self) -> SocketAddr {
+        let local = self.connection.local;
+        SocketAddr::new(local.ip(), self.environment.outside_port(local.port()))
+    }
+
     /// Takes in that a peer was chosen just now; the choice began at `begun`.
     pub fn note_try(&mut self, address: SocketAddr, begun: Instant) {
         self.tries.push(Try {

@@ -1,25 +1,28 @@
 //! Counters of the data plane.
 
-use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::LazyLock;
 
-use polygate_telemetry::metrics::{IntCounter, Scrape, counter};
+use polygate_telemetry::metrics::{ByReason, ByStatus, IntCounter, Scrape, counter};
 
 /// Over all workers, for the life of the process.
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 
 pub struct Metrics {
-    /// Those that occurred.
-    by_status: [OnceLock<IntCounter>; 600],
-    /// Those that occurred, by the label of the rule.
-    refused: Mutex<Vec<(&'static str, IntCounter)>>,
+    responses: ByStatus,
+    /// By the label of the rule.
+    refused: ByReason,
     client_gone: IntCounter,
 }
 
 impl Metrics {
     fn new() -> Self {
         Self {
-            by_status: [const { OnceLock::new() }; 600],
-            refused: Mutex::default(),
+            responses: ByStatus::new("polygate_http_requests_total", "Responses sent, by status.", &[]),
+            refused: ByReason::new(
+                "polygate_refused_requests_total",
+                "Requests whose head was refused, by reason.",
+                &[],
+            ),
             client_gone: counter(
                 "polygate_client_gone_total",
                 "Requests whose client left before the response.",
@@ -29,26 +32,12 @@ impl Metrics {
     }
 
     pub(crate) fn count_response(&self, status: u16) {
-        let Some(slot) = self.by_status.get(usize::from(status)) else { return };
-        let new = || {
-            let code = status.to_string();
-            counter("polygate_http_requests_total", "Responses sent, by status.", &[("code", &code)])
-        };
-        slot.get_or_init(new).inc();
+        self.responses.count(status);
     }
 
     /// A head that was refused; `label` says for what.
     pub(crate) fn count_refused(&self, label: &'static str) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        match refused.iter().find(|(of, _)| *of == label) {
-            Some((_, counter)) => counter.inc(),
-            None => {
-                let name = "polygate_refused_requests_total";
-                let new = counter(name, "Requests whose head was refused, by reason.", &[("reason", label)]);
-                new.inc();
-                refused.push((label, new));
-            }
-        }
+        self.refused.count(label);
     }
 
     pub(crate) fn count_client_gone(&self) {
@@ -56,8 +45,8 @@ impl Metrics {
     }
 
     pub fn show(&self, scrape: &Scrape) {
-        self.by_status.iter().filter_map(OnceLock::get).for_each(|counter| scrape.add(counter));
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|(_, it)| scrape.add(it));
+        self.responses.show(scrape);
+        self.refused.show(scrape);
         scrape.add(&self.client_gone);
     }
 }

@@ -108,8 +108,7 @@ pub fn client_address(headers: &Headers, peer: &Peer, gateway: &Gateway) -> Sock
     // Of other headers than the list of hops the reference looks at the first line alone.
     let lines = if header.eq_ignore_ascii_case(forwarded::FOR) { usize::MAX } else { 1 };
     let values: Vec<&[u8]> = headers.get_all(header).take(lines).collect();
-    let client = real_ip.client(peer, values.into_iter()).address;
-    SocketAddr::new(client.ip, client.port.unwrap_or(0))
+    real_ip.client(peer, values.into_iter()).address.socket()
 }
 
 /// What no plugin gets to see: requests that HTTP itself refuses, and those that nothing here can serve.

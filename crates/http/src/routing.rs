@@ -1,7 +1,6 @@
 //! The step that finds the route, and what follows from it before plugins see the request.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 
 use polygate_chain::pdk::grpc;
 use polygate_chain::session::{Captures, Matched};
@@ -36,7 +35,6 @@ fn find(exchange: &Exchange, gateway: &Gateway) -> Option<Matched> {
     if !path::is_text(&request.path) {
         return None;
     }
-    let local = exchange.session.connection.local;
     let found = gateway.router.select(&Query {
         method: request.method.as_str(),
         host: exchange
@@ -51,10 +49,7 @@ fn find(exchange: &Exchange, gateway: &Gateway) -> Option<Matched> {
         is_tls: exchange.session.connection.tls.is_some(),
         sni: exchange.session.connection.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
         source: Some(exchange.session.client),
-        destination: Some(SocketAddr::new(
-            local.ip(),
-            exchange.session.environment.outside_port(local.port()),
-        )),
+        destination: Some(exchange.session.destination()),
     })?;
     let captures = found.captures.map(|it| Captures { unnamed: it.unnamed, named: it.named });
     Some(Matched {

@@ -1,18 +1,16 @@
 //! Connections of clients: where they come from, and the requests on each.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use polygate_chain::{Connection, Node};
 use polygate_http1::Headers;
-use polygate_net::accept::{self, Stop};
-use polygate_net::real_ip::Peer;
-use polygate_telemetry::log;
+use polygate_net::accept::Stop;
+use polygate_transport::accept;
 use polygate_transport::handshake::{Arrival, Shaken};
-use polygate_transport::proxy_header;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::downstream::Downstream;
@@ -32,18 +30,13 @@ pub struct ListenerFlags {
 /// Accepts connections until `stop` says otherwise; returns when the last connection is done, or at
 /// once on [`Stop::Fast`]. Runs inside a `LocalSet`.
 pub async fn serve(
-    listener: std::net::TcpListener,
+    listener: TcpListener,
     flags: ListenerFlags,
     worker: Rc<Worker>,
     stop: watch::Receiver<Stop>,
 ) {
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return log!(Emerg, "listener is unusable: {error}"),
-    };
-    let paused = |error: &std::io::Error| log!(Crit, "accept failed, waiting: {error}");
     let connection = |stream, peer| open(stream, peer, flags, worker.clone(), stop.clone());
-    accept::serve(listener, stop.clone(), paused, connection).await;
+    accept::serve(listener, stop.clone(), connection).await;
 }
 
 /// Counts a connection as active while it lives.
@@ -72,15 +65,8 @@ async fn open(
 ) {
     let gateway = worker.gateway();
     let _active = Active::new(gateway.environment.node.clone());
-    let Ok(local) = stream.local_addr() else { return };
-    let (told, unread) = match flags.proxy_protocol {
-        true => match proxy_header::read(&mut stream, address, stop.clone()).await {
-            Some(header) => header,
-            None => return,
-        },
-        false => (None, Vec::new()),
-    };
-    let peer = Peer::new(address, local, told);
+    let accepted = accept::peer(&mut stream, address, flags.proxy_protocol, &mut stop).await;
+    let Some((peer, unread)) = accepted else { return };
     let serial = worker.thread.ids.connection();
     let (mut wire, tls, mut is_http2) = match flags.tls {
         false => (Wire::of(Box::new(stream), unread), None, false),

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Cache};
+use arc_swap::ArcSwap;
 use polygate_telemetry::LogBuffer;
 use polygate_telemetry::trace::Tracer;
-use polygate_transport::Thread;
+use polygate_transport::{Current, Thread};
 
 use crate::Gateway;
 use crate::upstream::{Connection, Http2Connection, Pool};
@@ -18,7 +18,7 @@ pub struct Worker {
     pub(crate) http2_pool: RefCell<Pool<Http2Connection>>,
     pub(crate) access_log: Option<LogBuffer>,
     pub(crate) tracer: Option<Arc<Tracer>>,
-    gateway: RefCell<Cache<Arc<ArcSwap<Gateway>>, Arc<Gateway>>>,
+    gateway: Current<Gateway>,
 }
 
 impl Worker {
@@ -35,12 +35,12 @@ impl Worker {
             http2_pool: RefCell::default(),
             access_log,
             tracer,
-            gateway: RefCell::new(Cache::new(gateway)),
+            gateway: Current::of(gateway),
         })
     }
 
     /// The configuration in use; whoever begins something with it keeps it to the end.
     pub(crate) fn gateway(&self) -> Arc<Gateway> {
-        self.gateway.borrow_mut().load().clone()
+        self.gateway.get()
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// A deadline that moves with every progress.
 ///
@@ -61,6 +61,14 @@ impl Clock {
     }
 }
 
+/// What comes of a step that is waited for once; `None` when `patience` is over before. Zero is no limit.
+pub async fn within<T>(patience: Duration, step: impl Future<Output = T>) -> Option<T> {
+    match patience.is_zero() {
+        true => Some(step.await),
+        false => timeout(patience, step).await.ok(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
@@ -95,6 +103,10 @@ mod tests {
         clock.restart(Duration::ZERO);
         let waited = tokio::time::timeout(Duration::from_secs(1_000_000), expired(&mut clock)).await;
         assert!(waited.is_err());
+        assert_eq!(
+            within(Duration::ZERO, tokio::time::sleep(Duration::from_secs(1_000_000))).await,
+            Some(())
+        );
         clock.restart(Duration::from_secs(1));
         clock.stop();
         assert!(poll_fn(|cx| Poll::Ready(clock.poll_expired(cx))).await.is_pending());

@@ -74,6 +74,13 @@ pub struct ClientAddress {
     pub port: Option<u16>,
 }
 
+impl ClientAddress {
+    /// With port 0 if there is none.
+    pub fn socket(self) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port.unwrap_or(0))
+    }
+}
+
 impl From<SocketAddr> for ClientAddress {
     fn from(address: SocketAddr) -> Self {
         Self { ip: address.ip().to_canonical(), port: Some(address.port()) }

@@ -2,19 +2,17 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use polygate_balancer::{HashSource, Outcome};
 use polygate_chain::Session;
 use polygate_model::Protocol;
-use polygate_telemetry::log;
-use polygate_tls::{Client, Wanted};
+use polygate_net::clock::within;
+use polygate_tls::Client;
 use polygate_transport::Stream;
 use polygate_transport::connect::{Tls, encrypt};
-use polygate_transport::peers::{Balanced, Peer, Peers};
+use polygate_transport::peers::{Balanced, Peer, Peers, log_failure};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use crate::failure::{Blame, Failure};
 use crate::way::Way;
@@ -22,96 +20,89 @@ use crate::way::Way;
 /// Connects to the service, trying other peers as often as it says. What it takes in the balancer is taken until the
 /// second value is dropped.
 pub async fn open(way: &mut Way) -> Result<(Box<dyn Stream>, Option<Balanced>), Failure> {
-    let (peers, begun) = find(way).await?;
-    let tls = tls(way, &peers)?;
+    let mut tries = Tries::of(way).await?;
+    let tls = tls(way, &tries.peers)?;
     let proxy_header = way.gateway.settings.proxy_protocol.then(|| proxy_header(&way.session));
-    let mut left = retries(&way.session);
-    let mut tried = Vec::new();
-    let mut peer = choose(way, &peers, &tried, begun)?;
-    loop {
-        let outcome = attempt(way, &peer, tls.as_ref(), proxy_header.as_deref()).await;
-        match outcome {
-            Ok(stream) => return Ok((stream, peer.balanced)),
-            Err(failure) if left == 0 || failure.blame() != Blame::Upstream => return Err(failure),
-            Err(failure) => log_failure(&way.session, &failure, peer.address),
-        }
-        left -= 1;
-        tried.push(peer.address);
-        let begun = way.session.timings.latest;
-        peer = choose(way, &peers, &tried, begun)?;
-    }
-}
-
-/// Where the stream is to go. From here on it counts as proxied.
-pub async fn find(way: &mut Way) -> Result<(Peers, Instant), Failure> {
-    let begun = way.session.timings.now();
-    way.session.timings.balancer.begin(begun);
-    let (balancers, resolver) = (&way.gateway.balancers, &way.worker.thread.resolver);
-    let peers = Peers::find(&way.session, &StreamHash(&way.session), balancers, resolver).await?;
-    Ok((peers, begun))
-}
-
-/// The peer of the next try, whose choice began at `begun`.
-pub fn choose(way: &mut Way, peers: &Peers, tried: &[SocketAddr], begun: Instant) -> Result<Peer, Failure> {
-    let peer = peers.choose(tried, begun)?;
-    let timings = &mut way.session.timings;
-    let now = timings.now();
-    if timings.balancer.end.is_none() {
-        timings.balancer.finish(now);
-    }
-    way.session.note_try(peer.address, begun);
-    Ok(peer)
-}
-
-pub fn retries(session: &Session) -> u16 {
-    session.upstream.retries.or(session.service().map(|service| service.retries)).unwrap_or(5)
-}
-
-/// One line for what an upstream did wrong.
-pub fn log_failure(session: &Session, failure: &Failure, address: SocketAddr) {
-    let (client, id) = (session.client.ip(), &session.id);
-    log!(Error, "upstream {address}: {failure}, client: {client}, request_id: \"{id}\"");
-}
-
-/// Notes what became of a try, and tells the balancer.
-pub fn report(way: &mut Way, peer: &Peer, outcome: Result<(), &Failure>) {
-    let now = way.session.timings.now();
-    way.session.timings.upstream.finish(now);
-    let told = match outcome {
-        Ok(()) => Some(Outcome::Connected),
-        Err(failure) => failure.outcome(),
-    };
-    if let (Some(balanced), Some(told)) = (&peer.balanced, told) {
-        balanced.report(told, way.session.timings.upstream.duration().unwrap_or_default());
-    }
-    let failed = outcome.err().filter(|failure| failure.blame() == Blame::Upstream);
-    if let (Some(failure), Some(last)) = (failed, way.session.tries.last_mut()) {
-        last.failure = Some(("failed", failure.status()));
-    }
-}
-
-async fn attempt(
-    way: &mut Way,
-    peer: &Peer,
-    tls: Option<&Arc<Client>>,
-    proxy_header: Option<&str>,
-) -> Result<Box<dyn Stream>, Failure> {
-    way.session.timings.upstream.begin(way.session.timings.latest);
-    let tls = tls.map(|client| Tls { name: server_name(&way.session, peer), client: client.clone() });
     let [patience, ..] = way.session.upstream_timeouts();
-    let outcome = within(patience, connect(peer.address, tls.as_ref(), proxy_header)).await;
-    report(way, peer, outcome.as_ref().map(|_| ()));
-    outcome
+    let mut peer = tries.next(way)?;
+    loop {
+        let tls =
+            tls.as_ref().map(|client| Tls { name: server_name(&way.session, &peer), client: client.clone() });
+        let attempt = connect(peer.address, tls.as_ref(), proxy_header.as_deref());
+        let outcome = within(patience, attempt).await.unwrap_or(Err(Failure::ConnectTimeout(patience)));
+        match outcome {
+            Ok(stream) => {
+                connected(way, &peer);
+                return Ok((stream, peer.balanced));
+            }
+            Err(failure) => peer = tries.again(way, &peer, failure)?,
+        }
+    }
 }
 
-/// Zero is no limit.
-async fn within<T>(
-    patience: Duration,
-    attempt: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    match patience.is_zero() {
-        true => attempt.await,
-        false => timeout(patience, attempt).await.map_err(|_| Failure::ConnectTimeout(patience))?,
+/// Where the tries of one stream go.
+pub struct Tries {
+    peers: Peers,
+    /// Those of the tries before.
+    tried: Vec<SocketAddr>,
+    /// Further tries that are allowed.
+    left: u16,
+}
+
+impl Tries {
+    /// From here on the stream counts as proxied.
+    pub async fn of(way: &mut Way) -> Result<Self, Failure> {
+        let begun = way.session.timings.now();
+        way.session.timings.balancer.begin(begun);
+        let (balancers, resolver) = (&way.gateway.balancers, &way.worker.thread.resolver);
+        let peers = Peers::find(&way.session, &StreamHash(&way.session), balancers, resolver).await?;
+        Ok(Self { peers, tried: Vec::new(), left: way.session.retries() })
+    }
+
+    /// The peer of the next try, which begins with that.
+    pub fn next(&mut self, way: &mut Way) -> Result<Peer, Failure> {
+        let begun = way.session.timings.latest;
+        let peer = self.peers.choose(&self.tried, begun)?;
+        self.tried.push(peer.address);
+        let timings = &mut way.session.timings;
+        let now = timings.now();
+        if timings.balancer.end.is_none() {
+            timings.balancer.finish(now);
+        }
+        timings.upstream.begin(now);
+        way.session.note_try(peer.address, begun);
+        Ok(peer)
+    }
+
+    /// Takes in that a try has failed. The peer of the next one, or the failure, if it was the last.
+    pub fn again(&mut self, way: &mut Way, peer: &Peer, failure: Failure) -> Result<Peer, Failure> {
+        finish(way, peer, failure.outcome());
+        if failure.blame() != Blame::Upstream {
+            return Err(failure);
+        }
+        log_failure(&way.session, peer.address, &failure);
+        if let Some(last) = way.session.tries.last_mut() {
+            last.failure = Some(("failed", failure.status()));
+        }
+        if self.left == 0 {
+            return Err(failure);
+        }
+        self.left -= 1;
+        self.next(way)
+    }
+}
+
+/// Takes in that a try has succeeded.
+pub fn connected(way: &mut Way, peer: &Peer) {
+    finish(way, peer, Some(Outcome::Connected));
+}
+
+fn finish(way: &mut Way, peer: &Peer, outcome: Option<Outcome>) {
+    let now = way.session.timings.now();
+    let upstream = &mut way.session.timings.upstream;
+    upstream.finish(now);
+    if let (Some(balanced), Some(outcome)) = (&peer.balanced, outcome) {
+        balanced.report(outcome, upstream.duration().unwrap_or_default());
     }
 }
 
@@ -143,13 +134,7 @@ fn tls(way: &Way, peers: &Peers) -> Result<Option<Arc<Client>>, Failure> {
         (None, Some(Protocol::Tcp | Protocol::TlsPassthrough)) => false,
         (None, other) => return Err(Failure::Unsupported(other.map_or("", Protocol::as_str))),
     };
-    let wanted = Wanted {
-        service: service.map(|service| &**service),
-        certificate: peers.client_certificate(),
-        verify: upstream.tls_verify,
-        depth: upstream.tls_verify_depth,
-        http2: false,
-    };
+    let wanted = peers.wanted(&way.session, false);
     Ok(if is_tls { Some(way.gateway.upstream_tls.client(&wanted)?) } else { None })
 }
 

@@ -14,15 +14,15 @@ use polygate_net::accept::Stop;
 use polygate_net::clock::Clock;
 use polygate_net::real_ip::Peer;
 use polygate_telemetry::log;
-use polygate_transport::peers;
+use polygate_transport::peers::{self, log_failure};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, consume_budget};
 use tokio::time::sleep;
 
-use crate::connect::{self, log_failure};
-use crate::failure::{Blame, Failure};
+use crate::connect::{Tries, connected};
+use crate::failure::Failure;
 use crate::metrics::Lost;
 use crate::way::Way;
 use crate::{METRICS, Worker, end};
@@ -140,30 +140,19 @@ async fn exchange(
     flow: &Flow,
     listener: &UdpSocket,
 ) -> Result<(), Failure> {
-    let (peers, begun) = connect::find(way).await?;
-    let mut left = connect::retries(&way.session);
-    let mut tried = Vec::new();
-    let mut peer = connect::choose(way, &peers, &tried, begun)?;
+    let mut tries = Tries::of(way).await?;
+    let mut peer = tries.next(way)?;
     loop {
-        way.session.timings.upstream.begin(way.session.timings.latest);
         let outcome = match open(peer.address).await {
             Ok(upstream) => answers(way, &peer, &upstream, client, flow, listener).await,
             Err(error) => Err(Failure::of_connect(error)),
         };
         let Err(failure) = outcome else { return Ok(()) };
         if flow.is_answered.get() {
-            log_failure(&way.session, &failure, peer.address);
+            log_failure(&way.session, peer.address, &failure);
             return Ok(());
         }
-        connect::report(way, &peer, Err(&failure));
-        if left == 0 || failure.blame() != Blame::Upstream {
-            return Err(failure);
-        }
-        log_failure(&way.session, &failure, peer.address);
-        left -= 1;
-        tried.push(peer.address);
-        let begun = way.session.timings.latest;
-        peer = connect::choose(way, &peers, &tried, begun)?;
+        peer = tries.again(way, &peer, failure)?;
     }
 }
 
@@ -218,7 +207,7 @@ async fn answers(
         silence.restart(patience);
         if !flow.is_answered.replace(true) {
             flow.held.take();
-            connect::report(way, peer, Ok(()));
+            connected(way, peer);
         }
         let stream = way.stream();
         stream.upstream_received += length as u64;

@@ -75,12 +75,8 @@ fn refuse(way: &mut Way, failure: &Failure) {
     let (client, id) = (way.session.client.ip(), &way.session.id);
     match (failure, failure.blame()) {
         // It is in the log.
-        (Failure::Handshake, _) => {}
+        (Failure::Handshake, _) | (_, Blame::Upstream) => {}
         (Failure::Plugin(failure), _) => failure.log(id),
-        (_, Blame::Upstream) => {
-            let address = way.session.tries.last().map(|last| last.address.to_string()).unwrap_or_default();
-            log!(Error, "upstream {address}: {failure}, client: {client}, request_id: \"{id}\"");
-        }
         (_, Blame::Client) => {
             log!(Info, "client {client}: the stream was ended: {failure}, request_id: \"{id}\"");
         }

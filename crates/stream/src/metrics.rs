@@ -1,11 +1,11 @@
 //! Counters of streams.
 
+use std::sync::LazyLock;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{LazyLock, Mutex, PoisonError};
 
 use polygate_chain::session::{Stream, Transport};
-use polygate_telemetry::metrics::{IntCounter, Scrape, counter};
+use polygate_telemetry::metrics::{ByReason, ByStatus, IntCounter, Scrape, counter};
 
 /// Over all workers, for the life of the process.
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
@@ -65,8 +65,8 @@ struct OfTransport {
     open: AtomicI64,
     received: IntCounter,
     sent: IntCounter,
-    /// Those that occurred, by name and label.
-    by_label: Mutex<Vec<((&'static str, String), IntCounter)>>,
+    ended: ByStatus,
+    refused: ByReason,
 }
 
 impl Metrics {
@@ -105,14 +105,12 @@ impl Metrics {
         own.open.fetch_sub(1, Relaxed);
         own.received.inc_by(stream.received);
         own.sent.inc_by(stream.sent);
-        let help = "Streams that have ended, by status.";
-        own.count("polygate_stream_sessions_total", help, ("code", &stream.status.to_string()));
+        own.ended.count(stream.status);
     }
 
     /// A stream that was not served; `reason` says why.
-    pub(crate) fn count_refused(&self, transport: Transport, reason: &str) {
-        let help = "Streams that ended before bytes went both ways, by reason.";
-        self.of(transport).count("polygate_stream_refused_total", help, ("reason", reason));
+    pub(crate) fn count_refused(&self, transport: Transport, reason: &'static str) {
+        self.of(transport).refused.count(reason);
     }
 
     /// A connection that was broken off in the middle; `side` says by whom.
@@ -134,6 +132,7 @@ impl Metrics {
 
 impl OfTransport {
     fn new(transport: Transport) -> Self {
+        let labels = [("transport", transport.as_str())];
         let bytes = |direction| {
             let labels = [("transport", transport.as_str()), ("direction", direction)];
             counter("polygate_stream_bytes_total", "Bytes of clients and to clients.", &labels)
@@ -143,20 +142,16 @@ impl OfTransport {
             open: AtomicI64::new(0),
             received: bytes("received"),
             sent: bytes("sent"),
-            by_label: Mutex::default(),
-        }
-    }
-
-    fn count(&self, name: &'static str, help: &str, (label, value): (&'static str, &str)) {
-        let mut counters = self.by_label.lock().unwrap_or_else(PoisonError::into_inner);
-        match counters.iter().find(|((of, its), _)| *of == name && its == value) {
-            Some((_, counter)) => counter.inc(),
-            None => {
-                let labels = [("transport", self.transport.as_str()), (label, value)];
-                let new = counter(name, help, &labels);
-                new.inc();
-                counters.push(((name, value.to_owned()), new));
-            }
+            ended: ByStatus::new(
+                "polygate_stream_sessions_total",
+                "Streams that have ended, by status.",
+                &labels,
+            ),
+            refused: ByReason::new(
+                "polygate_stream_refused_total",
+                "Streams that ended before bytes went both ways, by reason.",
+                &labels,
+            ),
         }
     }
 
@@ -166,7 +161,7 @@ impl OfTransport {
         scrape.gauge("polygate_stream_open", "Streams that are open.", &labels, open);
         scrape.add(&self.received);
         scrape.add(&self.sent);
-        let counters = self.by_label.lock().unwrap_or_else(PoisonError::into_inner);
-        counters.iter().for_each(|(_, counter)| scrape.add(counter));
+        self.ended.show(scrape);
+        self.refused.show(scrape);
     }
 }

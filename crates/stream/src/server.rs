@@ -1,13 +1,12 @@
 //! Where streams come from.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 
-use polygate_net::accept::{self, Stop};
-use polygate_net::real_ip::Peer;
+use polygate_net::accept::Stop;
 use polygate_telemetry::log;
-use polygate_transport::proxy_header;
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use polygate_transport::accept;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::watch;
 
 use crate::connections::{self, Accepted};
@@ -17,18 +16,13 @@ use crate::{Worker, datagrams};
 /// Accepts connections until `stop` says otherwise; returns when the last stream is done, or at once on
 /// [`Stop::Fast`]. Runs inside a `LocalSet`.
 pub async fn serve(
-    listener: std::net::TcpListener,
+    listener: TcpListener,
     flags: ListenerFlags,
     worker: Rc<Worker>,
     stop: watch::Receiver<Stop>,
 ) {
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return log!(Emerg, "listener is unusable: {error}"),
-    };
-    let paused = |error: &std::io::Error| log!(Crit, "accept failed, waiting: {error}");
     let connection = |stream, peer| open(stream, peer, flags, worker.clone(), stop.clone());
-    accept::serve(listener, stop.clone(), paused, connection).await;
+    accept::serve(listener, stop.clone(), connection).await;
 }
 
 /// The same for datagrams.
@@ -44,16 +38,9 @@ async fn open(
     address: SocketAddr,
     flags: ListenerFlags,
     worker: Rc<Worker>,
-    stop: watch::Receiver<Stop>,
+    mut stop: watch::Receiver<Stop>,
 ) {
-    let Ok(local) = stream.local_addr() else { return };
-    let (told, unread) = match flags.proxy_protocol {
-        true => match proxy_header::read(&mut stream, address, stop.clone()).await {
-            Some(header) => header,
-            None => return,
-        },
-        false => (None, Vec::new()),
-    };
-    let peer = Peer::new(address, local, told);
-    connections::run(Accepted { stream, unread, peer, flags, stop }, worker).await;
+    if let Some((peer, unread)) = accept::peer(&mut stream, address, flags.proxy_protocol, &mut stop).await {
+        connections::run(Accepted { stream, unread, peer, flags, stop }, worker).await;
+    }
 }

@@ -1,6 +1,5 @@
 //! What the steps of a stream share, and those that are the same for connections and for datagrams.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +32,7 @@ impl Way {
         let mut session = Session::new(
             gateway.environment.clone(),
             Arc::new(Connection::new(peer.socket(), peer.local(), None, ids.connection())),
-            SocketAddr::new(client.ip, client.port.unwrap_or(0)),
+            client.socket(),
             ids.request(),
             Phase::Preread,
         );
@@ -51,7 +50,6 @@ impl Way {
     pub fn route(&mut self) -> Result<(), Failure> {
         let session = &self.session;
         let Some(stream) = &session.stream else { return Err(Failure::NoRoute) };
-        let local = session.connection.local;
         let found = self.gateway.router.select(&StreamQuery {
             kind: match stream.transport {
                 Transport::Udp => StreamKind::Udp,
@@ -60,7 +58,7 @@ impl Way {
             },
             sni: stream.sni.as_deref(),
             source: session.client,
-            destination: SocketAddr::new(local.ip(), session.environment.outside_port(local.port())),
+            destination: session.destination(),
         });
         let found = found.ok_or(Failure::NoRoute)?;
         self.session.matched = Some(Matched {

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Cache};
+use arc_swap::ArcSwap;
 use polygate_telemetry::LogBuffer;
-use polygate_transport::Thread;
+use polygate_transport::{Current, Thread};
 
 use crate::Gateway;
 use crate::scratch::Scratch;
@@ -16,7 +16,7 @@ pub struct Worker {
     pub(crate) access_log: Option<LogBuffer>,
     /// What is on its way through at this moment: streams that wait hold nothing.
     pub(crate) scratch: RefCell<Scratch>,
-    gateway: RefCell<Cache<Arc<ArcSwap<Gateway>>, Arc<Gateway>>>,
+    gateway: Current<Gateway>,
 }
 
 impl Worker {
@@ -26,16 +26,11 @@ impl Worker {
         thread: Rc<Thread>,
         access_log: Option<LogBuffer>,
     ) -> Rc<Self> {
-        Rc::new(Self {
-            thread,
-            access_log,
-            scratch: RefCell::default(),
-            gateway: RefCell::new(Cache::new(gateway)),
-        })
+        Rc::new(Self { thread, access_log, scratch: RefCell::default(), gateway: Current::of(gateway) })
     }
 
     /// The configuration in use; whoever begins something with it keeps it to the end.
     pub(crate) fn gateway(&self) -> Arc<Gateway> {
-        self.gateway.borrow_mut().load().clone()
+        self.gateway.get()
     }
 }

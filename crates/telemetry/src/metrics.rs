@@ -6,6 +6,8 @@
 pub use prometheus::core::Collector;
 pub use prometheus::{Histogram, IntCounter};
 
+use std::sync::{Mutex, OnceLock, PoisonError};
+
 use prometheus::{Counter, Gauge, HistogramOpts, Opts, Registry, TextEncoder};
 
 use crate::log;
@@ -26,6 +28,68 @@ pub fn counter(name: &str, help: &str, labels: Labels) -> IntCounter {
 pub fn histogram(name: &str, help: &str, labels: Labels, buckets: &[f64]) -> Histogram {
     let options = HistogramOpts { common_opts: options(name, help, labels), buckets: buckets.to_vec() };
     Histogram::with_opts(options).expect("a valid name, valid labels and ascending buckets")
+}
+
+/// Counters of one name by status code; those that occurred are shown.
+pub struct ByStatus {
+    name: &'static str,
+    help: &'static str,
+    labels: Vec<(&'static str, &'static str)>,
+    counters: [OnceLock<IntCounter>; 600],
+}
+
+impl ByStatus {
+    /// `labels` are those beside `code`.
+    pub fn new(name: &'static str, help: &'static str, labels: &[(&'static str, &'static str)]) -> Self {
+        Self { name, help, labels: labels.to_vec(), counters: [const { OnceLock::new() }; 600] }
+    }
+
+    /// Statuses from 600 on are not counted.
+    pub fn count(&self, status: u16) {
+        let Some(slot) = self.counters.get(usize::from(status)) else { return };
+        let new = || {
+            let code = status.to_string();
+            counter(self.name, self.help, &[&*self.labels, &[("code", &*code)]].concat())
+        };
+        slot.get_or_init(new).inc();
+    }
+
+    pub fn show(&self, scrape: &Scrape) {
+        self.counters.iter().filter_map(OnceLock::get).for_each(|counter| scrape.add(counter));
+    }
+}
+
+/// Counters of one name by reason; those that occurred are shown. For what is rare: a lock guards the list.
+pub struct ByReason {
+    name: &'static str,
+    help: &'static str,
+    labels: Vec<(&'static str, &'static str)>,
+    counters: Mutex<Vec<(&'static str, IntCounter)>>,
+}
+
+impl ByReason {
+    /// `labels` are those beside `reason`.
+    pub fn new(name: &'static str, help: &'static str, labels: &[(&'static str, &'static str)]) -> Self {
+        Self { name, help, labels: labels.to_vec(), counters: Mutex::default() }
+    }
+
+    pub fn count(&self, reason: &'static str) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        match counters.iter().find(|(of, _)| *of == reason) {
+            Some((_, counter)) => counter.inc(),
+            None => {
+                let labels = [&*self.labels, &[("reason", reason)]].concat();
+                let new = counter(self.name, self.help, &labels);
+                new.inc();
+                counters.push((reason, new));
+            }
+        }
+    }
+
+    pub fn show(&self, scrape: &Scrape) {
+        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.iter().for_each(|(_, counter)| scrape.add(counter));
+    }
 }
 
 impl Scrape {
@@ -87,6 +151,28 @@ mod tests {
             "# HELP a As.\n# TYPE a gauge\na 0.5\n\
              # HELP b_total Bs.\n# TYPE b_total counter\n\
              b_total{plugin=\"\\\"\\\\\\n\",server=\"x\"} 2\nb_total{plugin=\"a\",server=\"x\"} 0\n"
+        );
+    }
+
+    #[test]
+    fn what_occurred_is_shown() {
+        let statuses = ByStatus::new("s_total", "S.", &[("transport", "tcp")]);
+        let reasons = ByReason::new("r_total", "R.", &[]);
+        [200, 599, 200, 600].into_iter().for_each(|status| statuses.count(status));
+        ["late", "odd", "late"].into_iter().for_each(|reason| reasons.count(reason));
+        let scrape = Scrape::default();
+        statuses.show(&scrape);
+        reasons.show(&scrape);
+        let text = scrape.render();
+        let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(
+            lines,
+            [
+                "r_total{reason=\"late\"} 2",
+                "r_total{reason=\"odd\"} 1",
+                "s_total{code=\"200\",transport=\"tcp\"} 2",
+                "s_total{code=\"599\",transport=\"tcp\"} 1",
+            ]
         );
     }
 

@@ -1,6 +1,7 @@
 //! Where the tries of one request or stream go.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +10,8 @@ use polygate_balancer::{Balancer, HashKey, HashSource, Outcome, Pick, hash_key};
 use polygate_chain::Session;
 use polygate_model::Id;
 use polygate_net::dns::{self, Address, DnsError, Resolver};
+use polygate_telemetry::log;
+use polygate_tls::Wanted;
 
 pub enum Peers {
     Balanced {
@@ -105,8 +108,19 @@ impl Peers {
         Ok(Peer { address, name, balanced })
     }
 
+    /// What TLS with a session's peers has to be like.
+    pub fn wanted<'s>(&self, session: &'s Session, http2: bool) -> Wanted<'s> {
+        Wanted {
+            service: session.service().map(|service| &**service),
+            certificate: self.client_certificate(),
+            verify: session.upstream.tls_verify,
+            depth: session.upstream.tls_verify_depth,
+            http2,
+        }
+    }
+
     /// What the upstream entity is to be shown.
-    pub fn client_certificate(&self) -> Option<Id> {
+    fn client_certificate(&self) -> Option<Id> {
         match self {
             Self::Balanced { balancer, .. } => {
                 balancer.upstream().client_certificate.map(|certificate| certificate.id)
@@ -124,6 +138,12 @@ impl Balanced {
         }
         self.balancer.report(&self.pick, outcome);
     }
+}
+
+/// One line for what an upstream did wrong.
+pub fn log_failure(session: &Session, address: SocketAddr, failure: &dyn Display) {
+    let (client, id) = (session.client.ip(), &session.id);
+    log!(Error, "upstream {address}: {failure}, client: {client}, request_id: \"{id}\"");
 }
 
 impl NoPeer {

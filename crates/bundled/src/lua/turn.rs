@@ -84,7 +84,7 @@ fn pause(what: &LuaValue) -> Pause {
         LuaValue::Number(seconds) => *seconds,
         _ => return Pause::End(End::Decided),
     };
-    Pause::Sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+    Pause::Sleep(crate::duration::seconds(seconds))
 }
 
 #[cfg(test)]

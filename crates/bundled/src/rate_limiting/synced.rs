@@ -7,9 +7,8 @@
 mod tests;
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::mem::take;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use polygate_telemetry::log;
@@ -18,14 +17,13 @@ use tokio::time::sleep;
 
 use crate::counters::{Key, Limit, Moment};
 use crate::redis::{Redis, RedisError, Window};
+use crate::shards::Shards;
 use crate::shared::Shared;
 
 /// Windows that Redis is told of at a time.
 const BATCH: usize = 1_000;
-/// Parts of what is owed, so that not all requests take one lock.
-const SHARDS: usize = 16;
 /// Windows of a part that may wait for Redis; what is counted in others meanwhile is known here alone.
-const MOST_OWED: usize = 8192;
+const MOST_OWED: usize = 2048;
 
 /// What was counted here, and not yet there.
 type Owed = HashMap<Window, f64>;
@@ -39,7 +37,7 @@ pub struct Synced {
 struct Ledger {
     redis: Redis,
     shared: Arc<Shared>,
-    owed: [Mutex<Owed>; SHARDS],
+    owed: Shards<Owed>,
 }
 
 impl Synced {
@@ -92,20 +90,13 @@ impl Synced {
 
 impl Ledger {
     fn new(redis: Redis, shared: &Arc<Shared>) -> Self {
-        Self { redis, shared: shared.clone(), owed: std::array::from_fn(|_| Mutex::default()) }
-    }
-
-    /// The part that a window belongs to.
-    fn owed(&self, window: &Window) -> MutexGuard<'_, Owed> {
-        let mut hasher = DefaultHasher::new();
-        window.hash(&mut hasher);
-        lock(&self.owed[hasher.finish() as usize % SHARDS])
+        Self { redis, shared: shared.clone(), owed: Shards::default() }
     }
 
     fn owe(&self, amounts: impl IntoIterator<Item = (Window, f64)>) {
         let mut refused = 0;
         for (window, amount) in amounts {
-            let mut owed = self.owed(&window);
+            let mut owed = self.owed.of(&window);
             if owed.len() < MOST_OWED || owed.contains_key(&window) {
                 *owed.entry(window).or_default() += amount;
             } else {
@@ -119,7 +110,7 @@ impl Ledger {
 
     /// Tells Redis what is owed, and learns what others counted.
     async fn tell(&self) {
-        let owed: Vec<_> = self.owed.iter().flat_map(|owed| take(&mut *lock(owed))).collect();
+        let owed: Vec<_> = self.owed.iter().flat_map(|mut owed| take(&mut *owed)).collect();
         for (at, batch) in owed.chunks(BATCH).enumerate() {
             match self.redis.add(batch).await {
                 Ok(counts) => self.learn(batch, &counts),
@@ -141,12 +132,8 @@ impl Ledger {
 
     fn learn(&self, told: &[(Window, f64)], counts: &[f64]) {
         for ((window, _), count) in told.iter().zip(counts) {
-            let since = self.owed(window).get(window).copied().unwrap_or_default();
+            let since = self.owed.of(window).get(window).copied().unwrap_or_default();
             self.shared.counters.learn(&window.key, window.period, window.start, count + since);
         }
     }
-}
-
-fn lock(owed: &Mutex<Owed>) -> MutexGuard<'_, Owed> {
-    owed.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -166,7 +166,6 @@ fn stream_variable(session: &Session, stream: &Stream, name: &str) -> Value {
         "upstream_bytes_received" => bytes(stream.upstream_received),
         "upstream_bytes_sent" => bytes(stream.upstream_sent),
         "upstream_connect_time" => session.timings.upstream.duration().map_or(Value::Nil, seconds),
-        "upstream_session_time" => session.timings.receive.duration().map_or(Value::Nil, seconds),
         "upstream_addr" => upstream_addr(session),
         "ssl_preread_server_name" => stream.sni.as_deref().unwrap_or_default().into(),
         _ => Value::Nil,

@@ -6,8 +6,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use polygate_http1::{Decoder, Limits, ResponseHead, ResponseParser};
-use polygate_net::clock::Clock;
-use tokio::time::timeout;
+use polygate_net::clock::{Clock, within};
 
 use crate::client::Client;
 use crate::failure::Failure;
@@ -26,14 +25,11 @@ const BODY_READ: usize = 64 * 1024;
 const LIMITS: Limits = Limits { line: 64 * 1024, head: 64 * 1024 };
 
 /// What comes of `connecting` in time.
-pub async fn within<T>(
+pub async fn in_time<T>(
     patience: Duration,
     connecting: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    if patience.is_zero() {
-        return connecting.await;
-    }
-    timeout(patience, connecting).await.unwrap_or(Err(Failure::ConnectTimeout(patience)))
+    within(patience, connecting).await.unwrap_or(Err(Failure::ConnectTimeout(patience)))
 }
 
 /// An open connection that carries one request at a time.
@@ -78,7 +74,7 @@ impl Carrier for Connection {
     type Body = Http1Body;
 
     async fn open(target: Target, timeouts: UpstreamTimeouts) -> Result<Box<Self>, Failure> {
-        let wire = Wire::new(within(timeouts.connect, connect::open(&target)).await?);
+        let wire = Wire::new(in_time(timeouts.connect, connect::open(&target)).await?);
         Ok(Box::new(Self { target, wire, reading: Clock::new(), writing: Clock::new(), timeouts, served: 0 }))
     }
 

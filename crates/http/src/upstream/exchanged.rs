@@ -6,8 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use polygate_chain::Exchange;
-use polygate_telemetry::log;
-use polygate_transport::peers::Balanced;
+use polygate_transport::peers::{self, Balanced};
 
 use crate::failure::{Blame, Failure};
 use crate::upstream::answer::{AnswerBody, Idle};
@@ -68,10 +67,9 @@ fn keep<C: Reusable + 'static>(
     }
 }
 
-/// One line for what an upstream did wrong.
+/// One line for what an upstream did wrong; what others did is logged where the request ends.
 pub fn log_failure(exchange: &Exchange, failure: &Failure, address: SocketAddr) {
     if failure.blame() == Blame::Upstream {
-        let (client, id) = (exchange.session.client.ip(), &exchange.session.id);
-        log!(Error, "upstream {address}: {failure}, client: {client}, request_id: \"{id}\"");
+        peers::log_failure(&exchange.session, address, failure);
     }
 }

@@ -23,7 +23,7 @@ use crate::failure::Failure;
 use crate::streams::io_error;
 use crate::upstream::attempt::{Asked, Broken, Carrier, UpstreamTimeouts};
 use crate::upstream::connect;
-use crate::upstream::connection::within;
+use crate::upstream::connection::in_time;
 use crate::upstream::pool::Reusable;
 use crate::upstream::target::Target;
 use crate::upstream::upload::{Upload, UploadError};
@@ -71,7 +71,7 @@ impl Carrier for Http2Connection {
 
     /// Also says what HTTP/2 begins with. A task of its own reads and writes.
     async fn open(target: Target, timeouts: UpstreamTimeouts) -> Result<Box<Self>, Failure> {
-        let (requests, connection) = within(timeouts.connect, begin(&target)).await?;
+        let (requests, connection) = in_time(timeouts.connect, begin(&target)).await?;
         let (wanted, unwanted) = oneshot::channel::<()>();
         let is_over = Rc::new(Cell::new(false));
         let over = is_over.clone();

@@ -12,7 +12,7 @@ use polygate_balancer::Outcome;
 use polygate_chain::Exchange;
 use polygate_chain::session::SentRequest;
 use polygate_http1::{Headers, ResponseHead};
-use polygate_tls::{Client, Wanted};
+use polygate_tls::Client;
 use polygate_transport::connect::Tls;
 use polygate_transport::peers::{Peer, Peers};
 
@@ -66,12 +66,6 @@ pub async fn pick(way: &mut Way<'_>) -> Result<Picked, Failure> {
 pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
     let exchange = &mut *way.exchange;
     let settings = &way.gateway.settings;
-    let retries = exchange
-        .session
-        .upstream
-        .retries
-        .or(exchange.session.service().map(|service| service.retries))
-        .unwrap_or(5);
     let uri = head::target(exchange).ok_or(Failure::TargetTooLong)?;
     let mut tries = Tries {
         sent: SentRequest { host: String::new(), uri },
@@ -79,7 +73,7 @@ pub async fn send(way: &mut Way<'_>, picked: Picked) -> Result<Reply, Failure> {
         upload: Upload::of(&mut exchange.request_body),
         protocol: picked.protocol.clone(),
         timeouts: timeouts(exchange),
-        left: retries,
+        left: exchange.session.retries(),
         tried: Vec::new(),
         worker: way.worker,
         settings,
@@ -301,13 +295,7 @@ fn protocol(exchange: &Exchange, gateway: &Gateway, peers: &Peers) -> Result<Pro
         Some("grpcs") => (true, true),
         Some(other) => return Err(Failure::Unsupported(other.to_owned())),
     };
-    let wanted = Wanted {
-        service: exchange.session.service().map(|service| &**service),
-        certificate: peers.client_certificate(),
-        verify: upstream.tls_verify,
-        depth: upstream.tls_verify_depth,
-        http2,
-    };
+    let wanted = peers.wanted(&exchange.session, http2);
     let tls = if is_tls { Some(gateway.upstream_tls.client(&wanted)?) } else { None };
     Ok(Protocol { http2, tls })
 }

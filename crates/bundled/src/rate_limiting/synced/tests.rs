@@ -4,6 +4,7 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::counters::Period;
+use crate::shards::SHARDS;
 use crate::tests::outside;
 
 fn window(identifier: &str, start: u64) -> Window {
@@ -21,7 +22,7 @@ fn ledger() -> Ledger {
 
 /// How many windows wait.
 fn waiting(ledger: &Ledger) -> usize {
-    ledger.owed.iter().map(|owed| lock(owed).len()).sum()
+    ledger.owed.iter().map(|owed| owed.len()).sum()
 }
 
 #[test]
@@ -31,7 +32,7 @@ fn what_waits_has_a_bound() {
     ledger.owe((0..3 * most as u64).map(|start| (window("a", start), 1.0)));
     assert_eq!(waiting(&ledger), most);
     ledger.owe([(window("a", 0), 2.0)]);
-    assert_eq!(ledger.owed(&window("a", 0))[&window("a", 0)], 3.0, "one that waits already goes on");
+    assert_eq!(ledger.owed.of(&window("a", 0))[&window("a", 0)], 3.0, "one that waits already goes on");
 }
 
 #[tokio::test]
@@ -43,7 +44,7 @@ async fn what_redis_refused_waits_on_unless_its_window_has_passed() {
     LocalSet::new().run_until(ledger.tell()).await;
     assert_eq!(waiting(&ledger), 2_500);
     let passed = window("passed", 1_000);
-    assert!(!ledger.owed(&passed).contains_key(&passed));
+    assert!(!ledger.owed.of(&passed).contains_key(&passed));
 }
 
 #[test]
