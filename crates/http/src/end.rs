@@ -19,8 +19,10 @@ pub fn end(way: Way<'_>, head_end: u64, sent: Result<(), Unsent>) -> After {
         Err(unsent) => {
             let (client, id) = (way.exchange.session.client.ip(), &way.exchange.session.id);
             log!(Info, "client {client}: response cut off: {unsent}, request_id: \"{id}\"");
-            if matches!(unsent, Unsent::Client(_) | Unsent::ClientLeft) {
-                METRICS.count_client_gone();
+            match unsent {
+                Unsent::Client(_) | Unsent::ClientLeft => METRICS.count_client_gone(),
+                Unsent::Tunnel(torn) => METRICS.torn.count(torn),
+                Unsent::Upstream(_) => {}
             }
             After::Close
         }

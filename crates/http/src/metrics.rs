@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use polygate_telemetry::metrics::{ByReason, ByStatus, IntCounter, Scrape, counter};
+use polygate_transport::copy::TornCounter;
 
 /// Over all workers, for the life of the process.
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
@@ -12,6 +13,8 @@ pub struct Metrics {
     /// By the label of the rule.
     refused: ByReason,
     client_gone: IntCounter,
+    /// Tunnels behind a switch of protocols.
+    pub(crate) torn: TornCounter,
 }
 
 impl Metrics {
@@ -27,6 +30,10 @@ impl Metrics {
                 "polygate_client_gone_total",
                 "Requests whose client left before the response.",
                 &[],
+            ),
+            torn: TornCounter::new(
+                "polygate_tunnel_torn_total",
+                "WebSockets that ended before both sides had said all.",
             ),
         }
     }
@@ -48,5 +55,6 @@ impl Metrics {
         self.responses.show(scrape);
         self.refused.show(scrape);
         scrape.add(&self.client_gone);
+        self.torn.show(scrape);
     }
 }

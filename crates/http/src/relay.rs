@@ -3,10 +3,12 @@
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
+use polygate_transport::copy::Torn;
+
 use crate::client::{BodyFraming, Client, SendError, TOGETHER};
 use crate::failure::Failure;
 use crate::flow::Flow;
-use crate::tunnel::{self, Torn};
+use crate::tunnel;
 use crate::way::{Content, Way};
 
 /// Why a response was not sent whole.
@@ -49,7 +51,7 @@ pub async fn relay(way: &mut Way<'_>, content: Content, framing: BodyFraming) ->
             sent
         }
         Content::Tunnel(exchanged) => match client.flush().await {
-            Ok(()) => tunnel::run(client, exchanged).await.map_err(Unsent::from),
+            Ok(()) => tunnel::run(way, exchanged).await.map_err(Unsent::from),
             Err(error) => Err(error.into()),
         },
     };

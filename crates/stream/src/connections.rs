@@ -1,5 +1,6 @@
 //! A stream that is a connection, from accept to log: the function `steps` is the list.
 
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use polygate_chain::{Connection, Tls};
 use polygate_model::Protocol;
 use polygate_net::accept::Stop;
 use polygate_net::real_ip::Peer;
+use polygate_transport::copy::{Copying, Patience};
 use polygate_transport::handshake::{Arrival, Shaken};
 use polygate_transport::{Rewound, Stream};
 use tokio::net::TcpStream;
@@ -16,7 +18,7 @@ use tokio::sync::watch;
 use crate::failure::Failure;
 use crate::settings::ListenerFlags;
 use crate::way::Way;
-use crate::{Worker, connect, copy, end, peek};
+use crate::{Worker, connect, end, peek};
 
 /// A connection that was accepted.
 pub struct Accepted {
@@ -50,8 +52,11 @@ async fn steps(way: &mut Way, accepted: Accepted) -> Result<(), Failure> {
         return end::answer(&mut *client, &answer.body).await;
     }
     let (mut upstream, _place) = Box::pin(connect::open(way)).await?;
-    let (moved, outcome) = copy::both(&mut *client, &mut *upstream, way.silence(), &way.worker.scratch).await;
-    way.copied(moved, outcome);
+    let mut copying = Copying::new(Patience { silence: way.silence(), ..Patience::default() });
+    let scratch = &way.worker.thread.scratch;
+    let outcome =
+        poll_fn(|cx| copying.poll(cx, &mut *client, &mut *upstream, &mut scratch.borrow_mut())).await;
+    way.copied(copying.moved(), outcome);
     Ok(())
 }
 

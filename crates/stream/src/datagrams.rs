@@ -65,7 +65,8 @@ pub async fn serve(listener: Rc<UdpSocket>, worker: Rc<Worker>, mut stop: watch:
             _ = running.join_next(), if !running.is_empty() => continue,
             _ = stop.wait_for(|stop| *stop != Stop::Running) => break,
         };
-        let received = arrived.and_then(|()| listener.try_recv_from(worker.scratch.borrow_mut().bytes()));
+        let received =
+            arrived.and_then(|()| listener.try_recv_from(worker.thread.scratch.borrow_mut().bytes()));
         let (length, client) = match received {
             Ok(received) => received,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
@@ -75,7 +76,7 @@ pub async fn serve(listener: Rc<UdpSocket>, worker: Rc<Worker>, mut stop: watch:
                 continue;
             }
         };
-        let mut scratch = worker.scratch.borrow_mut();
+        let mut scratch = worker.thread.scratch.borrow_mut();
         let datagram = &scratch.bytes()[..length];
         let count = flows.borrow().len();
         match flows.borrow_mut().entry(client) {
@@ -195,7 +196,7 @@ async fn answers(
             let error = upstream.take_error().map_err(Failure::Refused)?;
             return Err(Failure::Refused(error.unwrap_or(io::ErrorKind::ConnectionRefused.into())));
         }
-        let mut scratch = way.worker.scratch.borrow_mut();
+        let mut scratch = way.worker.thread.scratch.borrow_mut();
         let length = match upstream.try_recv(scratch.bytes()) {
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,

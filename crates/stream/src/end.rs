@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use polygate_telemetry::log;
+use polygate_transport::copy::{Moved, Torn};
 use polygate_transport::{Snapshot, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::copy::{Moved, Torn};
 use crate::failure::{Blame, Failure};
 use crate::way::Way;
 use crate::{METRICS, access_log};
@@ -39,9 +39,9 @@ impl Way {
         (stream.received, stream.upstream_sent) = (up.read, up.written);
         (stream.upstream_received, stream.sent) = (down.read, down.written);
         if let Err(torn) = outcome {
-            METRICS.count_torn(torn.side());
+            METRICS.torn.count(&torn);
             let (client, id) = (self.session.client.ip(), &self.session.id);
-            log!(Info, "client {client}: the stream was ended: {torn}, request_id: \"{id}\"");
+            log!(Info, "client {client}: the stream {torn}, request_id: \"{id}\"");
         }
     }
 }

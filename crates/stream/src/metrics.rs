@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use polygate_chain::session::{Stream, Transport};
 use polygate_telemetry::metrics::{ByReason, ByStatus, IntCounter, Scrape, counter};
+use polygate_transport::copy::TornCounter;
 
 /// Over all workers, for the life of the process.
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
@@ -13,29 +14,9 @@ pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 pub struct Metrics {
     tcp: OfTransport,
     udp: OfTransport,
-    torn: [IntCounter; Side::ALL.len()],
+    /// Connections that were broken off in the middle.
+    pub(crate) torn: TornCounter,
     dropped: [IntCounter; Lost::ALL.len()],
-}
-
-/// Who broke a connection off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    Client,
-    Upstream,
-    /// Neither said anything for too long.
-    Silent,
-}
-
-impl Side {
-    const ALL: [Self; 3] = [Self::Client, Self::Upstream, Self::Silent];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Upstream => "upstream",
-            Self::Silent => "silent",
-        }
-    }
 }
 
 /// Why nobody was sent a datagram.
@@ -74,14 +55,10 @@ impl Metrics {
         Self {
             tcp: OfTransport::new(Transport::Tcp),
             udp: OfTransport::new(Transport::Udp),
-            torn: Side::ALL.map(|side| {
-                let name = "polygate_stream_torn_total";
-                counter(
-                    name,
-                    "Connections that ended before both sides had said all.",
-                    &[("side", side.as_str())],
-                )
-            }),
+            torn: TornCounter::new(
+                "polygate_stream_torn_total",
+                "Connections that ended before both sides had said all.",
+            ),
             dropped: Lost::ALL.map(|lost| {
                 let name = "polygate_stream_datagrams_dropped_total";
                 counter(name, "Datagrams that were dropped, by reason.", &[("reason", lost.as_str())])
@@ -113,11 +90,6 @@ impl Metrics {
         self.of(transport).refused.count(reason);
     }
 
-    /// A connection that was broken off in the middle; `side` says by whom.
-    pub(crate) fn count_torn(&self, side: Side) {
-        self.torn[side as usize].inc();
-    }
-
     /// A datagram that nobody was sent.
     pub(crate) fn count_dropped(&self, lost: Lost) {
         self.dropped[lost as usize].inc();
@@ -126,7 +98,8 @@ impl Metrics {
     pub fn show(&self, scrape: &Scrape) {
         self.tcp.show(scrape);
         self.udp.show(scrape);
-        self.torn.iter().chain(&self.dropped).for_each(|counter| scrape.add(counter));
+        self.torn.show(scrape);
+        self.dropped.iter().for_each(|counter| scrape.add(counter));
     }
 }
 

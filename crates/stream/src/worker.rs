@@ -1,6 +1,5 @@
 //! What one worker thread keeps for its streams. Nothing here is shared, so nothing is locked.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,13 +8,10 @@ use polygate_telemetry::LogBuffer;
 use polygate_transport::{Current, Thread};
 
 use crate::Gateway;
-use crate::scratch::Scratch;
 
 pub struct Worker {
     pub(crate) thread: Rc<Thread>,
     pub(crate) access_log: Option<LogBuffer>,
-    /// What is on its way through at this moment: streams that wait hold nothing.
-    pub(crate) scratch: RefCell<Scratch>,
     gateway: Current<Gateway>,
 }
 
@@ -26,7 +22,7 @@ impl Worker {
         thread: Rc<Thread>,
         access_log: Option<LogBuffer>,
     ) -> Rc<Self> {
-        Rc::new(Self { thread, access_log, scratch: RefCell::default(), gateway: Current::of(gateway) })
+        Rc::new(Self { thread, access_log, gateway: Current::of(gateway) })
     }
 
     /// The configuration in use; whoever begins something with it keeps it to the end.

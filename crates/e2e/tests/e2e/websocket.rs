@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::child::Server;
 use crate::robustness::site::gated;
+use crate::tls::certificates::Certificates;
 
 const BOUND: Duration = Duration::from_secs(10);
 
@@ -24,10 +25,11 @@ fn start_server() -> Server {
     Server::start(&mut echo(&["server"]))
 }
 
-/// A gateway before the server.
-fn start(server: &Server, listen: &str) -> Gateway {
+/// A gateway before the server, which is spoken to over `protocol`.
+fn start(server: &Server, protocol: &str, listen: &str) -> Gateway {
     let routes = json!([{ "name": "all", "paths": ["/"] }]);
-    let services = json!([{ "name": "chat", "url": format!("http://{}", server.address), "routes": routes }]);
+    let url = format!("{protocol}://{}", server.address);
+    let services = json!([{ "name": "chat", "url": url, "routes": routes }]);
     gated(listen, json!({ "_format_version": "3.0", "services": services }))
 }
 
@@ -37,9 +39,8 @@ fn client(gateway: &Gateway, scheme: &str, key: &str) -> (String, bool) {
     (said, output.status.success())
 }
 
-fn messages_pass(listen: &str, scheme: &str) {
-    let mut server = start_server();
-    let gateway = start(&server, listen);
+fn messages_pass(mut server: Server, protocol: &str, listen: &str, scheme: &str) {
+    let gateway = start(&server, protocol, listen);
     let (said, succeeded) = client(&gateway, scheme, "opening");
     assert!(succeeded && said == "echoed 1000, are you there\nclosed 4001\ntold 4002 go\n", "{said}");
     assert_eq!(server.line(), "closed 4001 enough go");
@@ -57,18 +58,23 @@ fn messages_pass(listen: &str, scheme: &str) {
 
 #[test]
 fn messages_of_all_sizes_pass() {
-    messages_pass("", "ws");
+    messages_pass(start_server(), "http", "", "ws");
 }
 
 #[test]
 fn messages_pass_within_tls() {
-    messages_pass("proxy_listen = {proxy} ssl http2\n", "wss");
+    messages_pass(start_server(), "http", "proxy_listen = {proxy} ssl http2\n", "wss");
+    let certificates = Certificates::new();
+    certificates.sign("chat.test");
+    let pair = ["crt", "key"].map(|ending| certificates.path(&format!("chat.test.{ending}")));
+    let server = Server::start(echo(&["server"]).args(pair));
+    messages_pass(server, "https", "", "ws");
 }
 
 #[test]
 fn a_plugin_may_refuse() {
     let server = start_server();
-    let gateway = start(&server, "");
+    let gateway = start(&server, "http", "");
     let (said, succeeded) = client(&gateway, "ws", "wrong");
     assert!(!succeeded && said.contains("401"), "{said}");
 }

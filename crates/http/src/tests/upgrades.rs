@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use polygate_chain::{Answer, Phase, Source};
+use polygate_net::accept::Stop;
 use serde_json::json;
 use tokio::time::sleep;
 
 use crate::tests::peer::Peer;
-use crate::tests::{OK, Setup, World, plugin, run, seconds, secs, settle, setup};
+use crate::tests::{Door, OK, Setup, World, plugin, run, seconds, secs, settle, setup};
 
 const ASK: &str = "GET /a HTTP/1.1\r\nHost: a.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
                    Sec-WebSocket-Key: x\r\n\r\n";
@@ -108,6 +109,59 @@ fn silence_has_a_limit() {
         assert_eq!(waited, 5);
         upstream.closed().await;
         assert_eq!(world.statuses().await, [101]);
+    });
+}
+
+/// What it has to say itself does not make up for it.
+#[test]
+fn who_takes_nothing_is_not_waited_for() {
+    run(async {
+        let mut setup = setup();
+        setup.settings.client_send_timeout = secs(9);
+        let (world, mut client, mut upstream) = tunnel(setup).await;
+        tokio::task::spawn_local(async move { while upstream.try_send([b'x'; 1000]).await.is_ok() {} });
+        let chatter = async {
+            while client.try_send("y").await.is_ok() {
+                sleep(secs(1)).await;
+            }
+        };
+        let (waited, ()) = seconds(chatter).await;
+        assert!((9..=11).contains(&waited), "{waited}");
+        assert_eq!(world.statuses().await, [101]);
+    });
+}
+
+#[test]
+fn a_gateway_that_stops_lets_both_finish() {
+    run(async {
+        let (world, mut client, mut upstream) = tunnel(setup()).await;
+        world.stop.send(Stop::Graceful).unwrap();
+        sleep(secs(10)).await;
+        client.send("still").await;
+        assert_eq!(upstream.bytes(5).await, "still");
+        drop(upstream);
+        client.closed().await;
+        drop(client);
+        assert_eq!(world.statuses().await, [101]);
+    });
+}
+
+#[test]
+fn a_peer_that_is_not_there_is_left_for_another() {
+    run(async {
+        let world = setup().open();
+        let mut upstream = world.upstream();
+        upstream.doors([Door::Refused(libc::ECONNREFUSED)]);
+        let mut client = world.client();
+        client.send(ASK).await;
+        let mut connection = upstream.accept().await;
+        assert!(connection.head().await.unwrap().contains("\r\nUpgrade: websocket\r\n"));
+        connection.send(AGREE).await;
+        client.head().await.unwrap();
+        client.send("up").await;
+        assert_eq!(connection.bytes(2).await, "up");
+        drop((client, connection));
+        assert_eq!(world.ends().await[0].tries, [502, 0]);
     });
 }
 

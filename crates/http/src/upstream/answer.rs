@@ -3,12 +3,12 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use polygate_http1::{Headers, ResponseHead};
 
 use crate::client::Client;
 use crate::failure::Failure;
+use crate::upstream::attempt::UpstreamTimeouts;
 use crate::upstream::connection::{Connection, Http1Body};
 use crate::upstream::http2::{Http2Body, Http2Connection};
 use crate::upstream::upload::Upload;
@@ -131,8 +131,8 @@ impl AnswerBody {
         .await
     }
 
-    /// The connection as it is, behind a switch of protocols, and how long it may be silent; HTTP/2 has none.
-    pub fn tunnel(&mut self) -> Option<(&mut Wire, Duration)> {
+    /// The connection as it is, behind a switch of protocols, and how long it may take; HTTP/2 has none.
+    pub fn tunnel(&mut self) -> Option<(&mut Wire, UpstreamTimeouts)> {
         match self {
             Self::Http1(body) => Some(body.tunnel()),
             Self::Http2(_) => None,

@@ -239,9 +239,9 @@ impl Http1Body {
         self.ready -= bytes;
     }
 
-    /// The connection as it is, behind a switch of protocols, and how long it may be silent.
-    pub fn tunnel(&mut self) -> (&mut Wire, Duration) {
-        (&mut self.connection.wire, self.connection.timeouts.read)
+    /// The connection as it is, behind a switch of protocols, and how long it may take.
+    pub fn tunnel(&mut self) -> (&mut Wire, UpstreamTimeouts) {
+        (&mut self.connection.wire, self.connection.timeouts)
     }
 
     /// The connection, if it can carry another request: this one was sent whole and its answer read whole.

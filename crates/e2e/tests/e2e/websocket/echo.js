@@ -1,15 +1,20 @@
 'use strict'
 
-// `server`: sends every message back, closes as it is told by the message `close <code> <reason>`, and prints its port,
+// `server [<certificate> <key>]`: sends every message back, closes as it is told by the message `close <code> <reason>`, and prints its port,
 // then each close that a client asks for. `client <url> <key>`: plays all of the test against it and prints what it saw.
 const crypto = require('crypto')
+const fs = require('fs')
+const http = require('http')
+const https = require('https')
 const { WebSocket, WebSocketServer } = require('ws')
 
 const SIZES = [0, 1, 125, 126, 127, 1000, 65535, 65536, 65537, 200000, 1 << 20]
 
-function server() {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', maxPayload: 4 << 20 })
-  server.on('listening', () => console.log(server.address().port))
+function server(certificate, key) {
+  const pair = certificate && { cert: fs.readFileSync(certificate), key: fs.readFileSync(key) }
+  const listener = pair ? https.createServer(pair) : http.createServer()
+  listener.listen(0, '127.0.0.1', () => console.log(listener.address().port))
+  const server = new WebSocketServer({ server: listener, maxPayload: 4 << 20 })
   server.on('connection', (socket, request) => {
     socket.on('error', (error) => console.log(`error ${error.message}`))
     socket.on('close', (code, reason) => console.log(`closed ${code} ${reason} ${request.headers['x-gate']}`))
@@ -53,5 +58,5 @@ async function client(url) {
   console.log(`told ${own} ${reason}`)
 }
 
-if (process.argv[2] === 'server') server()
+if (process.argv[2] === 'server') server(...process.argv.slice(3))
 else client(process.argv[3]).catch((error) => { console.log(error.message); process.exit(1) })

@@ -3,7 +3,8 @@
 /// Bytes read at a time.
 const READ: usize = 128 * 1024;
 
-/// Where all streams of a worker are read into. What the other side does not take at once is the stream's to hold.
+/// Where all connections of a worker thread are read into that are copied. What the other side does not take at once is
+/// for others to hold.
 pub struct Scratch(Box<[u8]>);
 
 impl Scratch {
