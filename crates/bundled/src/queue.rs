@@ -178,13 +178,17 @@ impl<E: Entry> Queue<E> {
         state.bytes += length;
         state.entries.push_back(entry);
         let is_new = dropped > 0 && !std::mem::replace(&mut state.overflows, true);
+        // The sender waits for the first one, and for a batch to be full; waking it costs more than all of this.
+        let is_awaited = [1, settings.batch].contains(&state.entries.len());
         drop(state);
         counts.waiting(1 - dropped);
         counts.dropped_full(dropped as u64);
         if is_new {
             log!(Error, "[{}] the queue is full: the oldest entries are dropped", self.waiting.plugin);
         }
-        self.waiting.arrived.notify_one();
+        if is_awaited {
+            self.waiting.arrived.notify_one();
+        }
     }
 }
 

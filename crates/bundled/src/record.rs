@@ -10,7 +10,7 @@ struct Made(usize, Rc<str>);
 /// As JSON text; made once for plugins that follow each other.
 pub fn record(exchange: &mut Exchange) -> Rc<str> {
     made(&exchange.session).unwrap_or_else(|| {
-        let text = serialize::record(exchange).to_string().into();
+        let text = serialize::record(exchange).into();
         keep(&mut exchange.session, text)
     })
 }
@@ -18,7 +18,7 @@ pub fn record(exchange: &mut Exchange) -> Rc<str> {
 /// [`record`] of a stream.
 pub fn record_of_stream(session: &mut Session) -> Rc<str> {
     made(session).unwrap_or_else(|| {
-        let text = serialize::record_of_session(session).to_string().into();
+        let text = serialize::record_of_session(session).into();
         keep(session, text)
     })
 }

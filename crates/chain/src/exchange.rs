@@ -126,7 +126,8 @@ impl Arrival {
 }
 
 /// Who the client was found to be.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum Authenticated {
     Known(Arc<Consumer>),
     /// As a plugin in another process gave it; it may be in no configuration.

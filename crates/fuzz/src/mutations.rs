@@ -52,7 +52,7 @@ pub fn mutations(data: &[u8]) {
             Step::Call(function, args) => run(&mut exchange, function, &args),
         }
     }
-    let record = serialize::record(&exchange).to_string();
+    let record = serialize::record(&exchange);
     serde_json::from_str::<serde::de::IgnoredAny>(&record).expect("the log record is JSON");
 }
 

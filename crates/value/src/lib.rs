@@ -5,7 +5,8 @@ mod number;
 pub use number::number;
 
 use bytes::Bytes;
-use serde_json::{Map, Number, Value as Json};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value as Json};
 
 /// Strings are bytes: headers and bodies need not be UTF-8. Each protocol decides how to pack them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -136,18 +137,34 @@ impl Value {
         }
     }
 
-    /// JSON; bytes that are not UTF-8 are replaced by U+FFFD, numbers that JSON lacks become null.
+    /// As it is [serialized](Serialize).
     pub fn to_json(&self) -> Json {
+        // Keys are text, so that there are no errors.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// Bytes that are not UTF-8 are replaced by U+FFFD, numbers that JSON lacks become null.
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Nil => Json::Null,
-            Self::Bool(b) => Json::Bool(*b),
-            Self::Int(n) => Json::from(*n),
-            Self::Float(n) => Number::from_f64(*n).map_or(Json::Null, Json::Number),
-            Self::Str(bytes) => Json::String(String::from_utf8_lossy(bytes).into_owned()),
-            Self::List(items) => items.iter().map(Self::to_json).collect(),
-            Self::Map(members) => {
-                Json::Object(members.iter().map(|(key, value)| (key.to_text(), value.to_json())).collect())
-            }
+            Self::Nil => serializer.serialize_unit(),
+            Self::Bool(flag) => serializer.serialize_bool(*flag),
+            Self::Int(n) => serializer.serialize_i64(*n),
+            Self::Float(n) => serializer.serialize_f64(*n),
+            Self::Str(bytes) => serializer.serialize_str(&String::from_utf8_lossy(bytes)),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Map(members) => serializer.collect_map(members.iter().map(|(key, value)| (key, value))),
+        }
+    }
+}
+
+/// As text.
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Int(n) => serializer.collect_str(n),
+            Self::Str(bytes) => serializer.serialize_str(&String::from_utf8_lossy(bytes)),
         }
     }
 }

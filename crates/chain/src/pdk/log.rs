@@ -71,12 +71,12 @@ const KEY_DOTS: usize = 100;
 
 /// JSON text: see [`serialize::record`].
 pub fn serialize(exchange: &Exchange) -> String {
-    serialize::record(exchange).to_string()
+    serialize::record(exchange)
 }
 
 /// [`serialize`] of a stream.
 pub fn serialize_of_session(session: &Session) -> String {
-    serialize::record_of_session(session).to_string()
+    serialize::record_of_session(session)
 }
 
 /// Changes the record when it is built. `options` may have a `mode`: `set`, `add` or `replace`.

@@ -8,6 +8,12 @@ use crate::exchange::Authenticated;
 use crate::exchange::ServiceResponse;
 use crate::pdk::{client, fixture};
 use crate::session::SentRequest;
+use crate::session::{Stream, Transport, Try};
+
+/// As its readers see it.
+fn record(exchange: &Exchange) -> Json {
+    serde_json::from_str(&super::record(exchange)).unwrap()
+}
 
 #[test]
 fn record_of_a_short_circuit() {
@@ -79,6 +85,29 @@ fn record_of_a_proxied_request() {
 }
 
 #[test]
+fn headers_are_a_table() {
+    let lines =
+        [("X-A", "1"), ("Authorization", "s"), ("x-a", "2"), ("X-B", "\u{e4}"), ("authorization", "t")];
+    let mut exchange = fixture::exchange("GET", "/", &lines);
+    exchange.response.headers = fixture::headers(&lines);
+    let headers = json!({"x-a": ["1", "2"], "authorization": "REDACTED", "x-b": "\u{e4}"});
+    assert_eq!(record(&exchange)["request"]["headers"], headers);
+    assert_eq!(record(&exchange)["response"]["headers"]["authorization"], json!(["s", "t"]));
+}
+
+/// An edit that changes nothing has it built the other way.
+#[test]
+fn the_text_is_the_same_with_and_without_a_tree() {
+    let mut exchange = fixture::routed("/a?b=1&b=2&c");
+    exchange.session.phase = Phase::Log;
+    exchange.session.timings.log = Some(exchange.session.timings.latest);
+    let written = super::record(&exchange);
+    let none = LogEdit { key: "none".to_owned(), value: Value::Int(1), mode: LogEditMode::Replace };
+    exchange.session.log_edits.push(none);
+    assert_eq!(super::record(&exchange), written);
+}
+
+#[test]
 fn sessions_of_streams_have_their_own_form() {
     let mut session = fixture::routed("/").session;
     let counts = Stream {
@@ -90,7 +119,7 @@ fn sessions_of_streams_have_their_own_form() {
     };
     session.stream = Some(counts);
     session.log_edits.push(LogEdit { key: "a".to_owned(), value: Value::Int(1), mode: LogEditMode::Set });
-    let record = record_of_session(&session);
+    let record: Json = serde_json::from_str(&record_of_session(&session)).unwrap();
     assert_eq!(record["session"], json!({"received": 100, "sent": 7, "status": 0, "server_port": 8000}));
     assert_eq!(record["upstream"], json!({"received": 6, "sent": 99}));
     assert_eq!((&record["latencies"]["kong"], &record["a"]), (&record["latencies"]["session"], &json!(1)));
@@ -113,9 +142,9 @@ fn edits() {
         ("n.p", json!(null), Set, json!({"a": 1, "o": {"x": 1}})),
         ("a.b", json!(2), Set, json!({"a": 1, "o": {"x": 1}})),
     ] {
-        let mut record = object(json!({"a": 1, "o": {"x": 1}}));
-        apply(&mut record, &LogEdit { key: key.to_owned(), value: Value::from(&value), mode });
-        assert_eq!(Json::Object(record), expected, "of {key} = {value} {mode:?}");
+        let edit = LogEdit { key: key.to_owned(), value: Value::from(&value), mode };
+        let record = text(&json!({"a": 1, "o": {"x": 1}}), &[edit]);
+        assert_eq!(record, expected.to_string(), "of {key} = {value} {mode:?}");
     }
 }
 
