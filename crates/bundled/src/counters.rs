@@ -65,7 +65,10 @@ impl Counters {
     pub fn admit(&self, key: &Key, limits: &[Limit], amount: f64, now: Moment) -> (bool, Vec<f64>) {
         let mut shard = self.shards.of(key);
         shard.sweep(now);
-        let entry = shard.entries.entry(key.clone()).or_default();
+        let entry = match shard.entries.get_mut(key) {
+            Some(entry) => entry,
+            None => shard.entries.entry(key.clone()).or_default(),
+        };
         entry.last_seen = now.0;
         let used: Vec<_> = limits.iter().map(|limit| entry.count(limit.period, now)).collect();
         let fits = limits.iter().zip(&used).all(|(limit, used)| limit.most - used > 0.0);

@@ -7,7 +7,16 @@ use crate::{Key, Value};
 
 /// The arguments in their order; without `=` there is no value. At most `limit`, empty names left out.
 pub fn decode(text: &[u8], limit: usize) -> impl Iterator<Item = (Bytes, Option<Bytes>)> {
-    text.split(|&byte| byte == b'&').filter_map(split_pair).take(limit)
+    pairs(text, limit).map(|(name, value)| (unescape(name, true), value.map(|value| unescape(value, true))))
+}
+
+/// The arguments as they are written.
+fn pairs<'t>(text: &'t [u8], limit: usize) -> impl Iterator<Item = (&'t [u8], Option<&'t [u8]>)> {
+    let split = |pair: &'t [u8]| {
+        let mut parts = pair.splitn(2, |&byte| byte == b'=');
+        (parts.next().unwrap_or_default(), parts.next())
+    };
+    text.split(|&byte| byte == b'&').map(split).filter(|(name, _)| !name.is_empty()).take(limit)
 }
 
 /// Name to string, to true where there is no `=`, or to a list where the name is repeated.
@@ -27,7 +36,8 @@ pub fn to_table(text: &[u8], limit: usize) -> Value {
 
 /// The first value of the argument `name`: a string, true, or nil if there is none.
 pub fn first(text: &[u8], name: &[u8], limit: usize) -> Value {
-    decode(text, limit).find(|(key, _)| key == name).map_or(Value::Nil, |(_, value)| to_value(value))
+    let found = pairs(text, limit).find(|(key, _)| is_named(key, name));
+    found.map_or(Value::Nil, |(_, value)| to_value(value.map(|value| unescape(value, true))))
 }
 
 /// The query string of a map: `k=v`, `k` for true, nothing for false, one piece per value of a table.
@@ -62,12 +72,24 @@ pub fn encode(arguments: &Value) -> Result<String, PdkError> {
 
 /// `text` without the arguments called `name`; the rest stays as it is.
 pub fn without(text: &[u8], name: &[u8]) -> Vec<u8> {
-    let is_other = |pair: &&[u8]| split_pair(pair).is_none_or(|(key, _)| key != name);
+    let is_other = |pair: &&[u8]| pairs(pair, 1).next().is_none_or(|(key, _)| !is_named(key, name));
     text.split(|&byte| byte == b'&').filter(is_other).collect::<Vec<_>>().join(&b'&')
+}
+
+fn is_named(key: &[u8], name: &[u8]) -> bool {
+    if is_plain(key) { key == name } else { unescape(key, true) == name }
+}
+
+/// Whether there is nothing to undo.
+fn is_plain(text: &[u8]) -> bool {
+    !text.iter().any(|&byte| byte == b'%' || byte == b'+')
 }
 
 /// Undoes percent-encoding; what is no valid sequence stays.
 pub fn unescape(text: &[u8], plus_is_blank: bool) -> Bytes {
+    if is_plain(text) {
+        return Bytes::copy_from_slice(text);
+    }
     let hex = |at: usize| text.get(at).and_then(|&digit| (digit as char).to_digit(16));
     let mut plain = Vec::with_capacity(text.len());
     let mut i = 0;
@@ -114,13 +136,6 @@ pub fn percent_encode_bytes(text: &[u8], stays: impl Fn(u8) -> bool) -> Vec<u8> 
         }
     }
     encoded
-}
-
-fn split_pair(pair: &[u8]) -> Option<(Bytes, Option<Bytes>)> {
-    let equals = pair.iter().position(|&byte| byte == b'=');
-    let name = unescape(&pair[..equals.unwrap_or(pair.len())], true);
-    let value = equals.map(|at| unescape(&pair[at + 1..], true));
-    (!name.is_empty()).then_some((name, value))
 }
 
 fn to_value(value: Option<Bytes>) -> Value {
@@ -183,6 +198,7 @@ mod tests {
         assert_eq!(first(b"a&b=2&b=3", b"b", 100), Value::from("2"));
         assert_eq!(first(b"a&b=2", b"a", 100), Value::Bool(true));
         assert_eq!(first(b"a&b=2", b"c", 100), Value::Nil);
+        assert_eq!(first(b"%61=1&a%2561=2", b"a%61", 100), Value::from("2"), "names are compared decoded");
     }
 
     #[test]

@@ -311,16 +311,16 @@ impl TryPart {
 
 impl Serialize for HeaderTable<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let lines = || self.headers.iter().take(self.limit);
+        let lines = || self.headers.lines().take(self.limit);
         let mut table = serializer.serialize_map(None)?;
         for (at, (name, value)) in lines().enumerate() {
-            let is_same = |(other, _): &(&str, &[u8])| other.eq_ignore_ascii_case(name);
+            let is_same = |(other, _): &(&[u8], &[u8])| other.eq_ignore_ascii_case(name);
             if lines().take(at).any(|line| is_same(&line)) {
                 continue;
             }
-            table.serialize_key(&name.to_ascii_lowercase())?;
+            table.serialize_key(&String::from_utf8_lossy(&name.to_ascii_lowercase()))?;
             let mut more = lines().skip(at + 1).filter(is_same).peekable();
-            if self.redacted.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+            if self.redacted.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(name)) {
                 table.serialize_value("REDACTED")?;
             } else if more.peek().is_none() {
                 table.serialize_value(&String::from_utf8_lossy(value))?;
