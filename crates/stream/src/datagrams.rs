@@ -36,7 +36,13 @@ const DRAINING: Duration = Duration::from_secs(2);
 /// After an error of the listener's.
 const PAUSE: Duration = Duration::from_millis(50);
 
-type Flows = Rc<RefCell<HashMap<SocketAddr, Rc<Flow>>>>;
+/// The streams of one listener of a worker, by client.
+struct Flows {
+    local: SocketAddr,
+    open: RefCell<HashMap<SocketAddr, Rc<Flow>>>,
+    /// Whether the last one who came was turned away.
+    is_crowded: Cell<bool>,
+}
 
 /// One stream, as whoever takes datagrams of clients sees it.
 #[derive(Default)]
@@ -54,9 +60,8 @@ struct Flow {
 
 pub async fn serve(listener: Rc<UdpSocket>, worker: Rc<Worker>, mut stop: watch::Receiver<Stop>) {
     let Ok(local) = listener.local_addr() else { return };
-    let flows = Flows::default();
+    let flows = Rc::new(Flows::of(local));
     let mut running = JoinSet::new();
-    let mut is_crowded = false;
     loop {
         // Whoever sends without a pause is not to have the thread for himself.
         consume_budget().await;
@@ -77,26 +82,12 @@ pub async fn serve(listener: Rc<UdpSocket>, worker: Rc<Worker>, mut stop: watch:
             }
         };
         let mut scratch = worker.thread.scratch.borrow_mut();
-        let datagram = &scratch.bytes()[..length];
-        let count = flows.borrow().len();
-        match flows.borrow_mut().entry(client) {
-            Entry::Occupied(flow) => flow.get().take(datagram),
-            Entry::Vacant(_) if count >= MOST => {
-                METRICS.count_refused(Transport::Udp, "crowded");
-                if !std::mem::replace(&mut is_crowded, true) {
-                    log!(Error, "{count} streams of datagrams are open at {local}, no more are begun");
-                }
-            }
-            Entry::Vacant(place) => {
-                is_crowded = false;
-                let flow = place.insert(Rc::default()).clone();
-                flow.take(datagram);
-                let (flows, worker, listener) = (flows.clone(), worker.clone(), listener.clone());
-                running.spawn_local(async move {
-                    run(Peer::new(client, local, None), &flow, &listener, worker).await;
-                    flows.borrow_mut().remove(&client);
-                });
-            }
+        if let Some(flow) = flows.take(client, &scratch.bytes()[..length]) {
+            let (flows, worker, listener) = (flows.clone(), worker.clone(), listener.clone());
+            running.spawn_local(async move {
+                run(Peer::new(client, local, None), &flow, &listener, worker).await;
+                flows.end(client);
+            });
         }
     }
     let ended = async { while running.join_next().await.is_some() {} };
@@ -221,6 +212,46 @@ async fn answers(
     Ok(())
 }
 
+impl Flows {
+    fn of(local: SocketAddr) -> Self {
+        Self { local, open: RefCell::default(), is_crowded: Cell::default() }
+    }
+
+    /// Hands a datagram to the stream of its client. Answers one that begins with it.
+    fn take(&self, client: SocketAddr, datagram: &[u8]) -> Option<Rc<Flow>> {
+        let mut open = self.open.borrow_mut();
+        let count = open.len();
+        match open.entry(client) {
+            Entry::Occupied(flow) => {
+                flow.get().take(datagram);
+                None
+            }
+            Entry::Vacant(_) if count >= MOST => {
+                self.refuse();
+                None
+            }
+            Entry::Vacant(place) => {
+                self.is_crowded.set(false);
+                let flow = place.insert(Rc::default()).clone();
+                flow.take(datagram);
+                Some(flow)
+            }
+        }
+    }
+
+    /// Counts each, and logs the first until there is room again.
+    fn refuse(&self) {
+        METRICS.count_refused(Transport::Udp, "crowded");
+        if !self.is_crowded.replace(true) {
+            log!(Error, "{MOST} streams of datagrams are open at {}, no more are begun", self.local);
+        }
+    }
+
+    fn end(&self, client: SocketAddr) {
+        self.open.borrow_mut().remove(&client);
+    }
+}
+
 impl Flow {
     /// Sends a datagram of the client's on, as soon as there is somebody to send it to.
     fn take(&self, datagram: &[u8]) {
@@ -258,7 +289,44 @@ impl Flow {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use polygate_telemetry::metrics::Scrape;
+    use polygate_telemetry::LogFile;
+    use polygate_telemetry::log::set_file;
+
     use super::*;
+
+    #[test]
+    fn streams_are_bounded_and_refusals_are_counted_and_logged_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("error.log");
+        set_file(LogFile::open(&file).unwrap().into());
+        let refused = || {
+            let scrape = Scrape::default();
+            METRICS.show(&scrape);
+            let line = "polygate_stream_refused_total{reason=\"crowded\",transport=\"UDP\"} ";
+            scrape.render().lines().find_map(|it| it.strip_prefix(line)?.parse().ok()).unwrap_or(0)
+        };
+        let client = |number: u32| SocketAddr::from((Ipv4Addr::from_bits(0x7f00_0001 + number), 53));
+        let flows = Flows::of(client(0));
+        for number in 0..MOST as u32 {
+            assert!(flows.take(client(number), b"x").is_some(), "{number}");
+        }
+        assert!(flows.take(client(7), b"y").is_none(), "it has its stream");
+        assert_eq!((refused(), flows.open.borrow()[&client(7)].received.get()), (0, 2));
+        for time in 1..=2 {
+            // One who is turned away is remembered no more than the others.
+            for _ in 0..10 {
+                assert!(flows.take(client(MOST as u32), b"x").is_none());
+            }
+            assert_eq!((refused(), flows.open.borrow().len()), (time * 10, MOST));
+            let log = fs::read_to_string(&file).unwrap();
+            assert_eq!(log.matches("16384 streams of datagrams are open at 127.0.0.1:53").count(), time);
+            flows.end(client(0));
+            assert!(flows.take(client(0), b"x").is_some(), "there is room again");
+        }
+    }
 
     #[tokio::test]
     async fn what_nobody_has_answered_is_held_up_to_a_bound() {
