@@ -99,6 +99,8 @@ fn download(plain: &Plain, from: SocketAddr, megabytes: u64) -> io::Result<Passe
     let head =
         format!("GET /{} HTTP/1.1\r\nHost: x\r\n{SEND}: {length}\r\nConnection: close\r\n\r\n", ROUTES[1]);
     connection.write(head.as_bytes())?;
+    // A stream ends when both sides have said all.
+    connection.finish()?;
     let mut piece = vec![0; PIECE];
     let (mut received, mut files) = (0, 0);
     loop {

@@ -31,7 +31,11 @@ fn lines(server: &UdpSocket, last: &str) -> Vec<String> {
 #[test]
 fn streams_are_measured() {
     let ([tcp], upstream, statsd, datadog) = (free(), echo(), server(), server());
-    let to = |server: &UdpSocket| json!({"host": "127.0.0.1", "port": server.local_addr().unwrap().port()});
+    let port = |server: &UdpSocket| server.local_addr().unwrap().port();
+    let to_statsd = json!({
+        "host": "127.0.0.1", "port": port(&statsd), "workspace_identifier_default": "workspace_name",
+    });
+    let to_datadog = json!({"host": "127.0.0.1", "port": port(&datadog)});
     let asked = json!({"status_code_metrics": true, "latency_metrics": true, "bandwidth_metrics": true});
     let plugin =
         |name: &str, config: serde_json::Value| json!({"name": name, "protocols": ["tcp"], "config": config});
@@ -39,7 +43,7 @@ fn streams_are_measured() {
     let file = json!({
         "_format_version": "3.0",
         "plugins": [
-            plugin("statsd", to(&statsd)), plugin("datadog", to(&datadog)), plugin("prometheus", asked),
+            plugin("statsd", to_statsd), plugin("datadog", to_datadog), plugin("prometheus", asked),
         ],
         "services": [{"name": "s", "url": format!("tcp://{upstream}"), "routes": [route]}],
     });
