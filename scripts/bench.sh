@@ -4,7 +4,8 @@
 #
 #   ROUNDS         how often everything is measured, one after the other (5)
 #   SECONDS_EACH   how long each measurement takes (3)
-#   ONLY           proxy, tls, plugins, bundled or counts: one part; prints its tables and leaves docs/performance.md alone
+#   ONLY           proxy, tls, streams, plugins, bundled or counts: one part; prints its tables and leaves
+#                  docs/performance.md alone
 #   POLYGATE_BIN   another program than the release build
 set -eu
 
@@ -30,6 +31,10 @@ for program in nginx haproxy wrk h2load; do
     [ "$program" != h2load ] || program=nghttp2-client
     missing="$missing $program"
 done
+# Debian has nginx's streams in a package of their own.
+[ -e /usr/lib/nginx/modules/ngx_stream_module.so ] ||
+    PATH=$PATH:/usr/sbin nginx -V 2>&1 | grep -qE -e '--with-stream( |$)' ||
+    missing="$missing libnginx-mod-stream"
 if [ -n "$missing" ]; then
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         echo "bench: not installed:$missing: install them with the system's package manager" >&2

@@ -16,6 +16,7 @@ import load
 import plugins
 import processes
 import report
+import streams
 import tls
 
 ROUNDS = int(os.environ.get("ROUNDS") or 5)
@@ -81,6 +82,16 @@ def encrypted(site):
     return {"samples": load.rounds(subjects, ROUNDS, SECONDS, tell, drive)}
 
 
+def carried(site):
+    tell("streams")
+    running = {
+        name: site.started(f"{name}-stream", lambda: start(site.work, site.upstream.port), gateways.SIZES["1 KiB"])
+        for name, start in streams.STARTS.items()
+    }
+    subjects = [((name, what), program, how) for what, how in streams.WORK.items() for name, program in running.items()]
+    return {"samples": load.rounds(subjects, ROUNDS, SECONDS, tell, streams.drive)}
+
+
 def plugin_calls(site):
     tell("plugins")
     subjects = [((language, calls), site.polygate(language), plugins.path(calls)) for language, calls in plugins.KEYS]
@@ -134,8 +145,9 @@ def main():
     # An ended run stops what it started: the exception leaves every `with`.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    parts = {"proxy": (proxy, report.proxying), "tls": (encrypted, report.encrypted), "plugins": (plugin_calls, report.plugin_calls),
-             "bundled": (bundled_plugins, report.bundled_plugins), "counts": (count, report.counted)}
+    parts = {"proxy": (proxy, report.proxying), "tls": (encrypted, report.encrypted), "streams": (carried, report.carried),
+             "plugins": (plugin_calls, report.plugin_calls), "bundled": (bundled_plugins, report.bundled_plugins),
+             "counts": (count, report.counted)}
     if ONLY and ONLY not in parts:
         raise SystemExit(f"bench: ONLY is one of {', '.join(parts)}, not {ONLY!r}")
     figures = {}
@@ -150,12 +162,9 @@ def main():
 
 
 def write(figures):
-    series = [*figures["proxy"]["samples"].values(), *figures["tls"]["samples"].values(), *figures["plugins"]["samples"].values(),
-              *figures["bundled"]["samples"].values()]
+    series = [samples for part in figures.values() for samples in part.get("samples", {}).values()]
     foreign = [sample.foreign for samples in series for sample in samples]
-    text = report.document(
-        figures["proxy"], figures["tls"], figures["plugins"], figures["bundled"], figures["counts"], ROUNDS, SECONDS,
-        (statistics.median(foreign), max(foreign)))
+    text = report.document(figures, ROUNDS, SECONDS, (statistics.median(foreign), max(foreign)))
     (DOCS / "performance.md").write_text(text)
     for name, plot in report.plots(figures["plugins"]).items():
         (DOCS / name).write_text(plot)

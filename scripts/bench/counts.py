@@ -38,7 +38,6 @@ def system_calls(url, pids, seconds):
         command = ["perf", "stat", "-x,", "-o", output.name, "-e", events, "-p", ",".join(map(str, pids))]
         requests, _ = load.run(url, seconds, around=command)
         counts = parse_perf(output.read())
-    requests += load.UNFINISHED
     each = {name.removeprefix("syscalls:sys_enter_"): count / requests for name, count in counts.items()}
     return each.pop(TOTAL), each
 
@@ -48,7 +47,7 @@ def allocations(program, path, seconds):
     load.run(program.url(path), 1)
     before = allocated(program)
     requests, _ = load.run(program.url(path), seconds)
-    return (allocated(program) - before) / (requests + load.UNFINISHED)
+    return (allocated(program) - before) / requests
 
 
 def allocated(program):

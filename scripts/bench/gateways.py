@@ -11,6 +11,7 @@ from processes import Program, beside, free_port, under_test
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIZES = {"1 KiB": "/1k", "64 KiB": "/64k"}
+LARGE, VAST = "/1m", "/64m"
 KEPT = 256
 """Idle upstream connections that a gateway keeps: more than there are connections."""
 
@@ -21,34 +22,40 @@ def folder_in(work, name):
     return folder
 
 
-def nginx_conf(folder, http):
+def nginx_command(folder, blocks):
     # A worker of root's nginx is nobody, who may not enter a temporary folder.
     user = "user root;" if os.geteuid() == 0 else ""
-    temporary = "".join(
-        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     text = f"""
 {user}
 worker_processes 1;
 daemon off;
 pid {folder}/pid;
 error_log {folder}/error.log;
+{blocks}
 events {{ worker_connections 4096; }}
-http {{
-    {temporary}
-    keepalive_requests 1000000000;
-{http}
-}}
 """
     (folder / "nginx.conf").write_text(text)
     return ["nginx", "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"]
 
 
+def nginx_http_command(folder, http):
+    temporary = "".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    return nginx_command(folder, f"""
+http {{
+    {temporary}
+    keepalive_requests 1000000000;
+{http}
+}}""")
+
+
 def upstream(work):
     """Answers with a file of the size that the path says, from the page cache."""
     folder, port = folder_in(work, "upstream"), free_port()
-    for path, size in (("1k", 1024), ("64k", 65536)):
-        (folder / path).write_bytes(b"x" * size)
-    command = nginx_conf(folder, f"""
+    for path, size in (("1k", 2**10), ("64k", 2**16), ("1m", 2**20), ("64m", 2**26)):
+        with open(folder / path, "wb") as file:
+            file.truncate(size)
+    command = nginx_http_command(folder, f"""
     access_log off;
     sendfile on;
     tcp_nopush on;
@@ -73,7 +80,7 @@ def nginx(work, upstream_port, name="nginx", certificate=None):
         ssl_session_tickets on;
         ssl_session_timeout 1d;
         ssl_session_cache shared:sessions:10m;"""
-    command = nginx_conf(folder, f"""
+    command = nginx_http_command(folder, f"""
     access_log {folder}/access.log combined;
     upstream peers {{
         server 127.0.0.1:{upstream_port};
@@ -172,8 +179,9 @@ def envoy_program():
     return ROOT / ".peers/envoy/bin/envoy"
 
 
-def polygate(work, upstream_port, name="polygate", program=None, more="", declarative=None, certificate=None):
-    """polygate as it is out of the box, with one worker; `certificate` as of nginx."""
+def polygate(
+        work, upstream_port, name="polygate", program=None, more="", declarative=None, certificate=None, kind="proxy"):
+    """polygate as it is out of the box, with one worker; `certificate` as of nginx, `kind` of its listener."""
     folder, port, metrics = folder_in(work, name), free_port(), free_port()
     if declarative is None:
         routes = [{"name": "all", "paths": ["/"]}]
@@ -187,7 +195,7 @@ declarative_config = {folder}/kong.yml
 nginx_daemon = off
 nginx_worker_processes = 1
 nginx_http_keepalive_requests = 1000000000
-proxy_listen = 127.0.0.1:{port} {"ssl http2" if certificate else ""} backlog=1024
+{kind}_listen = 127.0.0.1:{port} {"ssl http2" if certificate else ""} backlog=1024
 status_listen = 127.0.0.1:{metrics}
 admin_listen = off
 {more.format(prefix=folder)}
@@ -218,7 +226,11 @@ def version(name):
         "Envoy": ([envoy_program(), "--version"], r"/(\d[\d.]+)/"),
         "wrk": (["wrk", "-v"], r"wrk (?:debian/)?(\S+)"),
     }[name]
+    found = re.search(pattern, printed(command))
+    return f"{name} {found[1] if found else '(unknown version)'}"
+
+
+def printed(command):
     environment = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    found = re.search(pattern, done.stdout + done.stderr)
-    return f"{name} {found[1] if found else '(unknown version)'}"
+    return done.stdout + done.stderr

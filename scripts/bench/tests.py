@@ -13,6 +13,7 @@ import load
 import plot
 import processes
 import report
+import streams
 import tls
 
 WRK = """Running 3s test @ http://127.0.0.1:8000/1k
@@ -92,6 +93,13 @@ class Tls(unittest.TestCase):
         text = report.encrypted({"samples": samples})
         self.assertIn("| full handshake | polygate | 2.00 | 2.00 (2.00 to 2.00) |", text)
         self.assertIn("| full handshake | nginx | 1.00 | 1 |", text)
+
+
+class Streams(unittest.TestCase):
+    def test_what_curl_prints(self):
+        self.assertEqual(streams.parse("1 500000000 0.5\n0 1000000000 1.25\n"), (1.5, 1.75))
+        with self.assertRaisesRegex(SystemExit, "2 connections"):
+            streams.parse("1 5 0.5\n1 5 0.5\n")
 
 
 class Plot(unittest.TestCase):

@@ -50,7 +50,7 @@ fn entities(settings: &Settings, enabled: &Enabled) -> Result<Vec<String>, LoadE
     compile::check_routes(entities)?;
     let (_, _, unusable) = compile::certificates(entities, Vec::new(), UpstreamDefaults::default());
     let (_, left_out) = translate::ciphers(settings);
-    Ok(unusable.into_iter().chain(left_out).chain(not_yet::warnings(settings, entities)).collect())
+    Ok(unusable.into_iter().chain(left_out).chain(not_yet::warnings(settings)).collect())
 }
 
 async fn announced(settings: &Settings, enabled: &[String]) -> (Announced, Vec<LoadError>) {

@@ -111,7 +111,7 @@ impl Compiled {
         problems.iter().for_each(|problem| log!(Error, "{problem}"));
         translate::ciphers(&servers.settings).1.iter().for_each(|line| log!(Warn, "{line}"));
         gateway.router.warnings().iter().for_each(|warning| log!(Warn, "{warning}"));
-        let not_yet = not_yet::warnings(&servers.settings, loaded.entities.entities());
+        let not_yet = not_yet::warnings(&servers.settings);
         not_yet.iter().for_each(|warning| log!(Warn, "{warning}"));
         for (name, balancer) in &*gateway.balancers {
             if let Some(before) = previous.and_then(|previous| previous.balancers.get(name)) {

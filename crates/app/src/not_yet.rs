@@ -5,11 +5,9 @@
 //! takes its entry away.
 
 use std::fmt::Display;
-use std::sync::Arc;
 
 use polygate_config::Settings;
 use polygate_config::settings::Listen;
-use polygate_model::{Entities, Plugin};
 
 /// One thing.
 struct Entry {
@@ -31,10 +29,9 @@ enum Found {
     Warned,
     /// By its traces in the settings; answers where they are.
     Settings(fn(&Settings) -> Option<String>),
-    Entities(fn(&Entities) -> Option<String>),
 }
 
-use Found::{Entities as InEntities, Refused, Settings as InSettings, Warned};
+use Found::{Refused, Settings as InSettings, Warned};
 
 #[derive(Default)]
 #[cfg_attr(not(test), expect(dead_code, reason = "only tests read it"))]
@@ -50,9 +47,6 @@ const fn properties(properties: &'static [(&'static str, &'static str)]) -> Exam
 const fn entities(entities: &'static str) -> Example {
     Example { properties: &[], entities }
 }
-
-/// Plugins whose handlers know requests only.
-const NOT_FOR_STREAMS: [&str; 5] = ["datadog", "opentelemetry", "prometheus", "statsd", "zipkin"];
 
 /// The list, in the order of the page.
 static ENTRIES: &[Entry] = &[
@@ -112,18 +106,6 @@ static ENTRIES: &[Entry] = &[
         example: properties(&[("pg_host", "db")]),
     },
     Entry {
-        what: "`datadog`, `opentelemetry`, `prometheus`, `statsd` and `zipkin` for streams",
-        instead: "they do nothing there",
-        found: InEntities(|entities| {
-            let is_such = |plugin: &&Arc<Plugin>| {
-                NOT_FOR_STREAMS.contains(&plugin.name.as_str())
-                    && plugin.protocols.iter().any(|protocol| !protocol.is_http())
-            };
-            listed(entities.plugins.values().filter(is_such).map(|plugin| plugin.name.clone()))
-        }),
-        example: entities("plugins: [{name: prometheus, protocols: [tcp]}]"),
-    },
-    Entry {
         what: "`keys`, `key_sets`, `filter_chains`, `sessions`, `acme_storage`, `oauth2_authorization_codes`",
         instead: "refused, unless they are empty",
         found: Refused,
@@ -138,13 +120,12 @@ static ENTRIES: &[Entry] = &[
     },
 ];
 
-/// One line for each thing that settings and entities ask for and do not get.
-pub fn warnings(settings: &Settings, entities: &Entities) -> Vec<String> {
+/// One line for each thing that settings ask for and do not get.
+pub fn warnings(settings: &Settings) -> Vec<String> {
     let line = |entry: &Entry| {
         let place = match entry.found {
             Refused | Warned => None,
             InSettings(find) => find(settings),
-            InEntities(find) => find(entities),
         }?;
         Some(format!("not built yet: {} ({place}): {}", entry.what, entry.instead).replace('`', "'"))
     };

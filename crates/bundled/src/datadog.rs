@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use polygate_chain::{Exchange, Handler, Phase};
+use polygate_chain::{Exchange, Handler, Phase, Session};
 use serde::Deserialize;
 
-use crate::metrics::{ConsumerBy, Kind, Measured, consumer, line, without_dots};
+use crate::metrics::{ConsumerBy, Kind, Measured, line, without_dots};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::queue::{Queue, QueueConfig};
 use crate::shared::Shared;
@@ -83,15 +83,23 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
 
 impl Hooks for Datadog {
     async fn log(&self, exchange: &mut Exchange) -> Outcome {
-        let measured = Measured::of(exchange);
-        let lines = self.metrics.iter().filter_map(|metric| self.line(exchange, metric, &measured));
-        lines.for_each(|line| self.queue.push(line));
+        self.send(&Measured::of(exchange));
+        Ok(())
+    }
+
+    async fn log_stream(&self, session: &mut Session) -> Outcome {
+        self.send(&Measured::of_stream(session));
         Ok(())
     }
 }
 
 impl Datadog {
-    fn line(&self, exchange: &Exchange, metric: &Metric, measured: &Measured) -> Option<String> {
+    fn send(&self, measured: &Measured) {
+        let lines = self.metrics.iter().filter_map(|metric| self.line(metric, measured));
+        lines.for_each(|line| self.queue.push(line));
+    }
+
+    fn line(&self, metric: &Metric, measured: &Measured) -> Option<String> {
         let (name, value) = match metric.name {
             Name::KongLatency => ("kong_latency", measured.kong_latency.to_string()),
             Name::Latency => ("latency", measured.latency.to_string()),
@@ -102,17 +110,17 @@ impl Datadog {
         };
         let name = format!("{}.{name}", self.prefix);
         let line = line(&name, &value, metric.stat_type, metric.sample_rate);
-        Some(format!("{line}|#{}", self.tags(exchange, metric, measured)))
+        Some(format!("{line}|#{}", self.tags(metric, measured)))
     }
 
-    fn tags(&self, exchange: &Exchange, metric: &Metric, measured: &Measured) -> String {
+    fn tags(&self, metric: &Metric, measured: &Measured) -> String {
         let mut tags = Vec::new();
-        if let Some(service) = exchange.session.service() {
+        if let Some(service) = measured.session.service() {
             let name = without_dots(service.name.as_deref().unwrap_or(&service.host));
             tags.push(format!("{}:{name}", self.service_tag));
         }
         tags.push(format!("{}:{}", self.status_tag, measured.status));
-        if let Some(name) = metric.consumer_identifier.and_then(|by| consumer(exchange, by)) {
+        if let Some(name) = metric.consumer_identifier.and_then(|by| measured.consumer(by)) {
             tags.push(format!("{}:{name}", self.consumer_tag));
         }
         tags.extend(metric.tags.iter().flatten().cloned());

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polygate_chain::services::Remote;
-use polygate_chain::{Exchange, Handler, Phase};
+use polygate_chain::{Exchange, Handler, Phase, Session};
 use serde::Deserialize;
 
 use self::lines::{Lines, Metric, ServiceBy, TagStyle, WorkspaceBy};
 use self::sink::{Packets, StatsdSink};
 use crate::line_client::LineClient;
-use crate::metrics::ConsumerBy;
+use crate::metrics::{ConsumerBy, Measured};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::queue::{Queue, QueueConfig};
 use crate::shared::Shared;
@@ -89,11 +89,22 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
 
 impl Hooks for Statsd {
     async fn log(&self, exchange: &mut Exchange) -> Outcome {
-        let lines = self.lines.of(exchange);
+        self.send(&Measured::of(exchange));
+        Ok(())
+    }
+
+    async fn log_stream(&self, session: &mut Session) -> Outcome {
+        self.send(&Measured::of_stream(session));
+        Ok(())
+    }
+}
+
+impl Statsd {
+    fn send(&self, measured: &Measured) {
+        let lines = self.lines.of(measured);
         // Those of a request stay together, so that they can share a packet.
         if !lines.is_empty() {
             self.queue.push(lines.join("\n"));
         }
-        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Spans of requests to a Zipkin server (bundled-plugins.md, section 7).
+//! Spans of requests and streams to a Zipkin server (bundled-plugins.md, section 7).
 
 mod span;
 mod tags;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use polygate_chain::pdk::response;
-use polygate_chain::{Exchange, Handler, Phase};
+use polygate_chain::{Exchange, Handler, Phase, Session};
 use serde::Deserialize;
 
 use self::span::Spans;
@@ -103,16 +103,25 @@ impl Hooks for Zipkin {
             Some(trace) => trace,
             None => self.begin(exchange).0,
         };
-        if let Some(queue) = self.queue.as_ref().filter(|_| trace.is_sampled) {
-            for span in self.spans.of(exchange, &trace) {
-                queue.push(span);
-            }
-        }
+        self.send(&trace, || self.spans.of(exchange, &trace));
+        Ok(())
+    }
+
+    /// Nothing comes with a stream that a trace could be taken from.
+    async fn log_stream(&self, session: &mut Session) -> Outcome {
+        let trace = self.trace(&Extracted::default());
+        self.send(&trace, || self.spans.of_stream(session, &trace));
         Ok(())
     }
 }
 
 impl Zipkin {
+    fn send(&self, trace: &Trace, spans: impl FnOnce() -> Vec<String>) {
+        if let Some(queue) = self.queue.as_ref().filter(|_| trace.is_sampled) {
+            spans().into_iter().for_each(|span| queue.push(span));
+        }
+    }
+
     /// Once for a request: whether its first hook is `rewrite` depends on where the plugin is configured.
     fn propagate(&self, exchange: &mut Exchange) -> Outcome {
         if exchange.session.kept.get::<Trace>().is_some() {
@@ -133,25 +142,30 @@ impl Zipkin {
         trace_context::note(exchange, injected)
     }
 
-    /// Goes on with the trace of the caller, or begins one.
     fn begin(&self, exchange: &Exchange) -> (Trace, Extracted, Option<Format>) {
-        let (extracted, format) = self.propagation.extract(&exchange.request.headers);
+        let headers = &exchange.request.headers;
+        let (extracted, format) = self.propagation.extract(headers);
+        let trace = Trace { tags: tags::of(headers, &self.tags_header), ..self.trace(&extracted) };
+        (trace, extracted, format)
+    }
+
+    /// Goes on with the trace of the caller, or begins one.
+    fn trace(&self, extracted: &Extracted) -> Trace {
         let id = extracted.trace_id.unwrap_or_else(|| TraceId::random(self.id_bytes));
         let is_given = extracted.trace_id.is_some();
         let (own, parent_id) = match extracted.shares_span {
             true => (extracted.span_id, extracted.parent_id),
             false => (None, extracted.span_id),
         };
-        let trace = Trace {
+        Trace {
             id,
             id_text: id.digits(&[if is_given { 16 } else { self.id_bytes }]).to_string(),
             span_id: own.unwrap_or_else(new_span_id),
             parent_id,
             proxy_id: new_span_id(),
             is_sampled: extracted.sampled.unwrap_or_else(|| fastrand::f64() < self.sample_ratio),
-            tags: tags::of(&exchange.request.headers, &self.tags_header),
-        };
-        (trace, extracted, format)
+            tags: Vec::new(),
+        }
     }
 }
 

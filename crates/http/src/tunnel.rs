@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use polygate_net::clock::Clock;
 use polygate_telemetry::log;
 use polygate_transport::Stream;
 use polygate_transport::copy::{Copying, Patience, Torn};
@@ -29,11 +30,12 @@ pub fn content(way: &Way<'_>, exchanged: Exchanged) -> Content {
 /// Carries bytes both ways. The upstream's read timeout is the longest silence of both.
 pub async fn run(way: &Way<'_>, mut exchanged: Exchanged) -> Result<(), Torn> {
     let Some((upstream, timeouts)) = exchanged.body.tunnel() else { return Ok(()) };
-    let mut copying = Copying::new(Patience {
+    let patience = Patience {
         silence: timeouts.read,
         client: way.gateway.settings.client_send_timeout,
         upstream: timeouts.write,
-    });
+    };
+    let mut copying = Copying::new(patience, Clock::new());
     let scratch = &way.worker.thread.scratch;
     poll_fn(|cx| {
         // Only HTTP/1 switches protocols.

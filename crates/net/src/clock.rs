@@ -1,11 +1,11 @@
 //! The limit to a wait, for waits that follow one another quickly.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A deadline that moves with every progress.
 ///
@@ -44,6 +44,17 @@ impl Clock {
         self.poll_expired(cx)
     }
 
+    /// What comes of a step; `None` when `patience` is over before. Zero is no limit.
+    pub async fn within<T>(&mut self, patience: Duration, step: impl Future<Output = T>) -> Option<T> {
+        let mut step = pin!(step);
+        self.restart(patience);
+        poll_fn(|cx| match step.as_mut().poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending => self.poll_expired(cx).map(|()| None),
+        })
+        .await
+    }
+
     /// Ready when the time is up.
     pub fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.deadline else { return Poll::Pending };
@@ -61,12 +72,9 @@ impl Clock {
     }
 }
 
-/// What comes of a step that is waited for once; `None` when `patience` is over before. Zero is no limit.
+/// [`Clock::within`] for a step that is the only one.
 pub async fn within<T>(patience: Duration, step: impl Future<Output = T>) -> Option<T> {
-    match patience.is_zero() {
-        true => Some(step.await),
-        false => timeout(patience, step).await.ok(),
-    }
+    Clock::new().within(patience, step).await
 }
 
 #[cfg(test)]
@@ -95,6 +103,15 @@ mod tests {
         tokio::time::advance(Duration::from_secs(3)).await;
         clock.restart(Duration::from_secs(5));
         assert_eq!(expired(&mut clock).await.as_secs(), 5, "progress restarts it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn steps_one_after_the_other_have_a_limit_each() {
+        let (mut clock, begun) = (Clock::new(), Instant::now());
+        let seconds = Duration::from_secs;
+        assert_eq!(clock.within(seconds(10), tokio::time::sleep(seconds(9))).await, Some(()));
+        assert_eq!(clock.within(seconds(3), tokio::time::sleep(seconds(9))).await, None);
+        assert_eq!(begun.elapsed(), seconds(12));
     }
 
     #[tokio::test(start_paused = true)]

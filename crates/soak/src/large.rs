@@ -1,7 +1,8 @@
-//! Bodies larger than memory, in and out. They go through in pieces; one that is to be read before it is sent on
+//! Bodies larger than memory, in and out, by HTTP and as streams. They go through in pieces; one that is to be read before it is sent on
 //! lies in a file meanwhile, which is gone afterwards.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use polygate_testkit::Connection;
@@ -27,13 +28,20 @@ struct Passed {
 pub fn run(megabytes: u64) -> Report {
     let plain = Plain::start();
     let mut report = Report::default();
-    let streamed =
-        measure(&plain, "streamed upload", megabytes, &mut report, || upload(&plain, ROUTES[1], megabytes));
+    let (proxy, stream) = (plain.proxy(), plain.stream);
+    let streamed = measure(&plain, "streamed upload", megabytes, &mut report, || {
+        upload(&plain, proxy, ROUTES[1], megabytes)
+    });
     report.check(streamed == 0, format!("streamed upload: {streamed} files in the middle of it"));
-    let buffered =
-        measure(&plain, "buffered upload", megabytes, &mut report, || upload(&plain, ROUTES[0], megabytes));
+    let buffered = measure(&plain, "buffered upload", megabytes, &mut report, || {
+        upload(&plain, proxy, ROUTES[0], megabytes)
+    });
     report.check(buffered == 1, format!("buffered upload: {buffered} files in the middle of it, not one"));
-    measure(&plain, "download", megabytes, &mut report, || download(&plain, megabytes));
+    measure(&plain, "download", megabytes, &mut report, || download(&plain, proxy, megabytes));
+    measure(&plain, "upload as a stream", megabytes, &mut report, || {
+        upload(&plain, stream, ROUTES[1], megabytes)
+    });
+    measure(&plain, "download as a stream", megabytes, &mut report, || download(&plain, stream, megabytes));
     plain.check_innocent(&mut report);
     report
 }
@@ -68,9 +76,9 @@ fn measure(
     }
 }
 
-fn upload(plain: &Plain, route: &str, megabytes: u64) -> io::Result<Passed> {
+fn upload(plain: &Plain, to: SocketAddr, route: &str, megabytes: u64) -> io::Result<Passed> {
     let length = megabytes * PIECE as u64;
-    let mut connection = Connection::open(plain.proxy())?;
+    let mut connection = Connection::open(to)?;
     let head = format!("POST /{route} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
     connection.write(head.as_bytes())?;
     let piece = vec![b'l'; PIECE];
@@ -85,12 +93,14 @@ fn upload(plain: &Plain, route: &str, megabytes: u64) -> io::Result<Passed> {
     Ok(Passed { files, is_whole: answer.status == 200 && answer.text() == length.to_string() })
 }
 
-fn download(plain: &Plain, megabytes: u64) -> io::Result<Passed> {
+fn download(plain: &Plain, from: SocketAddr, megabytes: u64) -> io::Result<Passed> {
     let length = megabytes * PIECE as u64;
-    let mut connection = Connection::open(plain.proxy())?;
+    let mut connection = Connection::open(from)?;
     let head =
         format!("GET /{} HTTP/1.1\r\nHost: x\r\n{SEND}: {length}\r\nConnection: close\r\n\r\n", ROUTES[1]);
     connection.write(head.as_bytes())?;
+    // A stream ends when both sides have said all.
+    connection.finish()?;
     let mut piece = vec![0; PIECE];
     let (mut received, mut files) = (0, 0);
     loop {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use polygate_testkit::gateway::free_address;
 use polygate_testkit::{Gateway, Request};
 use serde_json::{Value, json};
 
@@ -15,6 +16,8 @@ const SINKS: usize = 2;
 
 pub struct Plain {
     pub gateway: Gateway,
+    /// The listener of a stream to the same sinks.
+    pub stream: SocketAddr,
 }
 
 impl Plain {
@@ -32,16 +35,21 @@ impl Plain {
             let is_buffered = name == ROUTES[0];
             json!({ "name": name, "paths": [format!("/{name}")], "request_buffering": is_buffered })
         });
-        let service = json!({ "name": "sink", "host": "sinks", "routes": routes });
+        let stream = free_address();
+        let to_stream = json!({ "protocols": ["tcp"], "destinations": [{ "port": stream.port() }] });
+        let services = json!([
+            { "name": "sink", "host": "sinks", "routes": routes },
+            { "name": "stream", "host": "sinks", "protocol": "tcp", "routes": [to_stream] },
+        ]);
+        let entities = json!({ "_format_version": "3.0", "services": services, "upstreams": [upstream] });
         let gateway = Gateway::builder()
             // Idle connections are no leak, but look like one.
-            .conf("log_level = notice\nupstream_keepalive_idle_timeout = 1")
-            .declarative(
-                &json!({ "_format_version": "3.0", "services": [service], "upstreams": [upstream] })
-                    .to_string(),
-            )
+            .conf(&format!(
+                "log_level = notice\nupstream_keepalive_idle_timeout = 1\nstream_listen = {stream}"
+            ))
+            .declarative(&entities.to_string())
             .start();
-        let plain = Self { gateway };
+        let plain = Self { gateway, stream };
         plain.expect_served();
         plain
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use polygate_balancer::{HashSource, Outcome};
 use polygate_chain::Session;
 use polygate_model::Protocol;
-use polygate_net::clock::within;
+use polygate_net::clock::Clock;
 use polygate_tls::Client;
 use polygate_transport::Stream;
 use polygate_transport::connect::{Tls, encrypt};
@@ -18,8 +18,8 @@ use crate::failure::{Blame, Failure};
 use crate::way::Way;
 
 /// Connects to the service, trying other peers as often as it says. What it takes in the balancer is taken until the
-/// second value is dropped.
-pub async fn open(way: &mut Way) -> Result<(Box<dyn Stream>, Option<Balanced>), Failure> {
+/// second value is dropped. `clock` limits each try.
+pub async fn open(way: &mut Way, clock: &mut Clock) -> Result<(Box<dyn Stream>, Option<Balanced>), Failure> {
     let mut tries = Tries::of(way).await?;
     let tls = tls(way, &tries.peers)?;
     let proxy_header = way.gateway.settings.proxy_protocol.then(|| proxy_header(&way.session));
@@ -29,7 +29,7 @@ pub async fn open(way: &mut Way) -> Result<(Box<dyn Stream>, Option<Balanced>), 
         let tls =
             tls.as_ref().map(|client| Tls { name: server_name(&way.session, &peer), client: client.clone() });
         let attempt = connect(peer.address, tls.as_ref(), proxy_header.as_deref());
-        let outcome = within(patience, attempt).await.unwrap_or(Err(Failure::ConnectTimeout(patience)));
+        let outcome = clock.within(patience, attempt).await.unwrap_or(Err(Failure::ConnectTimeout(patience)));
         match outcome {
             Ok(stream) => {
                 connected(way, &peer);

@@ -8,6 +8,7 @@ use polygate_chain::session::Transport;
 use polygate_chain::{Connection, Tls};
 use polygate_model::Protocol;
 use polygate_net::accept::Stop;
+use polygate_net::clock::Clock;
 use polygate_net::real_ip::Peer;
 use polygate_transport::copy::{Copying, Patience};
 use polygate_transport::handshake::{Arrival, Shaken};
@@ -40,7 +41,7 @@ pub async fn run(accepted: Accepted, worker: Rc<Worker>) {
 async fn steps(way: &mut Way, accepted: Accepted) -> Result<(), Failure> {
     let Accepted { mut stream, mut unread, peer, flags, mut stop } = accepted;
     if flags.tls {
-        way.peek(&mut stream, &mut unread, &mut stop).await?;
+        Box::pin(way.peek(&mut stream, &mut unread, &mut stop)).await?;
     }
     way.route()?;
     let mut client = match flags.tls && way.is_terminated() {
@@ -49,10 +50,11 @@ async fn steps(way: &mut Way, accepted: Accepted) -> Result<(), Failure> {
     };
     if let Some(answer) = way.preread().await? {
         way.stream().sent = answer.body.len() as u64;
-        return end::answer(&mut *client, &answer.body).await;
+        return Box::pin(end::answer(&mut *client, &answer.body)).await;
     }
-    let (mut upstream, _place) = Box::pin(connect::open(way)).await?;
-    let mut copying = Copying::new(Patience { silence: way.silence(), ..Patience::default() });
+    let mut clock = Clock::new();
+    let (mut upstream, _place) = Box::pin(connect::open(way, &mut clock)).await?;
+    let mut copying = Copying::new(Patience { silence: way.silence(), ..Patience::default() }, clock);
     let scratch = &way.worker.thread.scratch;
     let outcome =
         poll_fn(|cx| copying.poll(cx, &mut *client, &mut *upstream, &mut scratch.borrow_mut())).await;

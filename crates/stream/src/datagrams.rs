@@ -12,6 +12,7 @@ use std::time::Duration;
 use polygate_chain::session::Transport;
 use polygate_net::accept::Stop;
 use polygate_net::clock::Clock;
+use polygate_net::datagrams::{Datagrams, Ends};
 use polygate_net::real_ip::Peer;
 use polygate_telemetry::log;
 use polygate_transport::peers::{self, log_failure};
@@ -36,7 +37,13 @@ const DRAINING: Duration = Duration::from_secs(2);
 /// After an error of the listener's.
 const PAUSE: Duration = Duration::from_millis(50);
 
-type Flows = Rc<RefCell<HashMap<SocketAddr, Rc<Flow>>>>;
+/// The streams of one listener of a worker.
+struct Flows {
+    local: SocketAddr,
+    open: RefCell<HashMap<Ends, Rc<Flow>>>,
+    /// Whether the last one who came was turned away.
+    is_crowded: Cell<bool>,
+}
 
 /// One stream, as whoever takes datagrams of clients sees it.
 #[derive(Default)]
@@ -52,11 +59,10 @@ struct Flow {
     forwarded: Cell<u64>,
 }
 
-pub async fn serve(listener: Rc<UdpSocket>, worker: Rc<Worker>, mut stop: watch::Receiver<Stop>) {
-    let Ok(local) = listener.local_addr() else { return };
-    let flows = Flows::default();
+pub async fn serve(listener: Rc<Datagrams>, worker: Rc<Worker>, mut stop: watch::Receiver<Stop>) {
+    let local = listener.local();
+    let flows = Rc::new(Flows::of(local));
     let mut running = JoinSet::new();
-    let mut is_crowded = false;
     loop {
         // Whoever sends without a pause is not to have the thread for himself.
         consume_budget().await;
@@ -65,9 +71,8 @@ pub async fn serve(listener: Rc<UdpSocket>, worker: Rc<Worker>, mut stop: watch:
             _ = running.join_next(), if !running.is_empty() => continue,
             _ = stop.wait_for(|stop| *stop != Stop::Running) => break,
         };
-        let received =
-            arrived.and_then(|()| listener.try_recv_from(worker.thread.scratch.borrow_mut().bytes()));
-        let (length, client) = match received {
+        let received = arrived.and_then(|()| listener.try_recv(worker.thread.scratch.borrow_mut().bytes()));
+        let (length, ends) = match received {
             Ok(received) => received,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
             Err(error) => {
@@ -77,26 +82,12 @@ pub async fn serve(listener: Rc<UdpSocket>, worker: Rc<Worker>, mut stop: watch:
             }
         };
         let mut scratch = worker.thread.scratch.borrow_mut();
-        let datagram = &scratch.bytes()[..length];
-        let count = flows.borrow().len();
-        match flows.borrow_mut().entry(client) {
-            Entry::Occupied(flow) => flow.get().take(datagram),
-            Entry::Vacant(_) if count >= MOST => {
-                METRICS.count_refused(Transport::Udp, "crowded");
-                if !std::mem::replace(&mut is_crowded, true) {
-                    log!(Error, "{count} streams of datagrams are open at {local}, no more are begun");
-                }
-            }
-            Entry::Vacant(place) => {
-                is_crowded = false;
-                let flow = place.insert(Rc::default()).clone();
-                flow.take(datagram);
-                let (flows, worker, listener) = (flows.clone(), worker.clone(), listener.clone());
-                running.spawn_local(async move {
-                    run(Peer::new(client, local, None), &flow, &listener, worker).await;
-                    flows.borrow_mut().remove(&client);
-                });
-            }
+        if let Some(flow) = flows.take(ends, &scratch.bytes()[..length]) {
+            let (flows, worker, listener) = (flows.clone(), worker.clone(), listener.clone());
+            running.spawn_local(async move {
+                run(ends, &flow, &listener, worker).await;
+                flows.end(ends);
+            });
         }
     }
     let ended = async { while running.join_next().await.is_some() {} };
@@ -113,39 +104,34 @@ pub async fn serve(listener: Rc<UdpSocket>, worker: Rc<Worker>, mut stop: watch:
     }
 }
 
-async fn run(peer: Peer, flow: &Flow, listener: &UdpSocket, worker: Rc<Worker>) {
-    let mut way = Way::begin(&peer, Transport::Udp, worker);
-    let outcome = steps(&mut way, peer.socket(), flow, listener).await;
+async fn run(ends: Ends, flow: &Flow, listener: &Datagrams, worker: Rc<Worker>) {
+    let mut way = Way::begin(&Peer::new(ends.client, ends.local, None), Transport::Udp, worker);
+    let outcome = steps(&mut way, ends, flow, listener).await;
     let stream = way.stream();
     stream.received = flow.received.get();
     stream.upstream_sent = flow.forwarded.get();
     end::end(way, outcome);
 }
 
-async fn steps(way: &mut Way, client: SocketAddr, flow: &Flow, listener: &UdpSocket) -> Result<(), Failure> {
+async fn steps(way: &mut Way, ends: Ends, flow: &Flow, listener: &Datagrams) -> Result<(), Failure> {
     way.route()?;
     if let Some(answer) = way.preread().await? {
         if !answer.body.is_empty() {
-            let sent = listener.send_to(&answer.body, client).await.map_err(Failure::ClientBroke)?;
+            let sent = listener.send(&answer.body, ends).await.map_err(Failure::ClientBroke)?;
             way.stream().sent = sent as u64;
         }
         return Ok(());
     }
-    exchange(way, client, flow, listener).await
+    exchange(way, ends, flow, listener).await
 }
 
 /// Hands datagrams on both ways until both sides are silent, trying other peers while none has answered.
-async fn exchange(
-    way: &mut Way,
-    client: SocketAddr,
-    flow: &Flow,
-    listener: &UdpSocket,
-) -> Result<(), Failure> {
+async fn exchange(way: &mut Way, ends: Ends, flow: &Flow, listener: &Datagrams) -> Result<(), Failure> {
     let mut tries = Tries::of(way).await?;
     let mut peer = tries.next(way)?;
     loop {
         let outcome = match open(peer.address).await {
-            Ok(upstream) => answers(way, &peer, &upstream, client, flow, listener).await,
+            Ok(upstream) => answers(way, &peer, &upstream, ends, flow, listener).await,
             Err(error) => Err(Failure::of_connect(error)),
         };
         let Err(failure) = outcome else { return Ok(()) };
@@ -172,9 +158,9 @@ async fn answers(
     way: &mut Way,
     peer: &peers::Peer,
     upstream: &Rc<UdpSocket>,
-    client: SocketAddr,
+    ends: Ends,
     flow: &Flow,
-    listener: &UdpSocket,
+    listener: &Datagrams,
 ) -> Result<(), Failure> {
     flow.open(upstream).await.map_err(Failure::Refused)?;
     let patience = way.silence();
@@ -203,7 +189,7 @@ async fn answers(
             Err(error) => return Err(Failure::Refused(error)),
         };
         // One that the system does not take at once is lost, as on the wire.
-        let sent = listener.try_send_to(&scratch.bytes()[..length], client);
+        let sent = listener.try_send(&scratch.bytes()[..length], ends);
         drop(scratch);
         silence.restart(patience);
         if !flow.is_answered.replace(true) {
@@ -219,6 +205,46 @@ async fn answers(
     }
     way.stream().status = 200;
     Ok(())
+}
+
+impl Flows {
+    fn of(local: SocketAddr) -> Self {
+        Self { local, open: RefCell::default(), is_crowded: Cell::default() }
+    }
+
+    /// Hands a datagram to the stream that it belongs to. Answers one that begins with it.
+    fn take(&self, ends: Ends, datagram: &[u8]) -> Option<Rc<Flow>> {
+        let mut open = self.open.borrow_mut();
+        let count = open.len();
+        match open.entry(ends) {
+            Entry::Occupied(flow) => {
+                flow.get().take(datagram);
+                None
+            }
+            Entry::Vacant(_) if count >= MOST => {
+                self.refuse();
+                None
+            }
+            Entry::Vacant(place) => {
+                self.is_crowded.set(false);
+                let flow = place.insert(Rc::default()).clone();
+                flow.take(datagram);
+                Some(flow)
+            }
+        }
+    }
+
+    /// Counts each, and logs the first until there is room again.
+    fn refuse(&self) {
+        METRICS.count_refused(Transport::Udp, "crowded");
+        if !self.is_crowded.replace(true) {
+            log!(Error, "{MOST} streams of datagrams are open at {}, no more are begun", self.local);
+        }
+    }
+
+    fn end(&self, ends: Ends) {
+        self.open.borrow_mut().remove(&ends);
+    }
 }
 
 impl Flow {
@@ -258,7 +284,46 @@ impl Flow {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use polygate_telemetry::LogFile;
+    use polygate_telemetry::log::set_file;
+    use polygate_telemetry::metrics::Scrape;
+
     use super::*;
+
+    #[test]
+    fn streams_are_bounded_and_refusals_are_counted_and_logged_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("error.log");
+        set_file(LogFile::open(&file).unwrap().into());
+        let refused = || {
+            let scrape = Scrape::default();
+            METRICS.show(&scrape);
+            let line = "polygate_stream_refused_total{reason=\"crowded\",transport=\"UDP\"} ";
+            scrape.render().lines().find_map(|it| it.strip_prefix(line)?.parse().ok()).unwrap_or(0)
+        };
+        let local = SocketAddr::from(([127, 0, 0, 1], 53));
+        let client =
+            |number: u32| Ends { client: (Ipv4Addr::from_bits(0x7f00_0001 + number), 7).into(), local };
+        let flows = Flows::of(local);
+        for number in 0..MOST as u32 {
+            assert!(flows.take(client(number), b"x").is_some(), "{number}");
+        }
+        assert!(flows.take(client(7), b"y").is_none(), "it has its stream");
+        assert_eq!((refused(), flows.open.borrow()[&client(7)].received.get()), (0, 2));
+        for time in 1..=2 {
+            // One who is turned away is remembered no more than the others.
+            for _ in 0..10 {
+                assert!(flows.take(client(MOST as u32), b"x").is_none());
+            }
+            assert_eq!((refused(), flows.open.borrow().len()), (time * 10, MOST));
+            let log = fs::read_to_string(&file).unwrap();
+            assert_eq!(log.matches("16384 streams of datagrams are open at 127.0.0.1:53").count(), time);
+            flows.end(client(0));
+            assert!(flows.take(client(0), b"x").is_some(), "there is room again");
+        }
+    }
 
     #[tokio::test]
     async fn what_nobody_has_answered_is_held_up_to_a_bound() {

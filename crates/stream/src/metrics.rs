@@ -1,7 +1,7 @@
 //! Counters of streams.
 
 use std::sync::LazyLock;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use polygate_chain::session::{Stream, Transport};
@@ -43,7 +43,8 @@ impl Lost {
 
 struct OfTransport {
     transport: Transport,
-    open: AtomicI64,
+    begun: AtomicU64,
+    over: AtomicU64,
     received: IntCounter,
     sent: IntCounter,
     ended: ByStatus,
@@ -74,12 +75,12 @@ impl Metrics {
     }
 
     pub(crate) fn count_begin(&self, transport: Transport) {
-        self.of(transport).open.fetch_add(1, Relaxed);
+        self.of(transport).begun.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn count_end(&self, stream: &Stream) {
         let own = self.of(stream.transport);
-        own.open.fetch_sub(1, Relaxed);
+        own.over.fetch_add(1, Relaxed);
         own.received.inc_by(stream.received);
         own.sent.inc_by(stream.sent);
         own.ended.count(stream.status);
@@ -93,6 +94,16 @@ impl Metrics {
     /// A datagram that nobody was sent.
     pub(crate) fn count_dropped(&self, lost: Lost) {
         self.dropped[lost as usize].inc();
+    }
+
+    /// Streams since the start.
+    pub fn begun(&self) -> u64 {
+        self.tcp.begun.load(Relaxed) + self.udp.begun.load(Relaxed)
+    }
+
+    /// Those that have not ended.
+    pub fn open(&self) -> u64 {
+        self.tcp.open() + self.udp.open()
     }
 
     pub fn show(&self, scrape: &Scrape) {
@@ -112,7 +123,8 @@ impl OfTransport {
         };
         Self {
             transport,
-            open: AtomicI64::new(0),
+            begun: AtomicU64::new(0),
+            over: AtomicU64::new(0),
             received: bytes("received"),
             sent: bytes("sent"),
             ended: ByStatus::new(
@@ -128,9 +140,15 @@ impl OfTransport {
         }
     }
 
+    fn open(&self) -> u64 {
+        // In this order, so that what ends meanwhile has begun.
+        let over = self.over.load(Relaxed);
+        self.begun.load(Relaxed).saturating_sub(over)
+    }
+
     fn show(&self, scrape: &Scrape) {
         let labels = [("transport", self.transport.as_str())];
-        let open = self.open.load(Relaxed) as f64;
+        let open = self.open() as f64;
         scrape.gauge("polygate_stream_open", "Streams that are open.", &labels, open);
         scrape.add(&self.received);
         scrape.add(&self.sent);

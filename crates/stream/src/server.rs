@@ -4,9 +4,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 
 use polygate_net::accept::Stop;
+use polygate_net::datagrams::Datagrams;
 use polygate_telemetry::log;
 use polygate_transport::accept;
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::connections::{self, Accepted};
@@ -27,7 +28,7 @@ pub async fn serve(
 
 /// The same for datagrams.
 pub async fn serve_datagrams(socket: std::net::UdpSocket, worker: Rc<Worker>, stop: watch::Receiver<Stop>) {
-    match UdpSocket::from_std(socket) {
+    match Datagrams::new(socket) {
         Ok(socket) => datagrams::serve(Rc::new(socket), worker, stop).await,
         Err(error) => log!(Emerg, "listener is unusable: {error}"),
     }

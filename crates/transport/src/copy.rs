@@ -61,8 +61,8 @@ pub struct Copying {
 }
 
 impl Copying {
-    pub fn new(patience: Patience) -> Self {
-        let mut silence = Clock::new();
+    /// `silence` is the clock of the steps before, so that they need no timer of their own.
+    pub fn new(patience: Patience, mut silence: Clock) -> Self {
         silence.restart(patience.silence);
         Self {
             up: Direction::new(Side::Client, Side::Upstream, patience.upstream),

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use polygate_bundled::prometheus::Facts;
+use polygate_bundled::prometheus::{Facts, Traffic};
 use polygate_http::METRICS;
 use polygate_telemetry::metrics::Scrape;
 use polygate_telemetry::trace::ExportCounts;
 
 use super::targets;
+use crate::configuration::Configuration;
 use crate::control::Control;
 
 pub fn render(control: &Control) -> String {
@@ -41,19 +42,24 @@ pub fn render(control: &Control) -> String {
             .values()
             .any(|it| it.name == "prometheus" && it.enabled)
     {
-        text.push_str(&current.servers.bundled.prometheus.render(&facts(control)));
+        text.push_str(&current.servers.bundled.prometheus.render(&facts(control, &current)));
     }
     text
 }
 
-fn facts(control: &Control) -> Facts {
-    let statistics = &control.node.statistics;
-    Facts {
-        node: control.node.id,
+fn facts(control: &Control, current: &Configuration) -> Facts {
+    let (statistics, streams) = (&control.node.statistics, &polygate_stream::METRICS);
+    let http = Traffic {
         connections: statistics.connections_accepted.load(Relaxed),
         active: statistics.connections_active.load(Relaxed),
         requests: statistics.requests_total.load(Relaxed),
-    }
+    };
+    let streams = || {
+        let begun = streams.begun();
+        Traffic { connections: begun, active: streams.open(), requests: begun }
+    };
+    let listens = !current.servers.settings.stream_listen.is_empty();
+    Facts { node: control.node.id, http, streams: listens.then(streams) }
 }
 
 fn node(scrape: &Scrape, control: &Control) {

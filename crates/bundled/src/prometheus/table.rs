@@ -10,7 +10,7 @@ use polygate_model::Id;
 const KONG_BUCKETS: [u32; 17] = [1, 2, 5, 7, 10, 15, 20, 30, 50, 75, 100, 200, 500, 750, 1000, 3000, 6000];
 const BUCKETS: [u32; 13] = [25, 50, 80, 100, 250, 400, 700, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 
-const LATENCIES: [(&str, &str, &[u32]); 3] = [
+const LATENCIES: [(&str, &str, &[u32]); 4] = [
     (
         "kong_kong_latency_ms",
         "Latency added by Kong and enabled plugins for each service/route in Kong",
@@ -26,6 +26,11 @@ const LATENCIES: [(&str, &str, &[u32]); 3] = [
         "Total latency incurred during requests for each service/route in Kong",
         &BUCKETS,
     ),
+    (
+        "kong_session_duration_ms",
+        "latency incurred in stream session for each service/route in Kong",
+        &BUCKETS,
+    ),
 ];
 
 /// Over the life of the process.
@@ -38,8 +43,9 @@ struct Counts {
     places: HashMap<Place, String>,
     consumers: HashMap<Id, String>,
     requests: BTreeMap<(Place, u16, bool, Id), u64>,
+    streams: BTreeMap<(Place, u16, bool), u64>,
     /// In and out.
-    bytes: BTreeMap<(Place, Id), [u64; 2]>,
+    bytes: BTreeMap<(Place, Option<Id>), [u64; 2]>,
     latencies: [BTreeMap<Place, Histogram>; LATENCIES.len()],
 }
 
@@ -49,10 +55,11 @@ pub struct Place {
     pub route: Option<Id>,
 }
 
-/// A consumer, or nil for nobody.
-pub struct Who<F> {
+/// A consumer, or nil for nobody. Streams have neither.
+#[derive(Clone, Copy)]
+pub struct Who<'a> {
     pub id: Id,
-    pub name: F,
+    pub name: &'a str,
 }
 
 #[derive(Default)]
@@ -65,42 +72,53 @@ struct Histogram {
 /// What is read when somebody asks.
 pub struct Facts {
     pub node: Id,
+    pub http: Traffic,
+    /// `None` where nobody listens for streams.
+    pub streams: Option<Traffic>,
+}
+
+/// Of one subsystem, over the life of the process.
+#[derive(Default)]
+pub struct Traffic {
     pub connections: u64,
+    /// Of them, now.
     pub active: u64,
     pub requests: u64,
 }
 
 impl Table {
-    pub fn count<F: Fn() -> String>(
+    pub fn count(
         &self,
         place: Place,
         status: u16,
         by_service: bool,
-        who: &Who<F>,
+        who: Option<Who>,
         names: impl Fn() -> (String, String),
     ) {
         let mut counts = self.counts();
         counts.know(place, names);
-        counts.know_consumer(who);
-        *counts.requests.entry((place, status, by_service, who.id)).or_default() += 1;
+        *match counts.know_consumer(who) {
+            Some(consumer) => counts.requests.entry((place, status, by_service, consumer)).or_default(),
+            None => counts.streams.entry((place, status, by_service)).or_default(),
+        } += 1;
     }
 
-    pub fn bytes<F: Fn() -> String>(
+    pub fn bytes(
         &self,
         place: Place,
         in_and_out: [u64; 2],
-        who: &Who<F>,
+        who: Option<Who>,
         names: impl Fn() -> (String, String),
     ) {
         let mut counts = self.counts();
         counts.know(place, names);
-        counts.know_consumer(who);
-        let sums = counts.bytes.entry((place, who.id)).or_default();
+        let consumer = counts.know_consumer(who);
+        let sums = counts.bytes.entry((place, consumer)).or_default();
         sums.iter_mut().zip(in_and_out).for_each(|(sum, bytes)| *sum += bytes);
     }
 
     /// In the order of [`LATENCIES`].
-    pub fn latencies(&self, place: Place, values: [Option<i64>; 3], names: impl Fn() -> (String, String)) {
+    pub fn latencies(&self, place: Place, values: [Option<i64>; 4], names: impl Fn() -> (String, String)) {
         let mut counts = self.counts();
         counts.know(place, names);
         let values = values.into_iter().zip(LATENCIES).zip(&mut counts.latencies);
@@ -133,8 +151,10 @@ impl Counts {
         });
     }
 
-    fn know_consumer<F: Fn() -> String>(&mut self, who: &Who<F>) {
-        self.consumers.entry(who.id).or_insert_with(|| escaped(&(who.name)()));
+    fn know_consumer(&mut self, who: Option<Who>) -> Option<Id> {
+        let who = who?;
+        self.consumers.entry(who.id).or_insert_with(|| escaped(who.name));
+        Some(who.id)
     }
 
     fn render(&self, out: &mut String) -> std::fmt::Result {
@@ -143,25 +163,33 @@ impl Counts {
             family(out, "kong_http_requests_total", help, "counter");
         }
         for ((place, status, by_service, consumer), count) in &self.requests {
-            let (place, consumer) = (&self.places[place], &self.consumers[consumer]);
-            let source = if *by_service { "service" } else { "kong" };
-            writeln!(
+            let (labels, consumer) = (self.ended(place, *status, *by_service), &self.consumers[consumer]);
+            writeln!(out, "kong_http_requests_total{{{labels},consumer=\"{consumer}\"}} {count}")?;
+        }
+        if !self.streams.is_empty() {
+            family(
                 out,
-                "kong_http_requests_total{{{place},code=\"{status}\",source=\"{source}\",workspace=\"default\",\
-                 consumer=\"{consumer}\"}} {count}"
-            )?;
+                "kong_stream_sessions_total",
+                "Stream status codes per service/route in Kong",
+                "counter",
+            );
+        }
+        for ((place, status, by_service), count) in &self.streams {
+            let labels = self.ended(place, *status, *by_service);
+            writeln!(out, "kong_stream_sessions_total{{{labels}}} {count}")?;
         }
         if !self.bytes.is_empty() {
             let help = "Total bandwidth (ingress/egress) throughput in bytes";
             family(out, "kong_bandwidth_bytes", help, "counter");
         }
         for ((place, consumer), sums) in &self.bytes {
-            let (place, consumer) = (&self.places[place], &self.consumers[consumer]);
+            let place = &self.places[place];
+            let consumer =
+                consumer.map(|id| format!(",consumer=\"{}\"", self.consumers[&id])).unwrap_or_default();
             for (direction, sum) in ["ingress", "egress"].into_iter().zip(sums) {
                 writeln!(
                     out,
-                    "kong_bandwidth_bytes{{{place},direction=\"{direction}\",workspace=\"default\",\
-                     consumer=\"{consumer}\"}} {sum}"
+                    "kong_bandwidth_bytes{{{place},direction=\"{direction}\",workspace=\"default\"{consumer}}} {sum}"
                 )?;
             }
         }
@@ -174,6 +202,12 @@ impl Counts {
             }
         }
         Ok(())
+    }
+
+    /// The labels of requests or streams that ended so.
+    fn ended(&self, place: &Place, status: u16, by_service: bool) -> String {
+        let (place, source) = (&self.places[place], if by_service { "service" } else { "kong" });
+        format!("{place},code=\"{status}\",source=\"{source}\",workspace=\"default\"")
     }
 }
 
@@ -204,15 +238,20 @@ impl Histogram {
 
 impl Facts {
     fn render(&self, out: &mut String) {
-        let Self { node, connections, active, requests } = self;
-        let own = format!("node_id=\"{node}\",subsystem=\"http\"");
+        let Self { node, http, streams } = self;
+        let subsystems = [("http", Some(http)), ("stream", streams.as_ref())];
+        let lines = |of: fn(&Traffic, &str) -> Vec<(String, u64)>| {
+            let lines = |(subsystem, traffic): (_, Option<&Traffic>)| {
+                Some(of(traffic?, &format!("node_id=\"{node}\",subsystem=\"{subsystem}\"")))
+            };
+            subsystems.into_iter().filter_map(lines).flatten().collect::<Vec<_>>()
+        };
         let mut gauge = |name: &str, help: &str, lines: &[(String, u64)]| {
             family(out, name, help, "gauge");
             for (labels, value) in lines {
                 let _ = writeln!(out, "{name}{labels} {value}");
             }
         };
-        let state = |state: &str, value: u64| (format!("{{{own},state=\"{state}\"}}"), value);
         gauge(
             "kong_datastore_reachable",
             "Datastore reachable from Kong, 0 is unreachable",
@@ -221,14 +260,9 @@ impl Facts {
         gauge(
             "kong_nginx_connections_total",
             "Number of connections by subsystem",
-            &[
-                state("accepted", *connections),
-                state("active", *active),
-                state("handled", *connections),
-                state("total", *requests),
-            ],
+            &lines(Traffic::connections),
         );
-        gauge("kong_nginx_requests_total", "Number of requests total", &[(format!("{{{own}}}"), *requests)]);
+        gauge("kong_nginx_requests_total", "Number of requests total", &lines(Traffic::requests));
         gauge(
             "kong_nginx_timers",
             "Number of nginx timers",
@@ -236,6 +270,22 @@ impl Facts {
         );
         let info = format!("{{node_id=\"{node}\",version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
         gauge("kong_node_info", "Kong Node metadata information", &[(info, 1)]);
+    }
+}
+
+impl Traffic {
+    fn connections(&self, own: &str) -> Vec<(String, u64)> {
+        let states = [
+            ("accepted", self.connections),
+            ("active", self.active),
+            ("handled", self.connections),
+            ("total", self.requests),
+        ];
+        states.map(|(state, value)| (format!("{{{own},state=\"{state}\"}}"), value)).into()
+    }
+
+    fn requests(&self, own: &str) -> Vec<(String, u64)> {
+        vec![(format!("{{{own}}}"), self.requests)]
     }
 }
 
@@ -267,9 +317,9 @@ mod tests {
     fn labels_are_escaped() {
         let table = Table::default();
         let place = Place { service: Id::nil(), route: None };
-        let who = Who { id: Id::nil(), name: String::new };
-        table.count(place, 200, true, &who, || ("a\"b\\c\nd".to_owned(), "r".to_owned()));
-        let text = table.render(&Facts { node: Id::nil(), connections: 0, active: 0, requests: 0 });
+        let who = Who { id: Id::nil(), name: "" };
+        table.count(place, 200, true, Some(who), || ("a\"b\\c\nd".to_owned(), "r".to_owned()));
+        let text = table.render(&Facts { node: Id::nil(), http: Traffic::default(), streams: None });
         assert!(text.contains(r#"{service="a\"b\\c\nd",route="r",code="200""#), "{text}");
     }
 }

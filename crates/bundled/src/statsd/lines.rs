@@ -1,13 +1,12 @@
-//! The lines of one request.
+//! The lines of one request or stream.
 
-use polygate_chain::Exchange;
 use polygate_chain::pdk::node;
 use polygate_model::entities::DEFAULT_WORKSPACE;
 use serde::Deserialize;
 
-use crate::metrics::{ConsumerBy, Kind, Measured, consumer, line, without_dots};
+use crate::metrics::{ConsumerBy, Kind, Measured, line, without_dots};
 
-/// What a request is counted as.
+/// What a request or a stream is counted as.
 pub struct Lines {
     pub prefix: String,
     pub host_in_prefix: bool,
@@ -78,26 +77,25 @@ pub enum TagStyle {
 }
 
 impl Lines {
-    pub fn of(&self, exchange: &Exchange) -> Vec<String> {
-        let measured = Measured::of(exchange);
-        self.metrics.iter().filter_map(|metric| self.line(exchange, metric, &measured)).collect()
+    pub fn of(&self, measured: &Measured) -> Vec<String> {
+        self.metrics.iter().filter_map(|metric| self.line(metric, measured)).collect()
     }
 
     /// `None` for what the request does not have.
-    fn line(&self, exchange: &Exchange, metric: &Metric, measured: &Measured) -> Option<String> {
+    fn line(&self, metric: &Metric, measured: &Measured) -> Option<String> {
         let value = match metric.name {
             Name::KongLatency => measured.kong_latency.to_string(),
             Name::Latency => measured.latency.to_string(),
             Name::UpstreamLatency => measured.upstream_latency?.to_string(),
             Name::RequestSize => measured.request_size.to_string(),
             Name::ResponseSize => measured.response_size.to_string(),
-            Name::UniqueUsers => self.consumer(exchange, metric)?,
+            Name::UniqueUsers => self.consumer(metric, measured)?,
             Name::ShdictUsage => return None,
             _ => "1".to_owned(),
         };
         if let Some(style) = self.tags {
-            let name = format!("{}{}", self.prefix(exchange), plain_name(metric.name)?);
-            return Some(style.line(&name, &value, metric, &self.tags(exchange, metric, measured)));
+            let name = format!("{}{}", self.prefix(measured), plain_name(metric.name)?);
+            return Some(style.line(&name, &value, metric, &self.tags(metric, measured)));
         }
         let status = measured.status;
         let is_counted = self.statuses.is_empty()
@@ -106,37 +104,37 @@ impl Lines {
             Name::StatusCount if is_counted => format!("status.{status}"),
             Name::StatusCount => return None,
             Name::UniqueUsers => "user.uniques".to_owned(),
-            Name::RequestPerUser => format!("user.{}.request.count", self.consumer(exchange, metric)?),
-            Name::StatusCountPerUser => format!("user.{}.status.{status}", self.consumer(exchange, metric)?),
+            Name::RequestPerUser => format!("user.{}.request.count", self.consumer(metric, measured)?),
+            Name::StatusCountPerUser => format!("user.{}.status.{status}", self.consumer(metric, measured)?),
             Name::StatusCountPerWorkspace => format!("workspace.{}.status.{status}", self.workspace(metric)),
             Name::StatusCountPerUserPerRoute => {
-                let (route, user) = (exchange.session.route()?.id, self.consumer(exchange, metric)?);
-                let name = format!("{}route.{route}.user.{user}.status.{status}", self.prefix(exchange));
+                let (route, user) = (measured.session.route()?.id, self.consumer(metric, measured)?);
+                let name = format!("{}route.{route}.user.{user}.status.{status}", self.prefix(measured));
                 return Some(line(&name, &value, metric.stat_type, metric.sample_rate));
             }
             name => plain_name(name)?.to_owned(),
         };
-        let place = match self.service(exchange, metric) {
+        let place = match self.service(metric, measured) {
             Some(service) => format!("service.{service}"),
             None => "global.unmatched".to_owned(),
         };
-        let name = format!("{}{place}.{own}", self.prefix(exchange));
+        let name = format!("{}{place}.{own}", self.prefix(measured));
         Some(line(&name, &value, metric.stat_type, metric.sample_rate))
     }
 
-    fn prefix(&self, exchange: &Exchange) -> String {
+    fn prefix(&self, measured: &Measured) -> String {
         match self.host_in_prefix {
-            true => format!("{}.{}.", self.prefix, without_dots(node::get_hostname(&exchange.session))),
+            true => format!("{}.{}.", self.prefix, without_dots(node::get_hostname(measured.session))),
             false => format!("{}.", self.prefix),
         }
     }
 
-    fn consumer(&self, exchange: &Exchange, metric: &Metric) -> Option<String> {
-        consumer(exchange, metric.consumer_identifier.unwrap_or(self.consumer_by))
+    fn consumer(&self, metric: &Metric, measured: &Measured) -> Option<String> {
+        measured.consumer(metric.consumer_identifier.unwrap_or(self.consumer_by))
     }
 
-    fn service(&self, exchange: &Exchange, metric: &Metric) -> Option<String> {
-        let service = exchange.session.service()?;
+    fn service(&self, metric: &Metric, measured: &Measured) -> Option<String> {
+        let service = measured.session.service()?;
         let name = match metric.service_identifier.unwrap_or(self.service_by) {
             ServiceBy::Id => service.id.to_string(),
             ServiceBy::Name => service.name.clone()?,
@@ -153,15 +151,15 @@ impl Lines {
         }
     }
 
-    fn tags(&self, exchange: &Exchange, metric: &Metric, measured: &Measured) -> Vec<(&'static str, String)> {
+    fn tags(&self, metric: &Metric, measured: &Measured) -> Vec<(&'static str, String)> {
         let route =
-            exchange.session.route().map(|route| route.name.clone().unwrap_or_else(|| route.id.to_string()));
+            measured.session.route().map(|route| route.name.clone().unwrap_or_else(|| route.id.to_string()));
         let tags = [
-            ("service", self.service(exchange, metric)),
+            ("service", self.service(metric, measured)),
             ("route", route.map(|name| without_dots(&name))),
             ("workspace", Some(self.workspace(metric))),
-            ("consumer", self.consumer(exchange, metric)),
-            ("node", Some(node::get_hostname(&exchange.session).to_owned())),
+            ("consumer", self.consumer(metric, measured)),
+            ("node", Some(node::get_hostname(measured.session).to_owned())),
             ("status", Some(measured.status.to_string())),
         ];
         tags.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()

@@ -1,4 +1,4 @@
-//! What is told of a request, in the JSON of Zipkin's API version 2.
+//! What is told of a request or a stream, in the JSON of Zipkin's API version 2.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -107,14 +107,32 @@ impl Serialize for Tags<'_> {
 impl Spans {
     /// The request's, one for each try, and that of proxying.
     pub fn of(&self, exchange: &Exchange, trace: &Trace) -> Vec<String> {
-        let moments = Moments::of(&exchange.session);
-        let name = self.name(exchange);
-        let tries = exchange.session.tries.iter().enumerate();
-        let mut spans: Vec<_> =
-            tries.map(|(at, attempt)| self.attempt(exchange, trace, &name, at, attempt)).collect();
-        spans.push(self.proxy(exchange, trace, &name, &moments));
-        spans.push(self.request(exchange, trace, name, &moments));
-        spans.iter().filter_map(|span| serde_json::to_string(span).ok()).collect()
+        let (session, name) = (&exchange.session, self.name(exchange));
+        let moments = Moments::of(session);
+        let mut proxy = self.proxy(session, trace, &name, &moments);
+        self.tell(&mut proxy, moments.access, ["kas", "kaf"], "kong.access.duration_ms");
+        self.tell(&mut proxy, moments.header, ["khs", "khf"], "kong.header_filter.duration_ms");
+        self.tell(&mut proxy, moments.body, ["kbs", "kbf"], "kong.body_filter.duration_ms");
+        let mut request = self.whole(session, trace, &name, &moments, request_tags(exchange));
+        self.add_end(exchange, &mut request.tags);
+        self.tell(&mut request, moments.rewrite, ["krs", "krf"], "kong.rewrite.duration_ms");
+        self.texts(session, trace, &name, [proxy, request])
+    }
+
+    /// The same of a stream.
+    pub fn of_stream(&self, session: &Session, trace: &Trace) -> Vec<String> {
+        let (moments, name) = (Moments::of(session), "stream");
+        let mut proxy = self.proxy(session, trace, name, &moments);
+        self.tell(&mut proxy, moments.access, ["kps", "kpf"], "kong.preread.duration_ms");
+        let stream = self.whole(session, trace, name, &moments, Tags::default());
+        self.texts(session, trace, name, [proxy, stream])
+    }
+
+    /// In JSON, behind those of the tries.
+    fn texts(&self, session: &Session, trace: &Trace, name: &str, own: [Span; 2]) -> Vec<String> {
+        let tries = session.tries.iter().enumerate();
+        let tries = tries.map(|(at, attempt)| self.attempt(session, trace, name, at, attempt));
+        tries.chain(own).filter_map(|span| serde_json::to_string(&span).ok()).collect()
     }
 
     fn name(&self, exchange: &Exchange) -> String {
@@ -125,26 +143,32 @@ impl Spans {
         }
     }
 
-    fn request<'a>(
+    /// From the first byte to the end, with what is said of it beside what is said of all.
+    fn whole<'a>(
         &'a self,
-        exchange: &'a Exchange,
+        session: &'a Session,
         trace: &'a Trace,
-        name: String,
+        name: &str,
         moments: &Moments,
+        mut tags: Tags<'a>,
     ) -> Span<'a> {
-        let (request, session) = (&exchange.request, &exchange.session);
-        let mut tags = Tags::default();
         tags.add("lc", "kong");
-        tags.add("http.method", request.method.as_str());
-        tags.add("http.host", forwarded::host_name(exchange));
-        tags.add("http.path", &request.path);
-        tags.add("http.protocol", protocol(request.version));
         for tag in self.static_tags.iter().flatten() {
             tags.add(&tag.name, &tag.value);
         }
         for (name, value) in &trace.tags {
             tags.add(name, value);
         }
+        tags.add("kong.node.id", session.environment.node.id.to_string());
+        Span {
+            parent_id: trace.parent_id.map(id_text),
+            tags,
+            remote_endpoint: Some(self.remote(None, Some(session.client))),
+            ..self.span(trace, trace.span_id, name.to_owned(), "SERVER", moments.start, moments.end)
+        }
+    }
+
+    fn add_end(&self, exchange: &Exchange, tags: &mut Tags) {
         tags.add("http.status_code", exchange.response.status.to_string());
         if let Some(consumer) = exchange.consumer.as_ref().and_then(|consumer| consumer.id()) {
             tags.add("kong.consumer", consumer.to_string());
@@ -152,25 +176,15 @@ impl Spans {
         if let Some(credential) = exchange.credential.as_ref().filter(|_| self.include_credential) {
             tags.add("kong.credential", credential.id().unwrap_or_default());
         }
-        tags.add("kong.node.id", session.environment.node.id.to_string());
-        let mut span = Span {
-            parent_id: trace.parent_id.map(id_text),
-            tags,
-            ..self.span(trace, trace.span_id, name, "SERVER", moments.start, moments.end)
-        };
-        span.remote_endpoint = Some(self.remote(None, Some(session.client)));
-        self.tell(&mut span, moments.rewrite, ["krs", "krf"], "kong.rewrite.duration_ms");
-        span
     }
 
     fn proxy<'a>(
         &'a self,
-        exchange: &'a Exchange,
+        session: &'a Session,
         trace: &'a Trace,
         name: &str,
         moments: &Moments,
     ) -> Span<'a> {
-        let session = &exchange.session;
         let (begin, end) = (moments.access.0, moments.end);
         let name = format!("{name} (proxy)");
         let mut span = self.span(trace, trace.proxy_id, name, "CLIENT", begin, end);
@@ -181,22 +195,18 @@ impl Spans {
         }
         span.remote_endpoint = Some(remote).filter(|it| it.port.is_some() || it.service_name.is_some());
         add_service_and_route(session, &mut span.tags);
-        self.tell(&mut span, moments.access, ["kas", "kaf"], "kong.access.duration_ms");
-        self.tell(&mut span, moments.header, ["khs", "khf"], "kong.header_filter.duration_ms");
-        self.tell(&mut span, moments.body, ["kbs", "kbf"], "kong.body_filter.duration_ms");
         span
     }
 
     /// All but the last are marked as failed, as in the reference.
     fn attempt<'a>(
         &'a self,
-        exchange: &'a Exchange,
+        session: &'a Session,
         trace: &'a Trace,
         name: &str,
         at: usize,
         attempt: &Try,
     ) -> Span<'a> {
-        let session = &exchange.session;
         let begin = attempt.balancer_start_ns / 1000;
         let end = begin + attempt.balancer_latency_ns / 1000;
         let name = format!("{name} (balancer try {})", at + 1);
@@ -264,10 +274,20 @@ impl Spans {
     }
 }
 
+fn request_tags(exchange: &Exchange) -> Tags<'_> {
+    let (request, mut tags) = (&exchange.request, Tags::default());
+    tags.add("http.method", request.method.as_str());
+    tags.add("http.host", forwarded::host_name(exchange));
+    tags.add("http.path", &request.path);
+    tags.add("http.protocol", protocol(request.version));
+    tags
+}
+
 /// Microseconds since the Unix epoch. A phase that did not run takes no time.
 struct Moments {
     start: u64,
     rewrite: (u64, u64),
+    /// Of a stream, preread.
     access: (u64, u64),
     header: (u64, u64),
     /// Until the response was sent.

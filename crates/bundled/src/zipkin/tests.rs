@@ -23,13 +23,20 @@ fn trace() -> Trace {
 }
 
 fn spans(more: Value, exchange: &Exchange) -> Vec<Value> {
+    parsed(configured(more).of(exchange, &trace()))
+}
+
+fn parsed(spans: Vec<String>) -> Vec<Value> {
+    spans.iter().map(|span| serde_json::from_str(span).unwrap()).collect()
+}
+
+fn configured(more: Value) -> Spans {
     let mut config = json!({
         "local_service_name": "gw", "include_credential": true, "http_span_name": "method",
         "phase_duration_flavor": "annotations",
     });
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let spans: Spans = serde_json::from_value(config).unwrap();
-    spans.of(exchange, &trace()).iter().map(|span| serde_json::from_str(span).unwrap()).collect()
+    serde_json::from_value(config).unwrap()
 }
 
 fn attempt(failure: Option<(&'static str, u16)>) -> Try {
@@ -65,6 +72,24 @@ fn a_request_that_went_nowhere() {
     assert_eq!((&request["parentId"], &request["kind"]), (&Value::Null, &json!("SERVER")));
     let exchange = fixture::exchange("GET", "/", &[]);
     assert_eq!(spans(json!({}), &exchange)[0]["remoteEndpoint"], Value::Null);
+}
+
+#[test]
+fn a_stream_has_preread_in_the_place_of_http() {
+    let (mut session, spans) =
+        (fixture::stream(), configured(json!({ "static_tags": [{ "name": "env", "value": "t" }] })));
+    session.tries.push(attempt(None));
+    let spans = spans.of_stream(&session, &trace());
+    let [attempt, proxy, stream] = &parsed(spans)[..] else { panic!() };
+    assert_eq!(attempt["name"], "stream (balancer try 1)");
+    let values =
+        |span: &Value| span["annotations"].as_array().unwrap().iter().map(|it| it["value"].clone()).collect();
+    assert_eq!((&proxy["name"], values(proxy)), (&json!("stream (proxy)"), vec![json!("kps"), json!("kpf")]));
+    assert_eq!(proxy["tags"]["peer.hostname"], "service.test");
+    assert_eq!((&stream["name"], &stream["kind"]), (&json!("stream"), &json!("SERVER")));
+    assert_eq!((&stream["remoteEndpoint"]["port"], &stream["annotations"]), (&json!(50_000), &Value::Null));
+    let node = session.environment.node.id.to_string();
+    assert_eq!(stream["tags"], json!({ "lc": "kong", "env": "t", "own": "tag", "kong.node.id": node }));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::exchange::Request;
 use crate::pdk::{Context, Function, PdkError, Reply, dispatch};
-use crate::session::{Captures, Matched};
+use crate::session::{Captures, Matched, Stream, Transport};
 use crate::{
     BodyError, BodySource, Connection, Environment, Exchange, Node, Phase, RequestBody, Session,
     SpoolSettings, Statistics, TrustedIps, Value, forwarded,
@@ -102,6 +102,16 @@ impl BodySource for Upload {
 /// A connection without a request.
 pub fn session(phase: Phase) -> Session {
     Session { phase, ..exchange("GET", "/", &[]).session }
+}
+
+/// A stream that was proxied and is logged: 7 bytes of the client's and 11 to it, on [`routed`]'s route.
+pub fn stream() -> Session {
+    let mut session = Session { phase: Phase::Log, ..routed("/").session };
+    session.stream = Some(Stream { status: 200, received: 7, sent: 11, ..Stream::new(Transport::Tcp) });
+    let moment = session.timings.now();
+    session.timings.balancer.begin(moment);
+    session.timings.balancer.finish(moment);
+    session
 }
 
 /// Calls a function with values, whatever the phase is.

@@ -1,6 +1,7 @@
 //! Streams: TCP, TLS and datagrams through plugins to services, with real clients and real ends.
 
 mod datagrams;
+mod metrics;
 mod plugins;
 mod ways;
 

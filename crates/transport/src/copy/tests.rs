@@ -20,7 +20,7 @@ async fn copy(
     upstream: &mut dyn Stream,
     patience: Patience,
 ) -> ([Moved; 2], Result<(), Torn>) {
-    let mut copying = Copying::new(patience);
+    let mut copying = Copying::new(patience, Clock::new());
     let mut scratch = Scratch::default();
     let outcome = poll_fn(|cx| copying.poll(cx, client, upstream, &mut scratch)).await;
     (copying.moved(), outcome)

@@ -68,6 +68,25 @@ fn a_thousand_clients_are_each_answered() {
 }
 
 #[test]
+fn a_listener_on_all_addresses_answers_from_the_one_that_was_asked() {
+    let ([mut udp], [one, other]) = (free(), [echo(), echo()]);
+    udp.set_ip([0, 0, 0, 0].into());
+    let service = |name: &str, to: SocketAddr, address: &str| {
+        let route = json!({"protocols": ["udp"], "destinations": [{"ip": address}]});
+        json!({"name": name, "url": format!("udp://{to}"), "routes": [route]})
+    };
+    let services = [service("one", one, "127.0.0.2"), service("other", other, "127.0.0.3")];
+    let file = json!({"_format_version": "3.0", "services": services}).to_string();
+    let _gateway = start("", &[(udp, "udp")], &file);
+    for address in ["127.0.0.2", "127.0.0.3"] {
+        // Connected, so that it takes nothing from elsewhere.
+        let client = client(SocketAddr::new(address.parse().unwrap(), udp.port()));
+        client.send(address.as_bytes()).unwrap();
+        assert_eq!(heard(&client), address.as_bytes());
+    }
+}
+
+#[test]
 fn names_are_asked_for_through_the_gateway() {
     let ([udp], dns) = (free(), DnsServer::start());
     dns.set("a.test", 60, &[Record::A(Ipv4Addr::new(192, 0, 2, 1))]);
