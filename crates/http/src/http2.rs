@@ -7,7 +7,8 @@ mod watched;
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::pin::pin;
+use std::io;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use http::Request;
 use polygate_net::accept::Stop;
 use polygate_net::clock::Clock;
 use polygate_telemetry::log;
+use tokio::io::AsyncWrite as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -57,6 +59,8 @@ enum Event {
     Flood,
     /// It is over.
     Ended(Option<h2::Error>),
+    /// Nothing can be sent over it any more.
+    Broken(io::Error),
 }
 
 /// Whether the client speaks HTTP/2, which its first bytes tell; waits for them within `patience`.
@@ -103,6 +107,7 @@ pub async fn serve(wire: Wire, downstream: Downstream) {
     drop(gateway);
     let mut serving = Serving {
         connection,
+        wire: wire.clone(),
         is_flooded,
         is_ending: false,
         idle: Clock::new(),
@@ -133,6 +138,8 @@ fn builder(settings: &HttpSettings) -> Builder {
 
 struct Serving {
     connection: Connection<Watched, Bytes>,
+    /// What the connection is spoken over.
+    wire: Rc<RefCell<Wire>>,
     is_flooded: Rc<Cell<bool>>,
     /// No more requests are taken.
     is_ending: bool,
@@ -182,6 +189,9 @@ impl Serving {
                     return self.part().await;
                 }
                 Event::Ended(None) => return,
+                Event::Broken(error) => {
+                    return log!(Info, "client {}: HTTP/2 broke off: {error}", downstream.connection.peer);
+                }
                 Event::Ended(Some(error)) => {
                     log!(Info, "client {}: HTTP/2 broke off: {error}", downstream.connection.peer);
                     if let Some(label) = error.reason().filter(|_| error.is_library()).and_then(label) {
@@ -210,6 +220,9 @@ impl Serving {
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Event::Ended(Some(error))),
             Poll::Ready(None) => return Poll::Ready(Event::Ended(None)),
             Poll::Pending => {}
+        }
+        if let Poll::Ready(Err(error)) = Pin::new(&mut *self.wire.borrow_mut()).poll_flush(cx) {
+            return Poll::Ready(Event::Broken(error));
         }
         while let Poll::Ready(Some(_)) = self.requests.poll_join_next(cx) {
             if self.requests.is_empty() {

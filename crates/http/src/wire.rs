@@ -185,8 +185,8 @@ impl AsyncRead for Wire {
 /// Small writes wait for one another until they are flushed.
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        while self.queued() >= MOST_OUTPUT {
-            ready!(self.poll_write_some(cx))?;
+        if self.queued() + bytes.len() > MOST_OUTPUT {
+            ready!(self.as_mut().poll_flush(cx))?;
         }
         self.output().extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))

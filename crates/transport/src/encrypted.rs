@@ -9,8 +9,8 @@ use tokio_rustls::TlsStream;
 
 use crate::stream::{HungUp, Stream};
 
-/// Bytes that are encrypted at a time: as many as one record has.
-const PIECE: usize = 16 * 1024;
+/// Bytes that are encrypted at a time, four records: as many as the library holds, and one system call writes.
+const PIECE: usize = 64 * 1024;
 
 pub struct Encrypted {
     stream: TlsStream<Box<dyn Stream>>,

@@ -34,6 +34,8 @@ struct Connection {
 struct Side {
     /// Sent to it and not read.
     input: VecDeque<u8>,
+    /// How often something was.
+    writes: usize,
     /// Nothing more will be sent to it.
     ended: bool,
     /// It has closed the connection.
@@ -59,6 +61,11 @@ impl End {
     /// Ends the connection so that the other end gets an error rather than an end.
     pub fn reset(self) {
         self.connection.borrow_mut().sides[1 - self.own].reset();
+    }
+
+    /// In how many pieces came what was sent to this end so far.
+    pub fn writes(&self) -> usize {
+        self.with(|own, _, _| own.writes)
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Side, &mut Side, usize) -> T) -> T {
@@ -119,6 +126,7 @@ impl AsyncWrite for End {
                 return Poll::Pending;
             }
             peer.input.extend(&bytes[..count]);
+            peer.writes += 1;
             peer.wake();
             Poll::Ready(Ok(count))
         })

@@ -79,6 +79,11 @@ impl RawClient {
         self.send(HEADERS, flags | END_HEADERS, stream, &block(fields)).await
     }
 
+    /// See [`End::writes`].
+    pub fn writes(&self) -> usize {
+        self.end.writes()
+    }
+
     /// Reads what has come, for later, and does not wait for more.
     pub fn skim(&mut self) {
         let cx = &mut Context::from_waker(Waker::noop());

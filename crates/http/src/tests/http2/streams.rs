@@ -38,6 +38,32 @@ fn a_hundred_requests_wait_for_their_own_answers() {
 }
 
 #[test]
+fn answers_that_come_together_are_sent_together() {
+    run(async {
+        let world = setup().open();
+        let mut upstream = world.upstream();
+        let mut client = RawClient::open(&world).await;
+        let mut connections = Vec::new();
+        for number in 0..10 {
+            client.headers(2 * number + 1, &fields(&[(":method", Some(b"GET"))]), END_STREAM).await.unwrap();
+            let mut connection = upstream.accept().await;
+            connection.request().await;
+            connections.push(connection);
+        }
+        let before = client.writes();
+        for connection in &mut connections {
+            // No waiting in between: all are there before the gateway has its turn.
+            let body = "x".repeat(4_000);
+            connection.send(format!("HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n{body}")).await;
+        }
+        for _ in 0..10 {
+            assert_eq!(client.next(DATA).await.unwrap().payload.len(), 4_000);
+        }
+        assert_eq!(client.writes() - before, 1);
+    });
+}
+
+#[test]
 fn lines_of_one_connection_stay_there() {
     run(async {
         let world = setup().open();
