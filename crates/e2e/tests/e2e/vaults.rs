@@ -24,7 +24,8 @@ fn dump() -> Value {
     let text = json!({ "type": "string", "referenceable": true });
     let config = json!({ "type": "record", "fields": [{ "secret": text }, { "missing": text }] });
     let schema = json!({ "name": "tells", "fields": [{ "config": config }] });
-    let plugin = json!({ "Name": "tells", "Phases": ["access"], "Version": "1.0", "Priority": 1, "Schema": schema });
+    let plugin =
+        json!({ "Name": "tells", "Phases": ["access"], "Version": "1.0", "Priority": 1, "Schema": schema });
     json!({ "Protocol": "MsgPack:1", "Plugins": [plugin] })
 }
 
@@ -56,7 +57,10 @@ fn plugins_get_secrets_and_logs_do_not() {
 
     Request::get("/a/x").send(gateway.proxy()).expect(200);
     let told = upstream.last("/x").header_bytes("X-Told").concat();
-    assert_eq!(serde_json::from_slice::<Value>(&told).expect("JSON"), json!([SECRET, "", { "secret": mine, "missing": gone }]));
+    assert_eq!(
+        serde_json::from_slice::<Value>(&told).expect("JSON"),
+        json!([SECRET, "", { "secret": mine, "missing": gone }])
+    );
     eventually(PATIENCE, "the line of the log", || (upstream.hits("/log") > 0).then_some(()));
     assert_eq!(upstream.last("/log").header_bytes("X-Key"), [SECRET.as_bytes()]);
 

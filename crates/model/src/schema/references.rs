@@ -25,11 +25,7 @@ pub(super) fn resolve(
 }
 
 /// Answers the references that stood in the value; those in records stay there.
-fn resolve_value(
-    field: &Field,
-    value: &mut Value,
-    secret: &mut dyn FnMut(&str) -> String,
-) -> Option<Value> {
+fn resolve_value(field: &Field, value: &mut Value, secret: &mut dyn FnMut(&str) -> String) -> Option<Value> {
     match (&field.kind, value) {
         (Kind::String, Value::String(text)) if field.referenceable && is_reference(text) => {
             let secret = secret(text);
