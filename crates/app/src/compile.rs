@@ -7,7 +7,7 @@ use polygate_balancer::Balancer;
 use polygate_chain::{Environment, Plan};
 use polygate_entities::EntitySet;
 use polygate_http::Gateway;
-use polygate_model::{Entities, Id, Route, Service, Target, Upstream, Vaults};
+use polygate_model::{Entities, Id, Route, Service, Target, Upstream};
 use polygate_router::{Router, RouterError, StreamRouter};
 use polygate_tls::{Alpn, CertificateError, CertifiedKey, Names, Server, UpstreamDefaults, UpstreamTls};
 
@@ -26,10 +26,7 @@ pub struct Compiled {
 pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<Compiled, RouterError> {
     let settings = &servers.settings;
     let mut entities = entities.entities().clone();
-    let vaults = Vaults::env(&settings.vault_env_prefix).with(&entities);
-    // The environment is what it was when the process began.
-    let secret = |reference: &str| vaults.secret(reference, |name| std::env::var(name).ok());
-    let mut problems = secrets::resolve(&mut entities, &servers.enabled.schemas, secret);
+    let (vaults, mut problems) = secrets::from_environment(&mut entities, settings, &servers.enabled.schemas);
     let entities = Arc::new(entities);
     let mut environment = Environment::new(entities.clone(), servers.node.clone());
     environment.trusted_ips = translate::trusted_ips(settings);

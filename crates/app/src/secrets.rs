@@ -5,13 +5,26 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
 
+use polygate_config::Settings;
 use polygate_model::schema::Schema;
 use polygate_model::vault::{VaultError, holds_reference, is_reference};
-use polygate_model::{Certificate, Entities};
+use polygate_model::{Certificate, Entities, Vaults};
+
+/// [`resolve`] with the secrets of the environment, which is what it was when the process began. Also answers the vaults.
+pub fn from_environment(
+    entities: &mut Entities,
+    settings: &Settings,
+    schemas: &HashMap<String, Schema>,
+) -> (Vaults, Vec<String>) {
+    let vaults = Vaults::env(&settings.vault_env_prefix).with(entities);
+    let secret = |reference: &str| vaults.secret(reference, |name| std::env::var(name).ok());
+    let problems = resolve(entities, schemas, secret);
+    (vaults, problems)
+}
 
 /// Resolves the references of certificates, and of configurations of plugins that have a schema. As in the reference, one
 /// that stands for nothing becomes an empty text; answers a line for each.
-pub fn resolve(
+fn resolve(
     entities: &mut Entities,
     schemas: &HashMap<String, Schema>,
     secret: impl Fn(&str) -> Result<String, VaultError>,
@@ -51,7 +64,6 @@ fn has_references(certificate: &Certificate) -> bool {
 #[cfg(test)]
 mod tests {
     use polygate_entities::EntitySet;
-    use polygate_model::Vaults;
     use serde_json::{Map, Value, json};
 
     use super::*;

@@ -7,6 +7,8 @@ use polygate_testkit::{EchoUpstream, FakeServer, Gateway, Request, eventually};
 use serde_json::{Value, json};
 
 use crate::declarative::{self, plugin, route};
+use crate::tls::certificates::Certificates;
+use crate::tls::curl;
 /// Of a queue that sends its lines at once, on two cores that all tests share.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -67,4 +69,25 @@ fn plugins_get_secrets_and_logs_do_not() {
     let log = gateway.wait_for_log("environment variable POLYGATE_GONE is not set");
     assert!(log.contains("the plugin tells ("), "{log}");
     assert!(!gateway.error_log().contains(SECRET), "{}", gateway.error_log());
+}
+
+#[test]
+fn clients_are_shown_a_certificate_of_the_environment() {
+    let certificates = Certificates::new();
+    certificates.sign("a.test");
+    let pair = json!({ "cert": certificates.text("a.test.crt"), "key": certificates.text("a.test.key") });
+    let mut file: Value =
+        serde_json::from_str(&declarative::global(&EchoUpstream::start().url(), &[])).expect("JSON");
+    file["certificates"] = json!([{
+        "cert": "{vault://env/polygate-pair/cert}",
+        "key": "{vault://env/polygate-pair/key}",
+        "snis": [{ "name": "a.test" }],
+    }]);
+    let gateway = Gateway::builder()
+        .conf("proxy_listen = {proxy} ssl")
+        .environment("POLYGATE_PAIR", &pair.to_string())
+        .declarative(&file.to_string())
+        .start();
+    let (output, is_trusted) = curl(&gateway, &certificates, "a.test", &[]);
+    assert!(is_trusted, "{output}");
 }
