@@ -5,7 +5,7 @@ use polygate_plugin_host::discovery::discover;
 use polygate_tls::UpstreamDefaults;
 
 use crate::plugins::{self, Announced, Enabled};
-use crate::{Error, LoadError, certificates, compile, declarative, not_yet, translate, workers};
+use crate::{Error, LoadError, certificates, compile, declarative, not_yet, secrets, translate, workers};
 
 /// What a start would warn of, or all problems of a configuration. Unlike a start this does not let
 /// a plugin server pass that cannot be asked.
@@ -46,11 +46,12 @@ async fn checked(settings: &Settings) -> Result<Vec<String>, Vec<LoadError>> {
 /// What there is to warn of.
 fn entities(settings: &Settings, enabled: &Enabled) -> Result<Vec<String>, LoadError> {
     let loaded = declarative::load(settings, enabled)?;
-    let entities = loaded.entities.entities();
-    compile::check_routes(entities)?;
-    let (_, _, unusable) = compile::certificates(entities, Vec::new(), UpstreamDefaults::default());
+    let mut entities = loaded.entities.entities().clone();
+    compile::check_routes(&entities)?;
+    let (_, unresolved) = secrets::from_environment(&mut entities, settings, &enabled.schemas);
+    let (_, _, unusable) = compile::certificates(&entities, Vec::new(), UpstreamDefaults::default());
     let (_, left_out) = translate::ciphers(settings);
-    Ok(unusable.into_iter().chain(left_out).chain(not_yet::warnings(settings)).collect())
+    Ok([unresolved, unusable, left_out, not_yet::warnings(settings)].concat())
 }
 
 async fn announced(settings: &Settings, enabled: &[String]) -> (Announced, Vec<LoadError>) {

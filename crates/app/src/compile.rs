@@ -7,12 +7,12 @@ use polygate_balancer::Balancer;
 use polygate_chain::{Environment, Plan};
 use polygate_entities::EntitySet;
 use polygate_http::Gateway;
-use polygate_model::{Entities, Id, Route, Service, Target, Upstream, Vaults};
+use polygate_model::{Entities, Id, Route, Service, Target, Upstream};
 use polygate_router::{Router, RouterError, StreamRouter};
 use polygate_tls::{Alpn, CertificateError, CertifiedKey, Names, Server, UpstreamDefaults, UpstreamTls};
 
 use crate::servers::Servers;
-use crate::translate;
+use crate::{secrets, translate};
 
 /// What comes of it.
 pub struct Compiled {
@@ -25,16 +25,19 @@ pub struct Compiled {
 /// Asks no plugin server anything: what they announced is in `servers`.
 pub fn compile(servers: &Servers, entities: &EntitySet) -> Result<Compiled, RouterError> {
     let settings = &servers.settings;
-    let entities = Arc::new(entities.entities().clone());
+    let mut entities = entities.entities().clone();
+    let (vaults, mut problems) = secrets::from_environment(&mut entities, settings, &servers.enabled.schemas);
+    let entities = Arc::new(entities);
     let mut environment = Environment::new(entities.clone(), servers.node.clone());
     environment.trusted_ips = translate::trusted_ips(settings);
     environment.limits = translate::limits(settings);
     environment.port_maps = settings.port_maps.iter().map(|(inside, outside)| (*inside, *outside)).collect();
     environment.error_pages = servers.error_pages.clone();
-    environment.vaults = Vaults::env(&settings.vault_env_prefix).with(&entities);
+    environment.vaults = vaults;
 
-    let (names, upstream_tls, problems) =
+    let (names, upstream_tls, unusable) =
         certificates(&entities, servers.certificates.clone(), servers.upstream_tls.clone());
+    problems.extend(unusable);
     let (environment, upstream_tls) = (Arc::new(environment), Arc::new(upstream_tls));
     let balancers = Arc::new(balancers(&entities, servers.seed));
     let configurations: Vec<_> = entities.plugins.values().cloned().collect();

@@ -8,6 +8,7 @@
 //! servers        what changes with the settings: they, and what plugin servers announced
 //! declarative    the entities, from the declarative file
 //! compile        both -> what a worker serves requests with
+//! secrets        what references in entities stand for
 //! not_yet        what a configuration may ask for and is not built
 //! certificates   those of the settings
 //! plugins        which of the enabled plugins are installed, and where
@@ -40,6 +41,7 @@ mod plugins;
 mod probes;
 mod problems;
 mod running;
+mod secrets;
 mod serve;
 mod servers;
 mod signals;

@@ -107,7 +107,7 @@ fn captures(exchange: &Exchange) -> Value {
     let unnamed = captures.into_iter().flat_map(|it| it.unnamed.iter().skip(1));
     let named = captures.into_iter().flat_map(|it| &it.named);
     table([
-        ("unnamed", Value::list(unnamed.map(|text| text.as_str().into()))),
+        ("unnamed", Value::list(unnamed.map(|text| text.as_deref().unwrap_or_default().into()))),
         ("named", Value::table(named.map(|(name, text)| (Key::from(name.as_str()), text.as_str().into())))),
     ])
 }

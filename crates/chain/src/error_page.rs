@@ -180,6 +180,7 @@ pub fn has_plain_page(status: u16) -> bool {
 pub fn plain(status: u16) -> Bytes {
     let title = match status {
         302 => "Found",
+        401 => "Authorization Required",
         _ => write::reason(status),
     };
     let page = format!(

@@ -237,7 +237,7 @@ pub struct Matched {
 #[derive(Debug, Clone, Default)]
 pub struct Captures {
     /// Index 0 is the whole match.
-    pub unnamed: Vec<String>,
+    pub unnamed: Vec<Option<String>>,
     pub named: Vec<(String, String)>,
 }
 

@@ -42,10 +42,27 @@ pub fn take_head(way: &mut Way<'_>, reply: Reply, is_buffered: bool) -> Exchange
     exchange.service_response = Some(ServiceResponse { status: head.status, headers: shown, body: None });
     let mut headers = head.headers;
     clean(&mut headers, &exchange.request.headers);
+    if is_buffered {
+        headers = with_dashes(headers);
+    }
     let preset = std::mem::replace(&mut exchange.response, Head { status: head.status, headers });
     merge_preset(&mut exchange.response.headers, &preset.headers, is_buffered);
     way.reason = Some((head.status, head.reason));
     reply.exchanged
+}
+
+/// The lines of an answer that is held back have the names that plugins can give: with `-` for `_`, as in the reference.
+fn with_dashes(headers: Headers) -> Headers {
+    let is_plain = |name: &[u8]| !name.contains(&b'_');
+    if headers.lines().all(|(name, _)| is_plain(name)) {
+        return headers;
+    }
+    let mut dashed = Headers::with_capacity(headers.wire_length(), headers.len());
+    for (name, value) in headers.lines() {
+        let name: Vec<u8> = name.iter().map(|&byte| if byte == b'_' { b'-' } else { byte }).collect();
+        dashed.append(name, value);
+    }
+    dashed
 }
 
 /// Adds the headers that plugins set before proxying. In a buffered response the upstream's value takes their place;
@@ -72,7 +89,7 @@ fn merge_preset(headers: &mut Headers, preset: &Headers, is_buffered: bool) {
 /// Also answers how many bytes the client's connection will have carried at the end of the head.
 pub fn finish_head(way: &mut Way<'_>, content: &Content) -> (BodyFraming, u64) {
     let framing = frame(way, content);
-    own_lines(way);
+    own_lines(way, content);
     let response = &way.exchange.response;
     let is_upstreams = way.exchange.session.answer.is_none();
     let reason = way.reason.as_ref().filter(|(status, _)| *status == response.status && is_upstreams);
@@ -154,7 +171,7 @@ fn frame(way: &mut Way<'_>, content: &Content) -> BodyFraming {
 }
 
 /// The gateway's own lines, last of all: plugins cannot change them.
-fn own_lines(way: &mut Way<'_>) {
+fn own_lines(way: &mut Way<'_>, content: &Content) {
     let exchange = &mut *way.exchange;
     let settings = &way.gateway.settings;
     let tokens = settings.response_tokens;
@@ -186,7 +203,7 @@ fn own_lines(way: &mut Way<'_>) {
             headers.insert_number("X-Kong-Proxy-Latency", ms(latency));
         }
         if tokens.via {
-            continue_via(headers, is_upstreams);
+            continue_via(headers, !matches!(content, Content::Bytes(_)));
         }
     }
     if tokens.upstream_status && exchange.proxied {
@@ -202,9 +219,10 @@ fn ms(duration: Duration) -> u64 {
     duration.as_millis() as u64
 }
 
-/// Continues the upstream's `Via`; an answer that is not the upstream's begins anew.
-fn continue_via(headers: &mut Headers, is_upstreams: bool) {
-    match headers.joined("Via").filter(|_| is_upstreams) {
+/// Continues the upstream's `Via`. An answer that is not relayed, as it was held back or made here, begins anew, as in the
+/// reference; a gateway may (RFC 9110, section 7.6.3).
+fn continue_via(headers: &mut Headers, is_relayed: bool) {
+    match headers.joined("Via").filter(|_| is_relayed) {
         Some(before) => {
             let via = [&*before, b", ", forwarded::OWN_VIA.as_bytes()].concat();
             headers.insert("Via", via);

@@ -98,17 +98,12 @@ impl Schema {
         }
     }
 
-    /// Puts the secret that `vault` gives in the place of each `{vault://...}` reference in a checked
-    /// configuration; empty text where it gives none. The answer holds the references by member, as
-    /// the `$refs` member of a plugin instance's configuration has them.
-    pub fn resolve(
-        &self,
-        config: &mut Map<String, Value>,
-        vault: &mut dyn FnMut(&str) -> Option<String>,
-    ) -> Map<String, Value> {
-        match self.entity.fields.get("config").map(|field| &field.kind) {
-            Some(Kind::Record(record)) => references::resolve(record, config, vault),
-            _ => Map::new(),
+    /// Puts what `secret` answers in the place of each `{vault://...}` reference in a checked configuration, where its
+    /// field is `referenceable`. The references themselves are kept by member in `$refs`, in each record that had some,
+    /// as plugins of the reference find them.
+    pub fn resolve(&self, config: &mut Map<String, Value>, secret: &mut dyn FnMut(&str) -> String) {
+        if let Some(Kind::Record(record)) = self.entity.fields.get("config").map(|field| &field.kind) {
+            references::resolve(record, config, secret);
         }
     }
 }

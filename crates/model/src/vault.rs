@@ -31,6 +31,16 @@ pub fn is_reference(text: &str) -> bool {
     inner(text).is_some()
 }
 
+/// Whether there is a reference in a value, at any depth.
+pub fn holds_reference(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_reference(text),
+        Value::Array(items) => items.iter().any(holds_reference),
+        Value::Object(members) => members.values().any(holds_reference),
+        _ => false,
+    }
+}
+
 /// The parts of a reference, as the reference implementation takes a URL apart: escapes are undone, empty segments
 /// count for nothing, and so do a user and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,6 +178,7 @@ mod tests {
             ("{vault://env/a} ", false),
         ] {
             assert_eq!(is_reference(text), expected, "of {text}");
+            assert_eq!(holds_reference(&json!({"a": [1, {"b": text}]})), expected, "of {text}");
         }
     }
 

@@ -26,9 +26,8 @@ pub struct Match {
 /// The groups of a path regex, as in the normalised path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Captures {
-    /// All groups by number, named ones too; index 0 is the whole match. A group that took no part is
-    /// empty.
-    pub unnamed: Vec<String>,
+    /// All groups by number, named ones too; index 0 is the whole match. Nothing for a group that took no part.
+    pub unnamed: Vec<Option<String>>,
     /// The named groups that took part.
     pub named: Vec<(String, String)>,
 }
@@ -88,9 +87,7 @@ fn regex_match(regex: &Regex, path: &str) -> (Option<Arc<str>>, Option<Captures>
     if found.len() == 1 {
         return (whole, None);
     }
-    let text =
-        |group: Option<regex::Match<'_>>| group.map_or_else(String::new, |group| group.as_str().into());
-    let unnamed = found.iter().map(text).collect();
+    let unnamed = found.iter().map(|group| group.map(|group| group.as_str().to_owned())).collect();
     let named = regex.capture_names().flatten();
     let named = named.filter_map(|name| Some((name.into(), found.name(name)?.as_str().into()))).collect();
     (whole, Some(Captures { unnamed, named }))

@@ -131,6 +131,7 @@ fn sessions_have_their_time() {
 
 #[test]
 fn a_sealed_session_is_the_same_when_opened() {
+    assert!(Sealer::new("", "session", "default").is_err());
     let sealer = Sealer::new("secret", "session", "default").unwrap();
     let groups = vec!["gold".to_owned()];
     let session = Session::begin(Id::from_u128(1), CREDENTIAL.to_owned(), groups, 1.5).unwrap();

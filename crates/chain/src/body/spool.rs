@@ -11,7 +11,8 @@ use crate::body::held::{HeldBody, SpooledFile};
 /// Where bodies are kept.
 #[derive(Debug, Clone)]
 pub struct SpoolSettings {
-    /// Bytes that stay in memory; a longer body is a file from there on.
+    /// Bytes that stay in memory; a longer body is a file from there on. One whose length is known may be longer by a
+    /// quarter, as nginx has it.
     pub memory: usize,
     /// On a file system with room for large uploads. The files in it have no name, so that none is ever left behind.
     pub folder: PathBuf,
@@ -44,8 +45,12 @@ impl Spool {
     /// `remaining` is how much is known to follow: what will not fit into memory is not begun there.
     pub fn add(&mut self, bytes: &[u8], remaining: Option<u64>) -> Result<(), BodyError> {
         self.length += bytes.len() as u64;
-        let expected = self.length + remaining.unwrap_or(0);
-        if self.file.is_none() && expected <= self.settings.memory as u64 {
+        let memory = self.settings.memory as u64;
+        let fits = match remaining {
+            Some(remaining) => self.length + remaining <= memory + memory / 4,
+            None => self.length <= memory,
+        };
+        if self.file.is_none() && fits {
             self.memory.extend_from_slice(bytes);
             return Ok(());
         }

@@ -104,7 +104,11 @@ fn request_variable(exchange: &Exchange, name: &str) -> Value {
     match name {
         "host" => forwarded::host_name(exchange).as_ref().into(),
         "args" | "query_string" => request.query.clone().into(),
-        "is_args" => if request.query.is_some() { "?" } else { "" }.into(),
+        "is_args" => match &request.query {
+            Some(query) if !query.is_empty() => "?",
+            _ => "",
+        }
+        .into(),
         "request" => {
             let (method, version) = (request.method.as_str(), protocol(request.version));
             Value::str([method.as_bytes(), b" ", &request.target, b" ", version.as_bytes()].concat())
@@ -268,7 +272,9 @@ fn upstream_variable(exchange: &Exchange, name: &str) -> Value {
         .into(),
         "kong_proxy_mode" => {
             let is_streamed = |route: &Arc<Route>| !(route.request_buffering && route.response_buffering);
-            let route = exchange.session.route().filter(|_| is_routed);
+            // What is held back is asked for again in a way of its own.
+            let is_held = response.is_some_and(|response| response.body.is_some());
+            let route = exchange.session.route().filter(|_| is_routed && !is_held);
             if route.is_some_and(is_streamed) { "unbuffered" } else { "http" }.into()
         }
         _ => match (name.strip_prefix("upstream_http_"), response) {
@@ -480,7 +486,7 @@ mod tests {
     #[test]
     fn what_is_absent_is_nil() {
         for (target, args, is_args) in
-            [("/", Value::Nil, ""), ("/?", "".into(), "?"), ("/?a", "a".into(), "?")]
+            [("/", Value::Nil, ""), ("/?", "".into(), ""), ("/?a", "a".into(), "?")]
         {
             let exchange = &mut fixture::exchange("GET", target, &[]);
             assert_eq!(variable(exchange, "args"), args, "of {target}");

@@ -22,15 +22,30 @@ pub fn get_memory_stats(
     Ok(memory(Unit::parse(unit.unwrap_or("b"))?, scale.unwrap_or(2)))
 }
 
-/// The process's memory in the shape of Kong's answer. There are no shared dictionaries here; the two
-/// that the Go SDK needs to be present are, with a size of 0.
+/// The reference's shared dictionaries. There are none here, but the Go SDK needs the first two to be told of, and who
+/// watches the others finds them.
+const DICTIONARIES: [&str; 11] = [
+    "kong",
+    "kong_db_cache",
+    "kong_cluster_events",
+    "kong_core_db_cache",
+    "kong_core_db_cache_miss",
+    "kong_db_cache_miss",
+    "kong_healthchecks",
+    "kong_locks",
+    "kong_rate_limiting_counters",
+    "kong_secrets",
+    "prometheus_metrics",
+];
+
+/// The process's memory in the shape of the reference's answer; dictionaries have a size of 0.
 pub fn memory(unit: Unit, scale: usize) -> Value {
     let bytes = |count| unit.show(count, scale);
     let empty = || map([("allocated_slabs", bytes(0)), ("capacity", bytes(0))]);
     let worker =
         map([("http_allocated_gc", bytes(resident_bytes())), ("pid", Value::Int(std::process::id().into()))]);
     map([
-        ("lua_shared_dicts", map([("kong", empty()), ("kong_db_cache", empty())])),
+        ("lua_shared_dicts", map(DICTIONARIES.map(|name| (name, empty())))),
         ("workers_lua_vms", Value::List(vec![worker])),
     ])
 }
@@ -103,7 +118,7 @@ mod tests {
     fn memory_stats_are_complete() {
         let exchange = &mut fixture::exchange("GET", "/", &[]);
         let stats = call(exchange, "kong.node.get_memory_stats", &[]).unwrap();
-        for name in ["kong", "kong_db_cache"] {
+        for name in DICTIONARIES {
             assert_eq!(stats.get("lua_shared_dicts").get(name).get("capacity"), &Value::Int(0));
         }
         let Value::List(workers) = stats.get("workers_lua_vms") else { panic!("no list: {stats:?}") };

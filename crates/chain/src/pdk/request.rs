@@ -136,12 +136,13 @@ pub fn get_start_time(exchange: &Exchange) -> i64 {
     exchange.session.timings.unix_ms(exchange.session.timings.start)
 }
 
-/// `{unnamed, named}`: the groups of the route's path, the unnamed ones from 0, the whole match.
+/// `{unnamed, named}`: the groups of the route's path, the unnamed ones from 0, the whole match; those that took part.
 pub fn get_uri_captures(exchange: &Exchange) -> Value {
     let none = Captures::default();
     let captures = exchange.session.matched.as_ref().map_or(&none, |matched| &matched.captures);
     let named = captures.named.iter().map(|(name, value)| (Key::from(name.as_str()), value.as_str().into()));
-    let unnamed = (0..).map(Key::Int).zip(captures.unnamed.iter().map(|value| Value::from(value.as_str())));
+    let unnamed = (0..).zip(&captures.unnamed);
+    let unnamed = unnamed.filter_map(|(number, value)| Some((Key::Int(number), value.as_deref()?.into())));
     // Without groups Kong's table is empty, and empty tables are packed as lists.
     let unnamed = match captures.unnamed.is_empty() {
         true => Value::List(Vec::new()),

@@ -41,4 +41,5 @@ mod streams;
 mod tls;
 mod tracing;
 mod validation;
+mod vaults;
 mod websocket;

@@ -14,7 +14,7 @@ use polygate_testkit::{EchoUpstream, Gateway, Request};
 use serde_json::{Value, json};
 
 use self::certificates::Certificates;
-pub use self::clients::run;
+pub use self::clients::{curl, run};
 use crate::child::Server;
 
 const CA: &str = "5c0e1c12-8f7c-4f3f-9ad3-000000000001";

@@ -97,6 +97,32 @@ fn held_back() {
     });
 }
 
+/// What is held back has lines as plugins could have set them, and a `Via` that begins anew; what is relayed has the
+/// upstream's.
+#[test]
+fn names_and_via_of_what_is_held_back() {
+    run(async {
+        let answer = "HTTP/1.1 200 OK\r\nx_Under: 1\r\nVia: 1.0 up\r\nContent-Length: 0\r\n\r\n";
+        for (held, lines) in [
+            (false, ["x_Under: 1", "Via: 1.0 up, 1.1 kong/3.10.0"]),
+            (true, ["x-Under: 1", "Via: 1.1 kong/3.10.0"]),
+        ] {
+            let mut setup = setup();
+            if held {
+                setup.plugins.push(holding());
+            }
+            let world = setup.open();
+            world.upstream().answer_all(answer);
+            let mut client = world.client();
+            client.send(GET).await;
+            let head = client.answer().await.head;
+            for line in lines {
+                assert!(head.contains(&format!("\r\n{line}\r\n")), "{held}: {head}");
+            }
+        }
+    });
+}
+
 /// Broken answers: what the client gets of the body, which must not look whole.
 #[test]
 fn broken_off() {

@@ -54,7 +54,7 @@ impl HashSource for RequestHash<'_> {
     fn uri_capture(&self, name: &str) -> Option<String> {
         let captures = &self.0.session.matched.as_ref()?.captures;
         match name.parse::<usize>() {
-            Ok(index) => captures.unnamed.get(index).cloned(),
+            Ok(index) => captures.unnamed.get(index).cloned().flatten(),
             Err(_) => captures.named.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()),
         }
     }

@@ -5,49 +5,50 @@ use serde_json::{Map, Value};
 use super::field::{Field, Kind, Record};
 use crate::vault::is_reference;
 
+/// The member of a record that holds the references of its others.
+const REFERENCES: &str = "$refs";
+
 /// See [`Schema::resolve`](super::Schema::resolve).
 pub(super) fn resolve(
     record: &Record,
     members: &mut Map<String, Value>,
-    vault: &mut dyn FnMut(&str) -> Option<String>,
-) -> Map<String, Value> {
+    secret: &mut dyn FnMut(&str) -> String,
+) {
     let mut found = Map::new();
     for (name, value) in members.iter_mut() {
-        if let Some(references) = record.fields.get(name).and_then(|field| resolve_value(field, value, vault))
-        {
-            found.insert(name.clone(), references);
-        }
+        let Some(field) = record.fields.get(name) else { continue };
+        found.extend(resolve_value(field, value, secret).map(|references| (name.clone(), references)));
     }
-    found
+    if !found.is_empty() {
+        members.insert(REFERENCES.to_owned(), Value::Object(found));
+    }
 }
 
-fn resolve_value(
-    field: &Field,
-    value: &mut Value,
-    vault: &mut dyn FnMut(&str) -> Option<String>,
-) -> Option<Value> {
+/// Answers the references that stood in the value; those in records stay there.
+fn resolve_value(field: &Field, value: &mut Value, secret: &mut dyn FnMut(&str) -> String) -> Option<Value> {
     match (&field.kind, value) {
         (Kind::String, Value::String(text)) if field.referenceable && is_reference(text) => {
-            let secret = vault(text).unwrap_or_default();
+            let secret = secret(text);
             Some(Value::String(std::mem::replace(text, secret)))
         }
         (Kind::Array(elements) | Kind::Set(elements), Value::Array(items)) => {
             let found: Vec<Value> = items
                 .iter_mut()
-                .map(|item| resolve_value(elements, item, vault).unwrap_or_default())
+                .map(|item| resolve_value(elements, item, secret).unwrap_or_default())
                 .collect();
             found.iter().any(|reference| !reference.is_null()).then_some(Value::Array(found))
         }
         (Kind::Map { values, .. }, Value::Object(members)) => {
             let mut found = Map::new();
             for (name, member) in members {
-                found.extend(resolve_value(values, member, vault).map(|reference| (name.clone(), reference)));
+                found
+                    .extend(resolve_value(values, member, secret).map(|reference| (name.clone(), reference)));
             }
             (!found.is_empty()).then_some(Value::Object(found))
         }
         (Kind::Record(record), Value::Object(members)) => {
-            let found = resolve(record, members, vault);
-            (!found.is_empty()).then_some(Value::Object(found))
+            resolve(record, members, secret);
+            None
         }
         _ => None,
     }

@@ -2,7 +2,7 @@ mod documents;
 mod entities;
 
 use expect_test::expect;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{FieldErrors, Schema, Step};
 
@@ -376,39 +376,43 @@ fn a_failed_condition_marks_its_field() {
 
 #[test]
 fn references_pass_and_are_resolved() {
+    let inner = json!({"type": "record", "fields": [{"inner": {"type": "string", "referenceable": true}}]});
     let schema = schema(&json!([
         {"secret": {"type": "string", "referenceable": true, "len_min": 50}},
         {"plain": {"type": "string"}},
         {"list": {"type": "array", "elements": {"type": "string", "referenceable": true}}},
         {"map": {"type": "map", "keys": {"type": "string"}, "values": {"type": "string", "referenceable": true}}},
-        {"nested": {"type": "record", "fields": [{"inner": {"type": "string", "referenceable": true}}]}},
+        {"nested": inner},
+        {"items": {"type": "array", "elements": inner}},
     ]));
     let mut config = schema
         .config(json!({
             "secret": "{vault://env/a}", "plain": "{vault://env/a}", "list": ["x", "{vault://env/b}"],
             "map": {"k": "{vault://env/c}", "l": "y"}, "nested": {"inner": "{vault://env/gone}"},
+            "items": [{"inner": "{vault://env/d}"}],
         }))
         .unwrap();
-    let mut vault = |reference: &str| {
-        (!reference.contains("gone"))
-            .then(|| reference.trim_matches(['{', '}']).replace("vault://env/", "secret "))
+    let mut secret = |reference: &str| match reference.contains("gone") {
+        true => String::new(),
+        false => reference.trim_matches(['{', '}']).replace("vault://env/", "secret "),
     };
-    let references = schema.resolve(&mut config, &mut vault);
+    schema.resolve(&mut config, &mut secret);
     assert_eq!(
         Value::Object(config),
         json!({
             "secret": "secret a", "plain": "{vault://env/a}", "list": ["x", "secret b"],
-            "map": {"k": "secret c", "l": "y"}, "nested": {"inner": ""},
+            "map": {"k": "secret c", "l": "y"},
+            "nested": {"inner": "", "$refs": {"inner": "{vault://env/gone}"}},
+            "items": [{"inner": "secret d", "$refs": {"inner": "{vault://env/d}"}}],
+            "$refs": {
+                "secret": "{vault://env/a}", "list": [null, "{vault://env/b}"], "map": {"k": "{vault://env/c}"},
+            },
         })
     );
-    assert_eq!(
-        Value::Object(references),
-        json!({
-            "secret": "{vault://env/a}", "list": [null, "{vault://env/b}"],
-            "map": {"k": "{vault://env/c}"}, "nested": {"inner": "{vault://env/gone}"},
-        })
-    );
-    assert!(schema.resolve(&mut Map::new(), &mut vault).is_empty());
+    let mut plain = schema.config(json!({"plain": "{vault://env/a}"})).unwrap();
+    let before = plain.clone();
+    schema.resolve(&mut plain, &mut secret);
+    assert_eq!(plain, before);
 }
 
 #[test]

@@ -157,10 +157,12 @@ fn captures_count_from_the_whole_match() {
     assert_eq!(captures.unwrap().to_json(), empty, "before routing");
     let exchange = &mut fixture::routed("/api/x");
     assert_eq!(call(exchange, "kong.request.get_uri_captures", &[]).unwrap().to_json(), empty);
-    exchange.session.matched.as_mut().unwrap().captures =
-        Captures { unnamed: vec!["/api/x".into(), "x".into()], named: vec![("id".into(), "x".into())] };
+    exchange.session.matched.as_mut().unwrap().captures = Captures {
+        unnamed: vec![Some("/api/x".into()), None, Some("x".into())],
+        named: vec![("id".into(), "x".into())],
+    };
     let captures = call(exchange, "kong.request.get_uri_captures", &[]).unwrap();
-    let unnamed = vec![(Key::Int(0), "/api/x".into()), (Key::Int(1), "x".into())];
+    let unnamed = vec![(Key::Int(0), "/api/x".into()), (Key::Int(2), "x".into())];
     assert_eq!(captures.get("unnamed"), &Value::Map(unnamed));
     assert_eq!(captures.get("named").get("id"), &Value::from("x"));
 }

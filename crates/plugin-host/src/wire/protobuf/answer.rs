@@ -134,22 +134,15 @@ fn members(value: &Value) -> &[(Key, Value)] {
     }
 }
 
-/// The numbered groups from 1 on; 0 is the whole match and is not sent.
+/// The numbered groups from 1 to the last that took part, those between that did not as empty ones; 0 is the whole
+/// match and is not sent.
 fn uri_captures(value: &Value) -> UriCapturesResult {
-    let unnamed = match value.get("unnamed") {
-        Value::List(items) => items.iter().skip(1).map(bytes).collect(),
-        map => {
-            let mut groups: Vec<_> = members(map)
-                .iter()
-                .filter_map(|(key, value)| match key {
-                    Key::Int(index) if *index > 0 => Some((*index, bytes(value))),
-                    _ => None,
-                })
-                .collect();
-            groups.sort_by_key(|(index, _)| *index);
-            groups.into_iter().map(|(_, group)| group).collect()
-        }
-    };
+    let groups = members(value.get("unnamed"));
+    let number = |key: &Key| if let Key::Int(number) = key { *number } else { 0 };
+    let last = groups.iter().map(|(key, _)| number(key)).max().unwrap_or_default();
+    let group = |wanted| groups.iter().find(|(key, _)| number(key) == wanted);
+    let unnamed = (1..=last).map(|wanted| group(wanted).map_or_else(Bytes::new, |(_, text)| bytes(text)));
+    let unnamed = unnamed.collect();
     let named = members(value.get("named"));
     UriCapturesResult {
         unnamed,

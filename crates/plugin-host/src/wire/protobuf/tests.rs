@@ -144,11 +144,11 @@ mod answers {
         let unnamed = Value::Map(vec![
             (Key::Int(1), "a".into()),
             (Key::Int(0), "/a/b".into()),
-            (Key::Int(2), "b".into()),
+            (Key::Int(3), "b".into()),
         ]);
         let captures = map([("unnamed", unnamed), ("named", map([("n", "b".into())]))]);
         let message: UriCapturesResult = returned(Returned::UriCaptures, captures);
-        assert_eq!(message.unnamed, [&b"a"[..], b"b"]);
+        assert_eq!(message.unnamed, [&b"a"[..], b"", b"b"]);
         assert_eq!(message.named["n"], b"b");
         assert_eq!(
             answer(
