@@ -11,7 +11,7 @@ use bytes::Bytes;
 use polygate_http1::{Headers, is_name, is_value, items};
 
 use crate::pdk::PdkError;
-use crate::{Key, Value};
+use crate::{Exchange, Key, Phase, Value};
 
 /// As many lines as a getter can answer. The gateway's own come on top.
 const MOST_LINES: usize = 1000;
@@ -28,6 +28,11 @@ pub fn first<'h>(headers: &'h Headers, name: &[u8]) -> Option<&'h [u8]> {
 /// The values of all lines of `name`.
 pub fn lines<'h>(headers: &'h Headers, name: &[u8]) -> impl Iterator<Item = &'h [u8]> {
     headers.iter().filter(move |(key, _)| is_same(key, name)).map(|(_, value)| value)
+}
+
+/// How many lines a plugin wants. In the log phase it gets as many as were kept, as in the reference.
+pub fn limit(exchange: &Exchange, wanted: Option<usize>) -> Option<usize> {
+    wanted.filter(|_| exchange.session.phase != Phase::Log)
 }
 
 /// Lower-case name to string, or to a list where the header is repeated; at most `limit` lines.

@@ -98,10 +98,8 @@ pub fn get_header<'e>(exchange: &'e Exchange, name: &[u8]) -> Option<&'e [u8]> {
 }
 
 pub fn get_headers(exchange: &Exchange, max_headers: Option<usize>) -> Value {
-    headers::all(
-        &exchange.request.headers,
-        max_headers.unwrap_or(exchange.session.environment.limits.request_headers),
-    )
+    let limit = exchange.session.environment.limits.request_headers;
+    headers::all(&exchange.request.headers, headers::limit(exchange, max_headers).unwrap_or(limit))
 }
 
 /// The whole body, which must have been read; an error if it is a file of more than `max_size` bytes.

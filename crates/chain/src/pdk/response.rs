@@ -57,8 +57,8 @@ pub fn get_header<'e>(exchange: &'e Exchange, name: &[u8]) -> Option<&'e [u8]> {
 }
 
 pub fn get_headers(exchange: &Exchange, max_headers: Option<usize>) -> Value {
-    let limit = max_headers.unwrap_or(exchange.session.environment.limits.response_headers);
-    headers::all(&exchange.response.headers, limit)
+    let limit = exchange.session.environment.limits.response_headers;
+    headers::all(&exchange.response.headers, headers::limit(exchange, max_headers).unwrap_or(limit))
 }
 
 /// `service`, `exit` or `error`.

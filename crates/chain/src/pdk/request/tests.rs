@@ -87,6 +87,9 @@ fn headers_are_limited() {
         call(exchange, "kong.request.get_headers", &[Value::Int(0)]),
         thrown("max_headers must be >= 1")
     );
+    exchange.session.phase = Phase::Log;
+    let all = call(exchange, "kong.request.get_headers", &[]);
+    assert_eq!(call(exchange, "kong.request.get_headers", &[Value::Int(1)]), all, "in the log phase");
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn an_exit_without_a_body_is_a_page_for_some_statuses() {
         (494, "*/*", Some("Request header or cookie too large")),
         (500, "*/*", Some("An unexpected error occurred")),
         (503, "application/xml", Some("<message>The upstream server is currently unavailable</message>")),
-        (401, "*/*", Some("<h1>401 Unauthorized</h1>")),
+        (401, "*/*", Some("<h1>401 Authorization Required</h1>")),
         (403, "application/json", Some("<h1>403 Forbidden</h1>")),
         (418, "*/*", None),
         (501, "*/*", Some("<h1>501 Not Implemented</h1>")),
