@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod environment;
 pub mod error_page;
 pub mod exchange;
+mod facts;
 pub mod forwarded;
 mod kept;
 pub mod pdk;

@@ -7,14 +7,13 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-use bytes::Bytes;
 use polygate_telemetry::log;
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use self::shape::Record;
-use crate::session::{LogEdit, LogEditMode, Tls};
-use crate::{Exchange, Phase, Session};
+use crate::session::{LogEdit, LogEditMode};
+use crate::{Exchange, Session};
 
 /// The record of the request as it stands, with the plugins' edits applied: JSON.
 pub fn record(exchange: &Exchange) -> String {
@@ -39,39 +38,6 @@ fn text(record: &impl Serialize, edits: &[LogEdit]) -> String {
         apply(&mut members, edit);
     }
     Json::Object(members).to_string()
-}
-
-/// One status per try, as `502, 200`; empty if nothing was tried.
-pub(crate) fn upstream_status(exchange: &Exchange) -> String {
-    let failed = exchange.session.tries.iter().filter_map(|attempt| Some(attempt.failure?.1));
-    let answered = exchange.service_response.as_ref().map(|response| response.status);
-    failed.chain(answered).map(|status| status.to_string()).collect::<Vec<_>>().join(", ")
-}
-
-/// Path and query as sent upstream, or as they were to be sent; empty before routing. The query is added when the access
-/// phase has ended, as in the reference.
-pub(crate) fn upstream_uri(exchange: &Exchange) -> Bytes {
-    let query = exchange.request.query.as_ref().filter(|_| exchange.session.phase > Phase::Access);
-    match (&exchange.session.upstream.sent, &exchange.session.upstream.path, query) {
-        (Some(sent), ..) => sent.uri.clone(),
-        (None, Some(path), Some(query)) => [path.as_bytes(), b"?", query].concat().into(),
-        (None, Some(path), None) => path.clone().into(),
-        (None, None, _) => Bytes::new(),
-    }
-}
-
-/// What was found about the client's certificate, unless a plugin said otherwise. The gateway asks for one when a plugin
-/// wants it, and leaves it to plugins whom to believe; the text is the reference's then.
-pub(crate) fn client_verify<'a>(session: &'a Session, tls: &Tls) -> &'a str {
-    let found =
-        if tls.client_chain.is_some() { "FAILED:unable to verify the first certificate" } else { "NONE" };
-    session.client_verify.as_deref().unwrap_or(found)
-}
-
-/// The first certificate of a chain in PEM.
-pub(crate) fn leaf_certificate(chain: &str) -> Option<&str> {
-    const END: &str = "-----END CERTIFICATE-----\n";
-    chain.find(END).map(|at| &chain[..at + END.len()])
 }
 
 /// An edit whose path leads through something that is no object is left out, with a line in the log.

@@ -18,8 +18,7 @@ use crate::pdk::{client, headers, query, request};
 use crate::session::Stream;
 use crate::timings::{Span, Timings};
 use crate::{
-    Exchange, HeldBody, Key, Phase, Session, Source, Value, client_certificate, credentials, forwarded,
-    serialize,
+    Exchange, HeldBody, Key, Phase, Session, Source, Value, client_certificate, credentials, facts, forwarded,
 };
 
 /// A variable by its name in nginx; nil for unknown ones.
@@ -185,7 +184,7 @@ fn upstream_addr(session: &Session) -> Value {
 fn connection_variable(session: &Session, name: &str) -> Value {
     let connection = &session.connection;
     let tls = connection.tls.as_ref();
-    let leaf = || serialize::leaf_certificate(tls?.client_chain.as_deref()?);
+    let leaf = || facts::leaf_certificate(tls?.client_chain.as_deref()?);
     match name {
         "remote_addr" => client::address(session.client.ip()),
         "remote_port" => match session.client.port() {
@@ -216,7 +215,7 @@ fn connection_variable(session: &Session, name: &str) -> Value {
         "ssl_protocol" => tls.map(|tls| tls.version).into(),
         "ssl_cipher" => tls.map(|tls| tls.cipher.as_str()).into(),
         "ssl_server_name" => tls.and_then(|tls| tls.sni.as_deref()).into(),
-        "ssl_client_verify" => tls.map(|tls| serialize::client_verify(session, tls)).into(),
+        "ssl_client_verify" => tls.map(|tls| facts::client_verify(session, tls)).into(),
         "ssl_session_reused" => tls.map(|tls| if tls.is_resumed { "r" } else { "." }).into(),
         "ssl_client_raw_cert" => leaf().into(),
         "ssl_client_cert" => leaf().map(|pem| pem.trim_end().replace('\n', "\n\t")).into(),
@@ -241,7 +240,7 @@ fn upstream_variable(exchange: &Exchange, name: &str) -> Value {
     let time = |span: Span| span.duration().map_or(Value::Nil, seconds);
     match name {
         "upstream_addr" => upstream_addr(&exchange.session),
-        "upstream_status" => Some(serialize::upstream_status(exchange)).filter(|it| !it.is_empty()).into(),
+        "upstream_status" => Some(facts::upstream_status(exchange)).filter(|it| !it.is_empty()).into(),
         "upstream_header_time" => time(timings.upstream),
         "upstream_response_time" => {
             let body = timings.receive.duration().unwrap_or_default();
@@ -251,7 +250,7 @@ fn upstream_variable(exchange: &Exchange, name: &str) -> Value {
             response.and_then(|it| it.body.as_ref()).map(|body| body.len().to_string()).into()
         }
         "upstream_host" => upstream_host(exchange).into(),
-        "upstream_uri" => serialize::upstream_uri(exchange).into(),
+        "upstream_uri" => facts::upstream_uri(exchange).into(),
         "upstream_scheme" if !is_routed => "".into(),
         "upstream_scheme" => upstream.scheme.as_deref().into(),
         "upstream_x_forwarded_for" => told(forwarded::FOR),

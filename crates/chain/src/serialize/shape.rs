@@ -10,8 +10,8 @@ use polygate_model::{Id, Route, Service};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
-use super::{client_verify, upstream_status, upstream_uri};
 use crate::exchange::{Authenticated, AuthenticatedBy};
+use crate::facts::{client_verify, upstream_status, upstream_uri};
 use crate::pdk::{query, request};
 use crate::session::{Stream, Transport, Try};
 use crate::{Exchange, Session, Source, Value, forwarded};

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use smallvec::smallvec;
 
 use super::*;
-use crate::Value;
+use crate::{Phase, Value};
 use crate::exchange::Authenticated;
 use crate::exchange::ServiceResponse;
 use crate::pdk::{client, fixture};
@@ -146,11 +146,4 @@ fn edits() {
         let record = text(&json!({"a": 1, "o": {"x": 1}}), &[edit]);
         assert_eq!(record, expected.to_string(), "of {key} = {value} {mode:?}");
     }
-}
-
-#[test]
-fn leaf_is_the_first_of_the_chain() {
-    let one = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
-    assert_eq!(leaf_certificate(&format!("{one}{one}")), Some(one));
-    assert_eq!(leaf_certificate("x"), None);
 }
