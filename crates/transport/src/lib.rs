@@ -24,7 +24,7 @@ mod under_way;
 pub use current::Current;
 pub use ids::Ids;
 pub use log_phases::{LogPhases, Snapshot};
-pub use metrics::{METRICS, Metrics};
+pub use metrics::{HandshakeEnd, METRICS, Metrics};
 pub use rewound::Rewound;
 pub use scratch::Scratch;
 pub use stream::{HungUp, Stream};
