@@ -160,7 +160,7 @@ impl Wire {
     }
 }
 
-/// Bytes that wait to be written before a writer has to wait.
+/// Bytes that wait to be written at most, unless one write has more.
 const MOST_OUTPUT: usize = 64 * 1024;
 
 impl AsyncRead for Wire {
@@ -182,7 +182,7 @@ impl AsyncRead for Wire {
     }
 }
 
-/// Small writes wait for one another until they are flushed.
+/// Writes wait for one another until they are flushed, or the next one has no room.
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.queued() + bytes.len() > MOST_OUTPUT {
@@ -294,5 +294,16 @@ mod tests {
             matches!(wire.poll_write_some(cx), Poll::Ready(Err(_))),
             "it was reset with what it had not read"
         );
+    }
+    #[test]
+    fn writes_wait_for_one_another_and_then_for_the_peer() {
+        let (_peer, mut wire) = wire(10);
+        let cx = &mut Context::from_waker(Waker::noop());
+        let mut written = 0;
+        while Pin::new(&mut wire).poll_write(cx, &[b'x'; 1000]).is_ready() {
+            written += 1000;
+            assert_eq!(wire.queued(), written);
+        }
+        assert_eq!((written, wire.queued()), (65_000, 64_990));
     }
 }

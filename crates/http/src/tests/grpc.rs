@@ -191,6 +191,28 @@ fn an_answer_of_a_head_alone_stays_one() {
     });
 }
 
+/// A call over the connection that is kept, or a new one.
+async fn exchange(client: &mut Client, upstream: &mut Upstream, kept: Option<Server>) -> Server {
+    let (response, mut body) = call(client).await;
+    body.send_data("asked".into(), true).unwrap();
+    let mut server = match kept {
+        Some(server) => server,
+        None => Server::accept(upstream).await,
+    };
+    let (request, mut respond) = server.asked().await;
+    let mut stream = respond.send_response(answer(), false).unwrap();
+    stream.send_trailers(status("0")).unwrap();
+    drop(request);
+    let said = spawn_local(async { content(response.await.unwrap()).await.unwrap() });
+    tokio::select! {
+        // With its last call the connection ends.
+        asked = server.0.accept() => assert!(asked.is_none(), "nothing else is asked"),
+        () = settle() => {}
+    }
+    assert_eq!(said.await.unwrap(), "");
+    server
+}
+
 #[test]
 fn connections_are_kept() {
     run(async {
@@ -199,24 +221,44 @@ fn connections_are_kept() {
         let mut client = Client::open(&world).await;
         let mut server = None;
         for _ in 0..3 {
-            let (response, mut body) = call(&mut client).await;
-            body.send_data("asked".into(), true).unwrap();
-            if server.is_none() {
-                server = Some(Server::accept(&mut upstream).await);
-            }
-            let server = server.as_mut().unwrap();
-            let (request, mut respond) = server.asked().await;
-            let mut stream = respond.send_response(answer(), false).unwrap();
-            stream.send_trailers(status("0")).unwrap();
-            drop(request);
-            let said = async { content(response.await.unwrap()).await.unwrap() };
-            tokio::select! {
-                said = said => assert_eq!(said, ""),
-                _ = server.0.accept() => panic!("nothing else is asked"),
-            }
-            settle().await;
+            server = Some(exchange(&mut client, &mut upstream, server).await);
         }
         assert!(!upstream.is_visited());
+    });
+}
+
+#[test]
+fn connections_carry_so_many_calls_and_no_more() {
+    run(async {
+        let mut setup = grpc();
+        setup.settings.upstream_max_requests = 3;
+        let world = setup.open();
+        let mut upstream = world.upstream();
+        let mut client = Client::open(&world).await;
+        let mut server = exchange(&mut client, &mut upstream, None).await;
+        for _ in 0..2 {
+            server = exchange(&mut client, &mut upstream, Some(server)).await;
+        }
+        let (waited, next) = seconds(server.0.accept()).await;
+        assert_eq!((waited, next.is_none()), (0, true));
+        exchange(&mut client, &mut upstream, None).await;
+    });
+}
+
+#[test]
+fn an_idle_connection_is_closed_though_nobody_asks() {
+    run(async {
+        let mut setup = grpc();
+        setup.settings.upstream_idle = secs(30);
+        let world = setup.open();
+        let mut upstream = world.upstream();
+        let mut client = Client::open(&world).await;
+        let server = exchange(&mut client, &mut upstream, None).await;
+        sleep(secs(29)).await;
+        let mut server = exchange(&mut client, &mut upstream, Some(server)).await;
+        let (waited, next) = seconds(server.0.accept()).await;
+        assert!((30..=31).contains(&waited) && next.is_none(), "{waited}");
+        exchange(&mut client, &mut upstream, None).await;
     });
 }
 
@@ -486,6 +528,22 @@ fn a_client_of_http1_reaches_a_service_of_grpc() {
         stream.send_trailers(status("0")).unwrap();
         server.go_on();
         assert_eq!(client.answer().await.body, "said");
+    });
+}
+
+/// A query that HTTP/1 takes as it is, and the library of HTTP/2 does not.
+#[test]
+fn what_cannot_be_said_is_not_asked() {
+    run(async {
+        let mut setup = grpc();
+        setup.route["protocols"] = json!(["http"]);
+        let world = setup.open();
+        let upstream = world.upstream();
+        let mut client = world.client();
+        client.send("GET /a?<b> HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+        assert_eq!(client.answer().await.status(), 500);
+        assert!(!upstream.is_visited());
+        assert_eq!(world.ends().await[0].tries.len(), 1, "no other peer could take it");
     });
 }
 
