@@ -30,6 +30,7 @@ use polygate_net::accept::{self, Stop};
 use polygate_net::proxy_protocol::{ReadError, read_header};
 use polygate_telemetry::log;
 use polygate_tls::{Alpn, Handshake, Names, Server};
+use polygate_transport::{HandshakeEnd, METRICS};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::watch;
@@ -145,9 +146,18 @@ async fn open(
     let stream = tokio::io::join(Cursor::new(unread).chain(read), write);
     let Some(tls) = tls else { return service.serve(stream, answers::status).await };
     match timeout(ARRIVAL, tls.accept(stream)).await {
-        Ok(Ok(stream)) => service.serve(stream, answers::status).await,
-        Ok(Err(error)) => log!(Info, "status client {peer}: the TLS handshake failed: {error}"),
-        Err(_) => log!(Info, "status client {peer}: no TLS handshake within {} s", ARRIVAL.as_secs()),
+        Ok(Ok(stream)) => {
+            METRICS.count_handshake(HandshakeEnd::Done);
+            service.serve(stream, answers::status).await;
+        }
+        Ok(Err(error)) => {
+            METRICS.count_handshake(HandshakeEnd::Failed);
+            log!(Info, "status client {peer}: the TLS handshake failed: {error}");
+        }
+        Err(_) => {
+            METRICS.count_handshake(HandshakeEnd::Late);
+            log!(Info, "status client {peer}: no TLS handshake within {} s", ARRIVAL.as_secs());
+        }
     }
 }
 

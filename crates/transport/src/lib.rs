@@ -19,7 +19,7 @@ mod under_way;
 
 pub use ids::Ids;
 pub use log_phases::{LogPhases, Snapshot};
-pub use metrics::{METRICS, Metrics};
+pub use metrics::{HandshakeEnd, METRICS, Metrics};
 pub use rewound::Rewound;
 pub use stream::{HungUp, Stream};
 pub use thread::Thread;

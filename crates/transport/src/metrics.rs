@@ -54,7 +54,7 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn count_handshake(&self, end: HandshakeEnd) {
+    pub fn count_handshake(&self, end: HandshakeEnd) {
         self.handshakes[end as usize].inc();
     }
 

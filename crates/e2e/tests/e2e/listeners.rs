@@ -247,6 +247,11 @@ fn the_status_api_is_served_within_tls_and_behind_proxy_headers() {
     assert!(ended_well && said.contains("connections_accepted"), "{said}");
 
     assert!(Request::get("/status").try_send(secure).is_err(), "it is within TLS alone");
+    let metrics = Request::get("/metrics").send(gateway.status()).expect(200).text();
+    for (end, count) in [("done", 3), ("failed", 2)] {
+        let line = format!("polygate_tls_handshakes_total{{end=\"{end}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
     let mut told = Connection::open(plain).unwrap();
     told.write(b"PROXY TCP4 192.0.2.7 192.0.2.8 1 2\r\n").unwrap();
     told.send(&Request::get("/status")).unwrap().expect(200);
