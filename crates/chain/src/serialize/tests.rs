@@ -3,12 +3,12 @@ use std::net::SocketAddr;
 use smallvec::smallvec;
 
 use super::*;
-use crate::{Phase, Value};
 use crate::exchange::Authenticated;
 use crate::exchange::ServiceResponse;
 use crate::pdk::{client, fixture};
 use crate::session::SentRequest;
 use crate::session::{Stream, Transport, Try};
+use crate::{Phase, Value};
 
 /// As its readers see it.
 fn record(exchange: &Exchange) -> Json {

@@ -538,7 +538,7 @@ fn what_cannot_be_said_is_not_asked() {
         let mut setup = grpc();
         setup.route["protocols"] = json!(["http"]);
         let world = setup.open();
-        let mut upstream = world.upstream();
+        let upstream = world.upstream();
         let mut client = world.client();
         client.send("GET /a?<b> HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
         assert_eq!(client.answer().await.status(), 500);
