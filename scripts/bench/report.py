@@ -224,7 +224,8 @@ of four connections.
 
 ## Streams
 
-Connections as they come, with nginx's stream module and HAProxy in TCP mode; a line in the log for each.
+TCP as it comes, with nginx's stream module and HAProxy in TCP mode; a line in the log for each connection. What it carries are
+requests to the same upstream; a GB comes in answers of 64 MiB to curl.
 
 {carried(figures["streams"])}
 
