@@ -259,8 +259,8 @@ For each request. Of polygate with a plugin it is the gateway's process alone.{p
   pinned to one core; the load (wrk, one thread, {load.CONNECTIONS} connections with keep-alive) and the upstream (an nginx that
   answers with a file from memory) share another one.
 - Every gateway has one worker, keeps its upstream connections, adds forwarding headers and a request id (Envoy fewer of
-  them than the others), and writes a line of access log for each request: polygate, nginx and HAProxy with a system
-  call each, Envoy in batches. All other settings are those it comes with.{absent}
+  them than the others), and writes a line of access log for each request: nginx and HAProxy with a system
+  call each, polygate and Envoy in batches. All other settings are those it comes with.{absent}
 - CPU per request is the processor time of all processes of the system under test, user and system, by the kernel's
   clocks of these processes, divided by the requests that wrk counts; those it breaks off at its end count half. Memory
   is their resident memory after the load.
