@@ -1,9 +1,9 @@
 //! Connections on both sides of the gateway, whatever is spoken on them.
 //!
-//! `accept` takes clients' connections in; `handshake` makes one an encrypted one, with the certificate phase in the middle; `stream` is what all
-//! connections have in common. `peers` says where an upstream is, `connect` goes there, `copy`
-//! carries bytes both ways. `thread` is what a worker thread
-//! keeps for all of it. What is done with connections is for the crates above.
+//! `accept` takes clients' connections in; `handshake` makes one an encrypted one, with the certificate phase in the middle;
+//! `stream` is what all connections have in common. `peers` says where an upstream is, `connect` goes there, `copy` carries
+//! bytes both ways. `thread` is what a worker thread keeps for all of it. What is done with connections is for the crates
+//! above.
 
 pub mod accept;
 pub mod connect;
