@@ -108,20 +108,28 @@ def nginx(work, upstream_port, name="nginx", certificate=None):
     return Program(name, command, under_test(), folder, port, scheme="https" if certificate else "http")
 
 
-def haproxy(work, upstream_port):
-    folder, port = folder_in(work, "haproxy"), free_port()
+def haproxy_program(folder, port, mode, blocks):
     (folder / "haproxy.cfg").write_text(f"""
 global
     nbthread 1
     maxconn 4096
     log stdout format raw local0
 defaults
-    mode http
+    mode {mode}
     log global
-    option httplog
+    option {mode}log
     timeout connect 60s
     timeout client 60s
     timeout server 60s
+{blocks}
+""")
+    # Its standard output is the access log.
+    return Program("HAProxy", ["haproxy", "-db", "-f", folder / "haproxy.cfg"], under_test(), folder, port)
+
+
+def haproxy(work, upstream_port):
+    folder, port = folder_in(work, "haproxy"), free_port()
+    return haproxy_program(folder, port, "http", f"""
 frontend clients
     bind 127.0.0.1:{port} backlog 1024
     unique-id-format %[rand,hex]%[rand,hex]
@@ -136,10 +144,7 @@ frontend clients
     default_backend peers
 backend peers
     http-reuse always
-    server upstream 127.0.0.1:{upstream_port} pool-max-conn {KEPT}
-""")
-    # Its standard output is the access log.
-    return Program("HAProxy", ["haproxy", "-db", "-f", folder / "haproxy.cfg"], under_test(), folder, port)
+    server upstream 127.0.0.1:{upstream_port} pool-max-conn {KEPT}""")
 
 
 def envoy(work, upstream_port):

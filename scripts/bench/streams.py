@@ -59,23 +59,10 @@ def load_stream_module():
 
 def haproxy(work, upstream_port):
     folder, port = gateways.folder_in(work, "haproxy-tcp"), free_port()
-    (folder / "haproxy.cfg").write_text(f"""
-global
-    nbthread 1
-    maxconn 4096
-    log stdout format raw local0
-defaults
-    mode tcp
-    log global
-    option tcplog
-    timeout connect 60s
-    timeout client 60s
-    timeout server 60s
+    return gateways.haproxy_program(folder, port, "tcp", f"""
 listen streams
     bind 127.0.0.1:{port} backlog 1024
-    server upstream 127.0.0.1:{upstream_port}
-""")
-    return Program("HAProxy", ["haproxy", "-db", "-f", folder / "haproxy.cfg"], under_test(), folder, port)
+    server upstream 127.0.0.1:{upstream_port}""")
 
 
 def polygate(work, upstream_port):

@@ -295,6 +295,7 @@ mod tests {
             "it was reset with what it had not read"
         );
     }
+
     #[test]
     fn writes_wait_for_one_another_and_then_for_the_peer() {
         let (_peer, mut wire) = wire(10);

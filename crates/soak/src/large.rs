@@ -1,5 +1,5 @@
-//! Bodies larger than memory, in and out, by HTTP and as streams. They go through in pieces; one that is to be read before it is sent on
-//! lies in a file meanwhile, which is gone afterwards.
+//! Bodies larger than memory, in and out, by HTTP and as streams. They go through in pieces; one that is to be read before
+//! it is sent on lies in a file meanwhile, which is gone afterwards.
 
 use std::io;
 use std::net::SocketAddr;
