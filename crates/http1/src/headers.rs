@@ -14,6 +14,8 @@ use std::ops::Range;
 pub struct Headers {
     text: Vec<u8>,
     lines: Vec<Line>,
+    /// A bit for each name that there is or was: most look-ups are for one that never was, and end here.
+    seen: u64,
 }
 
 #[derive(Clone)]
@@ -48,6 +50,12 @@ impl Tag {
         let fold = |byte: Option<&u8>| byte.map_or(0, |byte| u32::from(byte | 0x20));
         Self((name.len() as u32) << 16 | fold(name.first()) << 8 | fold(name.last()))
     }
+
+    /// One of 64 bits, the same for the same tag.
+    fn bit(self) -> u64 {
+        // Multiplying by the golden ratio spreads what differs over the upper bits.
+        1 << (self.0.wrapping_mul(0x9e37_79b9) >> 26)
+    }
 }
 
 /// The longest text that one set of headers holds; lines beyond it are not stored.
@@ -60,7 +68,7 @@ impl Headers {
 
     /// With room for `bytes` of text and `lines` lines.
     pub fn with_capacity(bytes: usize, lines: usize) -> Self {
-        Self { text: Vec::with_capacity(bytes), lines: Vec::with_capacity(lines) }
+        Self { text: Vec::with_capacity(bytes), lines: Vec::with_capacity(lines), seen: 0 }
     }
 
     /// How many lines there are.
@@ -89,7 +97,7 @@ impl Headers {
 
     /// The values of all lines of that name.
     pub fn get_all(&self, name: &str) -> impl DoubleEndedIterator<Item = &[u8]> {
-        self.positions(name.as_bytes()).map(|at| self.value(&self.lines[at]))
+        self.places(name.as_bytes()).map(|at| self.value(&self.lines[at]))
     }
 
     /// The values of all lines of that name as one list (RFC 9110, section 5.3).
@@ -105,7 +113,7 @@ impl Headers {
     }
 
     pub fn contains(&self, name: &str) -> bool {
-        self.positions(name.as_bytes()).next().is_some()
+        self.places(name.as_bytes()).next().is_some()
     }
 
     /// Whether a list-valued header names `item`, without regard to case (RFC 9110, section 5.6.1).
@@ -150,7 +158,7 @@ impl Headers {
     /// Makes `value` the only one of that name. The first line keeps its place and takes the new letters.
     pub fn insert(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         let (name, value) = (name.as_ref(), value.as_ref());
-        let mut places = self.positions(name);
+        let mut places = self.places(name);
         let (first, is_only) = (places.next(), places.next().is_none());
         drop(places);
         let Some(first) = first else { return self.append(name, value) };
@@ -191,6 +199,7 @@ impl Headers {
     pub fn clear(&mut self) {
         self.text.clear();
         self.lines.clear();
+        self.seen = 0;
     }
 
     /// Writes all lines, each with its line end.
@@ -223,19 +232,22 @@ impl Headers {
         self.text.extend_from_slice(value);
         let end = self.text.len() as u32;
         self.text.extend_from_slice(b"\r\n");
-        self.lines.push(Line { tag: Tag::of(name), start, colon, end });
+        let tag = Tag::of(name);
+        self.seen |= tag.bit();
+        self.lines.push(Line { tag, start, colon, end });
     }
 
-    fn positions(&self, name: &[u8]) -> impl DoubleEndedIterator<Item = usize> {
+    /// Which of the lines have that name.
+    pub fn places(&self, name: &[u8]) -> impl DoubleEndedIterator<Item = usize> {
         let tag = Tag::of(name);
-        (0..self.lines.len()).filter(move |&at| {
-            let line = &self.lines[at];
-            line.tag == tag && self.text[line.name()].eq_ignore_ascii_case(name)
-        })
+        let count = if self.seen & tag.bit() == 0 { 0 } else { self.lines.len() };
+        (0..count).filter(move |&at| self.lines[at].tag == tag && self.is_named(&self.lines[at], name))
     }
 
     fn is_named(&self, line: &Line, name: &[u8]) -> bool {
-        line.tag == Tag::of(name) && self.text[line.name()].eq_ignore_ascii_case(name)
+        let own = &self.text[line.name()];
+        // Most are written alike, which is found out faster.
+        own == name || own.eq_ignore_ascii_case(name)
     }
 
     fn retain_lines(&mut self, mut keep: impl FnMut(&Self, &Line) -> bool) {
