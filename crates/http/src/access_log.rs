@@ -55,10 +55,13 @@ pub fn version_text(version: Version) -> &'static str {
 
 /// Quotes, backslashes and everything outside printable ASCII as `\xHH`: one request, one line.
 fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\');
+    // Most are plain. Without a way out of the loop the compiler looks at many bytes at a time.
+    if bytes.iter().fold(true, |all, &byte| all & is_plain(byte)) {
+        return out.extend_from_slice(bytes);
+    }
     let mut rest = bytes;
-    while let Some(at) =
-        rest.iter().position(|byte| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\'))
-    {
+    while let Some(at) = rest.iter().position(|&byte| !is_plain(byte)) {
         out.extend_from_slice(&rest[..at]);
         // Writing to memory does not fail.
         let _ = write!(out, "\\x{:02X}", rest[at]);

@@ -51,7 +51,8 @@ pub async fn relay(way: &mut Way<'_>, content: Content, framing: BodyFraming) ->
             sent
         }
         Content::Tunnel(exchanged) => match client.flush().await {
-            Ok(()) => tunnel::run(way, exchanged).await.map_err(Unsent::from),
+            // On the heap, as hardly any request has one.
+            Ok(()) => Box::pin(tunnel::run(way, exchanged)).await.map_err(Unsent::from),
             Err(error) => Err(error.into()),
         },
     };

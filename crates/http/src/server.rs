@@ -1,6 +1,6 @@
 //! Connections of clients: where they come from, and the requests on each.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,9 +8,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use polygate_chain::{Connection, Node};
 use polygate_http1::Headers;
 use polygate_net::accept::Stop;
-use polygate_transport::accept;
+use polygate_transport::accept::{self, Accepted};
 use polygate_transport::handshake::{Arrival, Shaken};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::downstream::Downstream;
@@ -35,7 +34,7 @@ pub async fn serve(
     worker: Rc<Worker>,
     stop: watch::Receiver<Stop>,
 ) {
-    let connection = |stream, peer| open(stream, peer, flags, worker.clone(), stop.clone());
+    let connection = |accepted| open(accepted, flags, worker.clone(), stop.clone());
     accept::serve(listener, stop.clone(), connection).await;
 }
 
@@ -57,16 +56,16 @@ impl Drop for Active {
 }
 
 async fn open(
-    mut stream: TcpStream,
-    address: SocketAddr,
+    mut accepted: Accepted,
     flags: ListenerFlags,
     worker: Rc<Worker>,
     mut stop: watch::Receiver<Stop>,
 ) {
     let gateway = worker.gateway();
     let _active = Active::new(gateway.environment.node.clone());
-    let accepted = accept::peer(&mut stream, address, flags.proxy_protocol, &mut stop).await;
-    let Some((peer, unread)) = accepted else { return };
+    let who = accept::peer(&mut accepted, flags.proxy_protocol, &mut stop).await;
+    let Some((peer, unread)) = who else { return };
+    let stream = accepted.stream;
     let serial = worker.thread.ids.connection();
     let (mut wire, tls, mut is_http2) = match flags.tls {
         false => (Wire::of(Box::new(stream), unread), None, false),
@@ -83,7 +82,8 @@ async fn open(
                 patience: gateway.settings.client_header_timeout,
                 stop: &mut stop,
             };
-            match arrival.shake(stream, unread).await {
+            // On the heap: what comes after it needs no room for it.
+            match Box::pin(arrival.shake(stream, unread)).await {
                 Shaken::Encrypted { stream, tls, is_http2 } => (Wire::new(stream), Some(tls), is_http2),
                 Shaken::Plain(stream, unread) => (Wire::of(Box::new(stream), unread), None, false),
                 Shaken::Ended => return,

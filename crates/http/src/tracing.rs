@@ -44,7 +44,7 @@ pub fn end(exchange: &mut Exchange) {
 }
 
 /// Begins the span of one try to reach the service.
-pub fn begin_try(exchange: &Exchange, peer: SocketAddr, attempt: usize) -> Option<Span> {
+pub fn begin_try(exchange: &Exchange, peer: SocketAddr, attempt: usize) -> Option<Box<Span>> {
     let method = &exchange.request.method;
     let mut span = exchange.session.trace.as_ref()?.step(Step::Upstream, || span_name(method).to_owned())?;
     span.set([
@@ -55,11 +55,11 @@ pub fn begin_try(exchange: &Exchange, peer: SocketAddr, attempt: usize) -> Optio
     if attempt > 0 {
         span.set([KeyValue::new("http.request.resend_count", attempt as i64)]);
     }
-    Some(span)
+    Some(Box::new(span))
 }
 
 /// Ends the span of a try with the status of the answer, or with why there is none.
-pub fn end_try(span: Option<Span>, outcome: Result<u16, &Failure>) {
+pub fn end_try(span: Option<Box<Span>>, outcome: Result<u16, &Failure>) {
     let Some(mut span) = span else { return };
     match outcome {
         Ok(status) => {

@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 
+use uuid::Uuid;
+
 /// Of one worker thread.
 pub struct Ids {
     random: RefCell<fastrand::Rng>,
@@ -24,6 +26,6 @@ impl Ids {
     /// system.
     pub fn request(&self) -> String {
         let bits = self.random.borrow_mut().u128(..);
-        (0..32).rev().map(|at| char::from(b"0123456789abcdef"[(bits >> (at * 4)) as usize & 15])).collect()
+        Uuid::from_u128(bits).simple().encode_lower(&mut [0; 32]).to_owned()
     }
 }

@@ -20,21 +20,21 @@ pub struct Answer {
     pub body: AnswerBody,
 }
 
-/// What is left of an exchange behind the answer's head.
+/// What is left of an exchange behind the answer's head. It changes hands often, so it is a pointer.
 pub enum AnswerBody {
-    Http1(Http1Body),
-    Http2(Http2Body),
+    Http1(Box<Http1Body>),
+    Http2(Box<Http2Body>),
 }
 
 impl From<Http1Body> for AnswerBody {
     fn from(body: Http1Body) -> Self {
-        Self::Http1(body)
+        Self::Http1(Box::new(body))
     }
 }
 
 impl From<Http2Body> for AnswerBody {
     fn from(body: Http2Body) -> Self {
-        Self::Http2(body)
+        Self::Http2(Box::new(body))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -146,12 +145,13 @@ impl Tries<'_> {
         let span = tracing::begin_try(exchange, peer.address, self.tried.len());
         let mut trace = Headers::new();
         if let Some(context_trace) = &exchange.session.trace {
-            context_trace.propagate(span.as_ref(), &mut trace);
+            context_trace.propagate(span.as_deref(), &mut trace);
         }
         exchange.session.timings.upstream.begin(exchange.session.timings.latest);
         let outcome = match self.protocol.http2 {
             false => self.over_http1(exchange, peer.address, &trace).await,
-            true => self.over_http2(exchange, peer.address, &trace).await,
+            // On the heap, as most requests take the other way and are to have no room for this one.
+            true => Box::pin(self.over_http2(exchange, peer.address, &trace)).await,
         };
         let now = exchange.session.timings.now();
         exchange.session.timings.upstream.finish(now);
@@ -235,7 +235,8 @@ impl Tries<'_> {
 
     /// A new connection, unless the client leaves meanwhile.
     async fn open<C: Carrier>(&self, target: Target) -> Result<Box<C>, Failure> {
-        let mut opening = pin!(C::open(target, self.timeouts));
+        // On the heap, as most requests find a connection and are to have no room for this.
+        let mut opening = Box::pin(C::open(target, self.timeouts));
         poll_fn(|cx| match opening.as_mut().poll(cx) {
             Poll::Pending => self.client.poll_gone(cx).map(|()| Err(Failure::ClientLeft)),
             opened => opened,
