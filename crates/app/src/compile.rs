@@ -7,8 +7,8 @@ use polygate_balancer::Balancer;
 use polygate_chain::{Environment, Plan};
 use polygate_entities::EntitySet;
 use polygate_http::Gateway;
-use polygate_model::{Entities, Id, Route, Service, Target, Upstream};
-use polygate_router::{Router, RouterError, StreamRouter};
+use polygate_model::{Entities, Id, Target, Upstream};
+use polygate_router::{Router, RouterError, ServedRoute, StreamRouter};
 use polygate_tls::{Alpn, CertificateError, CertifiedKey, Names, Server, UpstreamDefaults, UpstreamTls};
 
 use crate::servers::Servers;
@@ -95,7 +95,7 @@ pub fn check_routes(entities: &Entities) -> Result<(), RouterError> {
 }
 
 /// Routes with their services; those of a service that is switched off do not match.
-fn routes(entities: &Entities) -> Vec<(Arc<Route>, Option<Arc<Service>>)> {
+fn routes(entities: &Entities) -> Vec<ServedRoute> {
     let routes = entities.routes.values().map(|route| {
         let service = route.service.and_then(|reference| entities.services.get(&reference.id));
         (route.clone(), service.cloned())

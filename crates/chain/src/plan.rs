@@ -8,6 +8,7 @@ mod span;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use polygate_model::{Id, Plugin as Configuration, Protocol};
 
 use crate::exchange::Authenticated;
@@ -23,7 +24,8 @@ pub struct Plan {
 struct Entry {
     /// A bit per rank of [`Scope::RANKS`] that some configuration has: most look-ups end here.
     ranks: u8,
-    configured: HashMap<Scope, Configured>,
+    /// What is looked up are ids of the configuration, which no client chooses: hashing may be quick.
+    configured: HashMap<Scope, Configured, RandomState>,
 }
 
 /// A configuration with its handler.
@@ -135,7 +137,8 @@ impl Plan {
     }
 
     fn globals(&self) -> impl Iterator<Item = &Configured> {
-        self.entries.iter().filter_map(|entry| entry.configured.get(&Scope::default()))
+        let has_global = |entry: &&Entry| entry.ranks & Scope::GLOBAL != 0;
+        self.entries.iter().filter(has_global).filter_map(|entry| entry.configured.get(&Scope::default()))
     }
 }
 
@@ -215,7 +218,7 @@ impl Configured {
 impl Entry {
     fn new(plugin: &dyn Plugin, configurations: &[&Arc<Configuration>]) -> Option<Self> {
         let phases = plugin.phases();
-        let mut configured = HashMap::new();
+        let mut configured = HashMap::default();
         for &configuration in configurations.iter().filter(|it| it.name == plugin.name()) {
             let handler = plugin.configure(configuration);
             let it = Configured { configuration: configuration.clone(), phases, handler };
@@ -248,6 +251,8 @@ impl Scope {
         [false, true, false],
         [false, false, false],
     ];
+    /// The bit of the last one.
+    const GLOBAL: u8 = 1 << (Self::RANKS.len() - 1);
 
     fn of(configuration: &Configuration) -> Self {
         let id = |reference: Option<polygate_model::Reference>| reference.map(|it| it.id);

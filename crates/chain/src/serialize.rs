@@ -15,6 +15,9 @@ use self::shape::Record;
 use crate::session::{LogEdit, LogEditMode};
 use crate::{Exchange, Session};
 
+/// Bytes that hardly any record is longer than.
+const USUAL_LENGTH: usize = 4096;
+
 /// The record of the request as it stands, with the plugins' edits applied: JSON.
 pub fn record(exchange: &Exchange) -> String {
     text(&Record::of_request(exchange), &exchange.session.log_edits)
@@ -28,7 +31,11 @@ pub fn record_of_session(session: &Session) -> String {
 fn text(record: &impl Serialize, edits: &[LogEdit]) -> String {
     // Its keys are strings, so that there are no errors.
     if edits.is_empty() {
-        return serde_json::to_string(record).unwrap_or_default();
+        let mut out = Vec::with_capacity(USUAL_LENGTH);
+        return match serde_json::to_writer(&mut out, record) {
+            Ok(()) => String::from_utf8(out).unwrap_or_default(),
+            Err(_) => String::new(),
+        };
     }
     let mut members = match serde_json::to_value(record) {
         Ok(Json::Object(members)) => members,

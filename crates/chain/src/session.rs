@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use indexmap::IndexMap;
-use polygate_model::{Plugin, Route, Service};
+use polygate_model::{Plugin, Route, Service, Written};
 use polygate_telemetry::trace::Trace;
 use smallvec::SmallVec;
 
@@ -172,11 +172,11 @@ impl Session {
         });
     }
 
-    pub fn route(&self) -> Option<&Arc<Route>> {
+    pub fn route(&self) -> Option<&Arc<Written<Route>>> {
         self.matched.as_ref().map(|matched| &matched.route)
     }
 
-    pub fn service(&self) -> Option<&Arc<Service>> {
+    pub fn service(&self) -> Option<&Arc<Written<Service>>> {
         self.matched.as_ref()?.service.as_ref()
     }
 }
@@ -227,8 +227,8 @@ pub struct Handshake {
 /// What routing found.
 #[derive(Debug, Clone)]
 pub struct Matched {
-    pub route: Arc<Route>,
-    pub service: Option<Arc<Service>>,
+    pub route: Arc<Written<Route>>,
+    pub service: Option<Arc<Written<Service>>>,
     /// The part of the path which the route's `strip_path` takes off; empty if none.
     pub prefix: Arc<str>,
     pub captures: Captures,

@@ -12,6 +12,7 @@ pub mod path;
 pub mod schema;
 mod tables;
 pub mod vault;
+mod written;
 
 pub use consumers::Consumers;
 pub use credentials::{Credential, CredentialKind, Credentials};
@@ -21,3 +22,4 @@ pub use entities::{
 };
 pub use tables::Entities;
 pub use vault::Vaults;
+pub use written::Written;

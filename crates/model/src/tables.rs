@@ -6,12 +6,13 @@ use std::sync::Arc;
 use crate::consumers::Consumers;
 use crate::credentials::Credentials;
 use crate::entities::{CaCertificate, Certificate, Id, Plugin, Route, Service, Sni, Target, Upstream, Vault};
+use crate::written::Written;
 
 /// A table per kind, by id.
 #[derive(Debug, Default, Clone)]
 pub struct Entities {
-    pub services: BTreeMap<Id, Arc<Service>>,
-    pub routes: BTreeMap<Id, Arc<Route>>,
+    pub services: BTreeMap<Id, Arc<Written<Service>>>,
+    pub routes: BTreeMap<Id, Arc<Written<Route>>>,
     pub consumers: Consumers,
     pub plugins: BTreeMap<Id, Arc<Plugin>>,
     pub upstreams: BTreeMap<Id, Arc<Upstream>>,

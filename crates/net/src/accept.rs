@@ -45,10 +45,7 @@ impl Listener for TcpListener {
     type Peer = SocketAddr;
 
     async fn next(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = self.accept().await?;
-        // Whoever serves it writes whole messages. It fails for a connection that is gone already, which shows soon.
-        let _ = stream.set_nodelay(true);
-        Ok((stream, peer))
+        self.accept().await
     }
 
     /// Asks the system and not the runtime, which knows only of what came before it looked last.
@@ -57,7 +54,6 @@ impl Listener for TcpListener {
         iter::from_fn(move || {
             let (stream, peer) = listener.as_ref()?.accept().ok()?;
             stream.set_nonblocking(true).ok()?;
-            let _ = stream.set_nodelay(true);
             Some((TcpStream::from_std(stream).ok()?, peer))
         })
     }

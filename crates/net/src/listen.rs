@@ -59,7 +59,8 @@ pub fn reserve(address: SocketAddr, options: &ListenOptions) -> io::Result<TcpLi
 /// `keepalive`. What the latter leaves open stays as it was.
 pub fn listen(reserved: &TcpListener, options: &ListenOptions) -> io::Result<()> {
     let socket = SockRef::from(reserved);
-    // Accepted sockets inherit it.
+    // Accepted sockets inherit both. Whoever serves them writes whole messages.
+    socket.set_tcp_nodelay(true)?;
     set_keepalive(&socket, options.keepalive.unwrap_or(Keepalive::Off))?;
     socket.listen(options.backlog())
 }
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn accepted_connections_inherit_keepalive() {
+    fn accepted_connections_inherit_keepalive_and_write_at_once() {
         let idle = Some(Duration::from_secs(77));
         let keepalive = Some(Keepalive::On { idle, interval: None, count: Some(3) });
         let listener = bind(local(), &ListenOptions { keepalive, ..ListenOptions::default() }).unwrap();
@@ -140,6 +141,7 @@ mod tests {
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (accepted, _) = listener.accept().unwrap();
         let accepted = SockRef::from(&accepted);
+        assert!(accepted.tcp_nodelay().unwrap());
         assert!(accepted.keepalive().unwrap());
         assert_eq!(accepted.tcp_keepalive_time().unwrap(), Duration::from_secs(77));
         assert_eq!(accepted.tcp_keepalive_retries().unwrap(), 3);

@@ -33,7 +33,7 @@ fn main() {
 
 /// The requests are spread over all routes, so that caches are as cold as the number of routes makes them.
 fn cost(count: usize, route: Kind) -> u64 {
-    let routes: Vec<_> = (0..count).map(|number| (Arc::new(route(number)), None)).collect();
+    let routes: Vec<_> = (0..count).map(|number| (Arc::new(route(number).into()), None)).collect();
     let router = Router::build(&routes).expect("the routes are valid");
     let requests: Vec<_> = (0..1024).map(|number| Request::new(number * 7919 % count)).collect();
     let start = cpu_nanoseconds();

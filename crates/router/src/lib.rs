@@ -16,10 +16,12 @@ pub mod priority;
 mod query;
 mod router;
 mod rule;
+mod served;
 mod stream;
 
 pub use error::RouterError;
 pub use path::upstream_path;
 pub use query::{Headers, Query, split_host_port};
 pub use router::{Captures, Match, Router};
+pub use served::ServedRoute;
 pub use stream::{StreamKind, StreamMatch, StreamQuery, StreamRouter};

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use polygate_model::{Route, Service};
+use polygate_model::{Route, Service, Written};
 use regex::Regex;
 
 use crate::error::RouterError;
@@ -11,12 +11,13 @@ use crate::index::Index;
 use crate::priority::{MAX_HEADER_COUNT, http_priority, path_groups};
 use crate::query::Query;
 use crate::rule::{PathPattern, Request, Rule, label};
+use crate::served::ServedRoute;
 
 /// The outcome of [`Router::select`].
 #[derive(Debug, Clone)]
 pub struct Match {
-    pub route: Arc<Route>,
-    pub service: Option<Arc<Service>>,
+    pub route: Arc<Written<Route>>,
+    pub service: Option<Arc<Written<Service>>>,
     /// The text of the path that the route matched; none for a route without `paths`.
     pub matched_prefix: Option<Arc<str>>,
     /// The groups of the path regex; none when the path is no regex or has no groups.
@@ -38,14 +39,14 @@ pub struct Router {
     /// Best first, so that a smaller position is a higher rank.
     rules: Vec<Rule>,
     /// By the position of the rule.
-    targets: Vec<(Arc<Route>, Option<Arc<Service>>)>,
+    targets: Vec<ServedRoute>,
     index: Index,
     warnings: Vec<String>,
 }
 
 impl Router {
     /// Compiles the HTTP routes among `routes`; stream routes are passed over.
-    pub fn build(routes: &[(Arc<Route>, Option<Arc<Service>>)]) -> Result<Self, RouterError> {
+    pub fn build(routes: &[ServedRoute]) -> Result<Self, RouterError> {
         let mut ranked = Vec::with_capacity(routes.len());
         let mut router = Self::default();
         for target in routes.iter().filter(|(route, _)| route.protocols.first().is_some_and(|p| p.is_http()))

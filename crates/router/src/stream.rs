@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use polygate_model::entities::Endpoint;
-use polygate_model::{Protocol, Route, Service};
+use polygate_model::{Protocol, Route, Service, Written};
 
 use crate::error::RouterError;
 use crate::priority::stream_priority;
 use crate::rule::{NamePattern, any, label, server_name_matches};
+use crate::served::ServedRoute;
 
 /// The parts of a connection that stream routes look at.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +47,8 @@ impl StreamKind {
 /// The outcome of [`StreamRouter::select`].
 #[derive(Debug, Clone)]
 pub struct StreamMatch {
-    pub route: Arc<Route>,
-    pub service: Option<Arc<Service>>,
+    pub route: Arc<Written<Route>>,
+    pub service: Option<Arc<Written<Service>>>,
 }
 
 /// The stream routes of one configuration, tried one by one, best first: they are few, since each costs
@@ -73,7 +74,7 @@ struct AddressPattern {
 
 impl StreamRouter {
     /// Compiles the stream routes among `routes`; HTTP routes are passed over.
-    pub fn build(routes: &[(Arc<Route>, Option<Arc<Service>>)]) -> Result<Self, RouterError> {
+    pub fn build(routes: &[ServedRoute]) -> Result<Self, RouterError> {
         let is_stream = |route: &Route| route.protocols.first().is_some_and(|p| !p.is_http());
         let mut rules = Vec::new();
         for (route, service) in routes.iter().filter(|(route, _)| is_stream(route)) {

@@ -1,13 +1,12 @@
 //! Where streams come from.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::rc::Rc;
 
 use polygate_net::accept::Stop;
 use polygate_net::datagrams::Datagrams;
 use polygate_telemetry::log;
 use polygate_transport::accept;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::connections::{self, Accepted};
@@ -22,7 +21,7 @@ pub async fn serve(
     worker: Rc<Worker>,
     stop: watch::Receiver<Stop>,
 ) {
-    let connection = |stream, peer| open(stream, peer, flags, worker.clone(), stop.clone());
+    let connection = |accepted| open(accepted, flags, worker.clone(), stop.clone());
     accept::serve(listener, stop.clone(), connection).await;
 }
 
@@ -35,13 +34,12 @@ pub async fn serve_datagrams(socket: std::net::UdpSocket, worker: Rc<Worker>, st
 }
 
 async fn open(
-    mut stream: TcpStream,
-    address: SocketAddr,
+    mut accepted: accept::Accepted,
     flags: ListenerFlags,
     worker: Rc<Worker>,
     mut stop: watch::Receiver<Stop>,
 ) {
-    if let Some((peer, unread)) = accept::peer(&mut stream, address, flags.proxy_protocol, &mut stop).await {
-        connections::run(Accepted { stream, unread, peer, flags, stop }, worker).await;
+    if let Some((peer, unread)) = accept::peer(&mut accepted, flags.proxy_protocol, &mut stop).await {
+        connections::run(Accepted { stream: accepted.stream, unread, peer, flags, stop }, worker).await;
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use polygate_model::{Entities, Id};
+use polygate_model::{Entities, Id, Service, Written};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::ClientConfig;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -100,11 +100,7 @@ async fn shake(
     Ok((near, far))
 }
 
-fn entities(
-    client: &Made,
-    authority: &str,
-    service: serde_json::Value,
-) -> (Entities, Arc<polygate_model::Service>) {
+fn entities(client: &Made, authority: &str, service: serde_json::Value) -> (Entities, Arc<Written<Service>>) {
     let mut entities = Entities::default();
     let certificate = json!({
         "id": CERTIFICATE, "created_at": 0, "updated_at": 0, "cert": client.chain, "key": client.key,
@@ -120,12 +116,12 @@ fn entities(
         "read_timeout": 1, "enabled": true,
     });
     all.as_object_mut().unwrap().extend(service.as_object().unwrap().clone());
-    let service: Arc<polygate_model::Service> = Arc::new(serde_json::from_value(all).unwrap());
+    let service: Arc<Written<Service>> = Arc::new(serde_json::from_value(all).unwrap());
     entities.services.insert(service.id, service.clone());
     (entities, service)
 }
 
-fn wanted(service: &polygate_model::Service) -> Wanted<'_> {
+fn wanted(service: &Service) -> Wanted<'_> {
     Wanted { service: Some(service), certificate: None, verify: None, depth: None, http2: false }
 }
 

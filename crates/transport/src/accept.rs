@@ -20,24 +20,35 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub async fn serve<S: Future<Output = ()> + 'static>(
     listener: std::net::TcpListener,
     stop: watch::Receiver<Stop>,
-    connection: impl FnMut(TcpStream, SocketAddr) -> S,
+    mut connection: impl FnMut(Accepted) -> S,
 ) {
     let paused = |error: &io::Error| log!(Crit, "accept failed, waiting: {error}");
+    let own = listener.local_addr().ok().filter(|own| !own.ip().is_unspecified());
+    let connection = |stream, address| connection(Accepted { stream, address, own });
     match TcpListener::from_std(listener) {
         Ok(listener) => accept::serve(listener, stop, paused, connection).await,
         Err(error) => log!(Emerg, "listener is unusable: {error}"),
     }
 }
 
-/// Who has connected from `address`, and what was read of it already: `proxy_protocol` is whether a header comes before
+/// A connection as it was accepted.
+pub struct Accepted {
+    pub stream: TcpStream,
+    /// The other end's.
+    address: SocketAddr,
+    /// Its own, where the listener has one and not all of the machine: then nobody has to ask the system for it.
+    own: Option<SocketAddr>,
+}
+
+/// Who has connected, and what was read of it already: `proxy_protocol` is whether a header comes before
 /// anything else, in which a peer says whom it speaks for. `None` ends the connection.
 pub async fn peer(
-    stream: &mut TcpStream,
-    address: SocketAddr,
+    accepted: &mut Accepted,
     proxy_protocol: bool,
     stop: &mut watch::Receiver<Stop>,
 ) -> Option<(Peer, Vec<u8>)> {
-    let local = stream.local_addr().ok()?;
+    let Accepted { stream, address, own } = accepted;
+    let (address, local) = (*address, own.or_else(|| stream.local_addr().ok())?);
     if !proxy_protocol {
         return Some((Peer::new(address, local, None), Vec::new()));
     }

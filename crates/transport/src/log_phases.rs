@@ -1,6 +1,9 @@
 //! The log phase, which runs after the client has got everything.
 
 use std::cell::RefCell;
+use std::future::{Future as _, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
 
 use polygate_chain::{Collected, Exchange, Session};
 use polygate_telemetry::log;
@@ -81,12 +84,21 @@ async fn run(mut jobs: Receiver<Job>) {
         if running.len() >= RUNNING {
             running.join_next().await;
         }
-        running.spawn_local(async move {
+        let mut phase = Box::pin(async move {
             match &mut snapshot {
                 Snapshot::Request(exchange) => collected.log(&mut **exchange).await,
                 Snapshot::Stream(session) => collected.log(&mut **session).await,
             }
         });
+        // Plugins of this process are done at once, and need no task.
+        let begun = poll_fn(|cx| {
+            let polled = catch_unwind(AssertUnwindSafe(|| phase.as_mut().poll(cx)));
+            // A panic is reported where it happens, and the end of that phase alone.
+            Poll::Ready(polled.unwrap_or(Poll::Ready(())))
+        });
+        if begun.await.is_pending() {
+            running.spawn_local(phase);
+        }
     }
     while running.join_next().await.is_some() {}
 }

@@ -111,7 +111,7 @@ impl Peers {
     /// What TLS with a session's peers has to be like.
     pub fn wanted<'s>(&self, session: &'s Session, http2: bool) -> Wanted<'s> {
         Wanted {
-            service: session.service().map(|service| &**service),
+            service: session.service().map(|service| &***service),
             certificate: self.client_certificate(),
             verify: session.upstream.tls_verify,
             depth: session.upstream.tls_verify_depth,

@@ -513,9 +513,9 @@ fn a_token_of_one_service_counts_nowhere_else() {
     for (at, passes) in [(service, true), (other, false)] {
         let mut exchange = polygate_chain::pdk::fixture::routed("/api/x");
         let matched = exchange.session.matched.as_mut().unwrap();
-        let mut changed = (**matched.service.as_ref().unwrap()).clone();
+        let mut changed = (***matched.service.as_ref().unwrap()).clone();
         changed.id = at;
-        matched.service = Some(Arc::new(changed));
+        matched.service = Some(Arc::new(changed.into()));
         exchange.session.environment = gateway.environment.clone();
         exchange.request.headers.insert("Authorization", "Bearer t");
         let runtime = Builder::new_current_thread().build().unwrap();

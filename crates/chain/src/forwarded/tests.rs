@@ -174,9 +174,8 @@ fn prefixes_are_what_routes_strip() {
         [(true, "/api", Some("/api")), (true, "/", None), (true, "", None), (false, "/api", None)]
     {
         let mut exchange = fixture::routed("/api/x");
-        let found = exchange.session.matched.as_mut().unwrap();
-        found.prefix = matched.into();
-        Arc::make_mut(&mut found.route).strip_path = strip_path;
+        exchange.session.matched.as_mut().unwrap().prefix = matched.into();
+        fixture::change_route(&mut exchange, |route| route.strip_path = strip_path);
         assert_eq!(prefix(&exchange), expected.map(str::as_bytes), "of {strip_path} {matched}");
     }
 }

@@ -69,8 +69,8 @@ pub fn routed(target: &str) -> Exchange {
     let plugin: Plugin =
         entity(json!({"name": "sample", "config": {}, "protocols": ["http"], "enabled": true}));
     exchange.session.matched = Some(Matched {
-        route: Arc::new(route),
-        service: Some(Arc::new(service)),
+        route: Arc::new(route.into()),
+        service: Some(Arc::new(service.into())),
         prefix: "/api".into(),
         captures: Captures::default(),
     });
@@ -160,6 +160,14 @@ fn environment() -> Environment {
     let mut environment = Environment::new(Arc::new(entities), Arc::new(node));
     environment.trusted_ips = TrustedIps::new(vec!["127.0.0.0/8".parse().unwrap()]);
     environment
+}
+
+/// Has a request match another route: the one that it matched, changed.
+pub fn change_route(exchange: &mut Exchange, change: impl FnOnce(&mut Route)) {
+    let matched = exchange.session.matched.as_mut().unwrap();
+    let mut route = Route::clone(&matched.route);
+    change(&mut route);
+    matched.route = Arc::new(route.into());
 }
 
 /// An entity with the members that all kinds have.

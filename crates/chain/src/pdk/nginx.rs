@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use http::Version;
 use polygate_http1::Headers;
-use polygate_model::Route;
 use polygate_model::entities::DEFAULT_WORKSPACE;
+use polygate_model::{Route, Written};
 use polygate_telemetry::clock::{self, DateTime};
 
 use crate::exchange::entity;
@@ -270,7 +270,8 @@ fn upstream_variable(exchange: &Exchange, name: &str) -> Value {
         }
         .into(),
         "kong_proxy_mode" => {
-            let is_streamed = |route: &Arc<Route>| !(route.request_buffering && route.response_buffering);
+            let is_streamed =
+                |route: &Arc<Written<Route>>| !(route.request_buffering && route.response_buffering);
             // What is held back is asked for again in a way of its own.
             let is_held = response.is_some_and(|response| response.body.is_some());
             let route = exchange.session.route().filter(|_| is_routed && !is_held);
@@ -527,9 +528,9 @@ mod tests {
             [(true, true, "http"), (false, true, "unbuffered"), (true, false, "unbuffered")]
         {
             let exchange = &mut fixture::routed("/");
-            let matched = exchange.session.matched.as_mut().unwrap();
-            let route = Arc::make_mut(&mut matched.route);
-            (route.request_buffering, route.response_buffering) = (request_buffering, response_buffering);
+            fixture::change_route(exchange, |route| {
+                (route.request_buffering, route.response_buffering) = (request_buffering, response_buffering);
+            });
             exchange.forwarded = None;
             assert_eq!(variable(exchange, "kong_proxy_mode"), "http".into());
             exchange.forwarded = Some(Headers::new());

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use polygate_model::{Route, Service};
+use polygate_model::{Route, Service, Written};
 
 use crate::Session;
 
-pub fn get_route(session: &Session) -> Option<&Arc<Route>> {
+pub fn get_route(session: &Session) -> Option<&Arc<Written<Route>>> {
     session.route()
 }
 
 /// `None` if the route has no service.
-pub fn get_service(session: &Session) -> Option<&Arc<Service>> {
+pub fn get_service(session: &Session) -> Option<&Arc<Written<Service>>> {
     session.service()
 }
 

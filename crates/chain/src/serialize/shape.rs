@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use polygate_http1::Headers;
+use polygate_model::Id;
 use polygate_model::entities::DEFAULT_WORKSPACE;
-use polygate_model::{Id, Route, Service};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
+use serde_json::value::RawValue;
 
 use crate::exchange::{Authenticated, AuthenticatedBy};
 use crate::facts::{client_verify, upstream_status, upstream_uri};
@@ -29,9 +30,9 @@ pub struct Record<'r, Own> {
     #[serde(skip_serializing_if = "Option::is_none")]
     authenticated_entity: Option<CredentialPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    route: Option<&'r Route>,
+    route: Option<&'r RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<&'r Service>,
+    service: Option<&'r RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     consumer: Option<&'r Authenticated>,
     client_ip: IpAddr,
@@ -181,8 +182,8 @@ impl<'r, Own> Record<'r, Own> {
             // Without a route there was nothing to try.
             tries: session.matched.as_ref().map(|_| session.tries.iter().map(TryPart::new).collect()),
             authenticated_entity: None,
-            route: session.route().map(|route| &**route),
-            service: session.service().map(|service| &**service),
+            route: session.route().map(|route| route.json()),
+            service: session.service().map(|service| service.json()),
             consumer: None,
             client_ip: session.client.ip().to_canonical(),
             started_at: session.timings.unix_ms(session.timings.start),
@@ -197,7 +198,7 @@ impl<'r> RequestRecord<'r> {
         let buffered = exchange.service_response.as_ref().filter(|response| response.body.is_some());
         Self {
             request: RequestPart::new(exchange),
-            upstream_uri: String::from_utf8_lossy(&upstream_uri(exchange)).into_owned(),
+            upstream_uri: text(&upstream_uri(exchange)).into_owned(),
             upstream_status: match buffered {
                 Some(response) => UpstreamStatus::Code(response.status),
                 None => UpstreamStatus::Codes(upstream_status(exchange)),
@@ -222,7 +223,7 @@ impl<'r> RequestPart<'r> {
         let (request, session) = (&exchange.request, &exchange.session);
         let limits = &session.environment.limits;
         let (host, port) = (forwarded::host_name(exchange), forwarded::outside_port(exchange));
-        let target = String::from_utf8_lossy(&request.target);
+        let target = text(&request.target);
         Self {
             id: &session.id,
             method: request.method.as_str(),
@@ -311,26 +312,32 @@ impl TryPart {
 
 impl Serialize for HeaderTable<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let lines = || self.headers.lines().take(self.limit);
         let mut table = serializer.serialize_map(None)?;
-        for (at, (name, value)) in lines().enumerate() {
-            let is_same = |(other, _): &(&[u8], &[u8])| other.eq_ignore_ascii_case(name);
-            if lines().take(at).any(|line| is_same(&line)) {
+        for (at, (name, value)) in self.headers.lines().take(self.limit).enumerate() {
+            let mut places = self.headers.places(name).take_while(|&place| place < self.limit);
+            if places.next() != Some(at) {
+                // It was written where the first of its name stands.
                 continue;
             }
-            table.serialize_key(&String::from_utf8_lossy(&name.to_ascii_lowercase()))?;
-            let mut more = lines().skip(at + 1).filter(is_same).peekable();
+            table.serialize_key(&text(&name.to_ascii_lowercase()))?;
+            let others = places.filter_map(|place| self.headers.lines().nth(place));
+            let mut values: Vec<_> = others.map(|(_, value)| text(value)).collect();
             if self.redacted.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(name)) {
                 table.serialize_value("REDACTED")?;
-            } else if more.peek().is_none() {
-                table.serialize_value(&String::from_utf8_lossy(value))?;
+            } else if values.is_empty() {
+                table.serialize_value(&text(value))?;
             } else {
-                let values = std::iter::once(value).chain(more.map(|(_, value)| value));
-                table.serialize_value(&values.map(String::from_utf8_lossy).collect::<Vec<_>>())?;
+                values.insert(0, text(value));
+                table.serialize_value(&values)?;
             }
         }
         table.end()
     }
+}
+
+/// As [`String::from_utf8_lossy`], which is slow with what is UTF-8, as nearly all is.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 fn milliseconds(time: Duration) -> i64 {

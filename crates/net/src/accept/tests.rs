@@ -194,7 +194,7 @@ fn a_connection_that_broke_early_costs_no_pause() {
 
 /// A real socket: a connection is served, and after a stop nothing listens any more.
 #[test]
-fn tcp_connections_are_served_without_delay() {
+fn tcp_connections_are_served() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -205,7 +205,6 @@ fn tcp_connections_are_served_without_delay() {
             stopped,
             |error| panic!("{error}"),
             |mut stream: TcpStream, peer| async move {
-                assert!(stream.nodelay().unwrap());
                 stream.write_all(peer.to_string().as_bytes()).await.unwrap();
             },
         ));

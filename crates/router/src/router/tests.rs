@@ -11,7 +11,7 @@ use crate::fixture::{route, strings};
 use crate::query::Headers;
 
 fn router(routes: impl IntoIterator<Item = Route>) -> Router {
-    let routes: Vec<_> = routes.into_iter().map(|route| (Arc::new(route), None)).collect();
+    let routes: Vec<_> = routes.into_iter().map(|route| (Arc::new(route.into()), None)).collect();
     Router::build(&routes).unwrap()
 }
 
@@ -173,12 +173,12 @@ fn each_path_length_ranks_on_its_own_and_reports_the_route() {
 #[test]
 fn a_bad_regex_is_named() {
     let named = Route { name: Some("users".into()), paths: strings(&["~/(?=x)"]), ..route(1) };
-    let error = Router::build(&[(Arc::new(named), None)]).unwrap_err();
+    let error = Router::build(&[(Arc::new(named.into()), None)]).unwrap_err();
     let expected = "route users (00000000-0000-0000-0000-000000000001): paths: invalid regex '~/(?=x)', \
                     correct it or drop the leading '~'";
     assert_eq!(error.to_string(), expected);
     let header = Route { headers: with_headers(&[("x-a", &["~*("])]), ..route(1) };
-    let error = Router::build(&[(Arc::new(header), None)]).unwrap_err();
+    let error = Router::build(&[(Arc::new(header.into()), None)]).unwrap_err();
     assert!(error.to_string().contains("headers.x-a: invalid regex '~*('"), "{error}");
 }
 

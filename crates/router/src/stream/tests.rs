@@ -29,7 +29,7 @@ fn addresses_and_names_decide() {
         Route { sources: Some(vec![endpoint(Some("10.0.0.0/8"), None)]), ..stream_route(3) },
         Route { paths: strings(&["/"]), ..route(4) },
     ];
-    let routes = routes.map(|route| (Arc::new(route), None));
+    let routes = routes.map(|route| (Arc::new(route.into()), None));
     let router = StreamRouter::build(&routes).unwrap();
     // A plain connection is not held against `snis`, which rank first.
     assert_eq!(select(&router, None, "1.1.1.1:1", "2.2.2.2:9000"), Some(2));
@@ -51,7 +51,7 @@ fn a_route_takes_what_its_protocols_name() {
         (vec![Udp, Tcp, Tls], vec![StreamKind::Tcp, StreamKind::Tls, StreamKind::Udp]),
     ] {
         let route = Route { protocols: protocols.clone(), ..stream_route(1) };
-        let router = StreamRouter::build(&[(Arc::new(route), None)]).unwrap();
+        let router = StreamRouter::build(&[(Arc::new(route.into()), None)]).unwrap();
         let any = "1.1.1.1:1".parse().unwrap();
         let query = |kind| StreamQuery { kind, sni: None, source: any, destination: any };
         let all = [StreamKind::Tcp, StreamKind::Tls, StreamKind::Udp];
@@ -63,7 +63,7 @@ fn a_route_takes_what_its_protocols_name() {
 #[test]
 fn a_bad_address_is_named() {
     let bad = Route { sources: Some(vec![endpoint(Some("10.0.0"), None)]), ..stream_route(1) };
-    let error = StreamRouter::build(&[(Arc::new(bad), None)]).unwrap_err();
+    let error = StreamRouter::build(&[(Arc::new(bad.into()), None)]).unwrap_err();
     let expected = "route 00000000-0000-0000-0000-000000000001: sources: '10.0.0' is no ip address or range, \
                     write it as 10.0.0.1 or 10.0.0.0/8";
     assert_eq!(error.to_string(), expected);

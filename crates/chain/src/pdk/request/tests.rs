@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use serde_json::json;
 
 use super::*;
@@ -46,7 +44,7 @@ fn forwarding_headers_of_a_trusted_peer() {
 fn stripped_prefix_is_forwarded() {
     let exchange = &mut fixture::routed("/api/x");
     assert_eq!(call(exchange, "kong.request.get_forwarded_prefix", &[]), Ok("/api".into()));
-    Arc::make_mut(&mut exchange.session.matched.as_mut().unwrap().route).strip_path = false;
+    fixture::change_route(exchange, |route| route.strip_path = false);
     assert_eq!(call(exchange, "kong.request.get_forwarded_prefix", &[]), Ok(Value::Nil));
 }
 

@@ -164,7 +164,7 @@ fn the_index_agrees_with_trying_every_route() {
     let mut hits = 0;
     for round in 0..40 {
         let routes: Vec<_> = (0..1 + round * 5).map(|number| random_route(&mut random, number)).collect();
-        let shared: Vec<_> = routes.iter().map(|route| (Arc::new(route.clone()), None)).collect();
+        let shared: Vec<_> = routes.iter().map(|route| (Arc::new(route.clone().into()), None)).collect();
         let router = Router::build(&shared).unwrap();
         for _ in 0..60 {
             let value = random.pick(&["1", "2", "ONE", "x"]);
