@@ -83,9 +83,9 @@ fn headers(given: BTreeMap<String, String>, content_type: Option<&str>) -> Resul
 }
 
 impl Sink for HttpLog {
-    async fn send(&self, batch: &[String]) -> Result<(), String> {
+    async fn send(&self, batch: &[Arc<str>]) -> Result<(), String> {
         let body = match (self.is_list, batch) {
-            (false, [one]) => one.clone(),
+            (false, [one]) => one.to_string(),
             (_, several) => format!("[{}]", several.join(",")),
         };
         let mut request = Request::new(Bytes::from(body));

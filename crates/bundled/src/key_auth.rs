@@ -92,8 +92,8 @@ impl KeyAuth {
                 (None, _) => {}
             }
         }
-        if self.key_in_query && exchange.request.query.is_some() {
-            match Shown::of(request::get_query(exchange, None).get(name)) {
+        if self.key_in_query {
+            match Shown::of(&request::query_member(exchange, name.as_bytes())) {
                 Shown::Nothing => {}
                 shown => return shown,
             }

@@ -21,7 +21,7 @@ impl LineClient {
         Self { remote, timeout, keep, services, idle: Mutex::default() }
     }
 
-    pub async fn send(&self, lines: &[String]) -> Result<(), String> {
+    pub async fn send(&self, lines: &[Arc<str>]) -> Result<(), String> {
         let shown = format!("{}:{}", self.remote.host, self.remote.port);
         let mut text = Vec::with_capacity(lines.iter().map(|line| line.len() + 1).sum());
         for line in lines {

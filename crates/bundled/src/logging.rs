@@ -16,13 +16,13 @@ pub struct Logging {
 impl Hooks for Logging {
     async fn log(&self, exchange: &mut Exchange) -> Outcome {
         self.fields.set(&mut *exchange)?;
-        self.queue.push(record(exchange).to_string());
+        self.queue.push(record(exchange));
         Ok(())
     }
 
     async fn log_stream(&self, session: &mut Session) -> Outcome {
         self.fields.set(&mut *session)?;
-        self.queue.push(record_of_stream(session).to_string());
+        self.queue.push(record_of_stream(session));
         Ok(())
     }
 }

@@ -126,7 +126,7 @@ mod tests {
     struct NoSink;
 
     impl crate::queue::Sink for NoSink {
-        async fn send(&self, _: &[String]) -> Result<(), String> {
+        async fn send(&self, _: &[Arc<str>]) -> Result<(), String> {
             Ok(())
         }
     }

@@ -37,7 +37,7 @@ pub struct QueueConfig {
 }
 
 /// Where entries go. Sent one batch after the other, unless the configuration says that they may overtake each other.
-pub trait Sink<E = String>: Send + Sync + 'static {
+pub trait Sink<E = Arc<str>>: Send + Sync + 'static {
     /// The error is for the log.
     fn send(&self, batch: &[E]) -> impl Future<Output = Result<(), String>>;
 }
@@ -55,14 +55,28 @@ struct Settings {
 }
 
 /// The end that entries go into. When the last one is dropped, the rest is sent and the sender ends.
-pub struct Queue<E = String> {
+pub struct Queue<E = Arc<str>> {
     waiting: Arc<Waiting<E>>,
 }
 
-/// What a queue holds; its length counts in bytes.
-pub trait Entry: AsRef<[u8]> + Send + 'static {}
+/// What a queue holds.
+pub trait Entry: Send + 'static {
+    /// Bytes that it counts for.
+    fn size(&self) -> usize;
+}
 
-impl<E: AsRef<[u8]> + Send + 'static> Entry for E {}
+/// A text that several queues may hold.
+impl Entry for Arc<str> {
+    fn size(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Entry for Vec<u8> {
+    fn size(&self) -> usize {
+        self.len()
+    }
+}
 
 struct Waiting<E> {
     plugin: &'static str,
@@ -154,8 +168,9 @@ impl<E: Entry> Queue<E> {
     }
 
     /// Adds an entry; the oldest ones make room for it.
-    pub fn push(&self, entry: E) {
-        let length = entry.as_ref().len();
+    pub fn push(&self, entry: impl Into<E>) {
+        let entry = entry.into();
+        let length = entry.size();
         let (settings, counts) = (&self.waiting.settings, &self.waiting.counts);
         let mut state = self.waiting.state();
         if settings.bytes.is_some_and(|most| length > most) {
@@ -172,7 +187,7 @@ impl<E: Entry> Queue<E> {
         let mut dropped = 0;
         while state.entries.len() >= settings.entries || state.bytes > room {
             let Some(oldest) = state.entries.pop_front() else { break };
-            state.bytes -= oldest.as_ref().len();
+            state.bytes -= oldest.size();
             dropped += 1;
         }
         state.bytes += length;
@@ -216,7 +231,7 @@ impl<E> Waiting<E> {
         let mut state = self.state();
         let count = state.entries.len().min(self.settings.batch);
         let batch: Vec<_> = state.entries.drain(..count).collect();
-        state.bytes -= batch.iter().map(|entry| entry.as_ref().len()).sum::<usize>();
+        state.bytes -= batch.iter().map(Entry::size).sum::<usize>();
         state.overflows = false;
         batch
     }

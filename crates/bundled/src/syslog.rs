@@ -106,7 +106,7 @@ impl Syslog {
 }
 
 impl Sink for Logger {
-    async fn send(&self, batch: &[String]) -> Result<(), String> {
+    async fn send(&self, batch: &[Arc<str>]) -> Result<(), String> {
         for entry in batch {
             let sent = self.0.send_local_datagram(LOGGER, entry.as_bytes()).await;
             sent.map_err(|error| format!("{LOGGER}: {error}"))?;

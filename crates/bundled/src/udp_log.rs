@@ -42,7 +42,7 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
 }
 
 impl Sink for Datagrams {
-    async fn send(&self, batch: &[String]) -> Result<(), String> {
+    async fn send(&self, batch: &[Arc<str>]) -> Result<(), String> {
         for entry in batch {
             let sent = self.services.send_datagram(&self.host, self.port, entry.as_bytes()).await;
             sent.map_err(|error| format!("{}:{}: {error}", self.host, self.port))?;

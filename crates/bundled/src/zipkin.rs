@@ -173,7 +173,7 @@ impl Zipkin {
 struct Server(Exporter);
 
 impl Sink for Server {
-    async fn send(&self, batch: &[String]) -> Result<(), String> {
+    async fn send(&self, batch: &[Arc<str>]) -> Result<(), String> {
         self.0.post(format!("[{}]", batch.join(",")).into()).await
     }
 }

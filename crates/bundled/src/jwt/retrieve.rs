@@ -23,15 +23,12 @@ pub enum Tokens {
 impl Places {
     pub fn tokens(&self, exchange: &Exchange) -> Tokens {
         let mut found = Vec::new();
-        if exchange.request.query.is_some() {
-            let query = request::get_query(exchange, None);
-            for name in self.uri_param_names.iter().flatten() {
-                match query.get(name) {
-                    Value::List(values) => {
-                        found.extend(values.iter().filter_map(Value::as_str).map(str::to_owned))
-                    }
-                    value => found.extend(value.as_str().map(str::to_owned)),
+        for name in self.uri_param_names.iter().flatten() {
+            match request::query_member(exchange, name.as_bytes()) {
+                Value::List(values) => {
+                    found.extend(values.iter().filter_map(Value::as_str).map(str::to_owned))
                 }
+                value => found.extend(value.as_str().map(str::to_owned)),
             }
         }
         let lines = &exchange.request.headers;

@@ -20,7 +20,7 @@ pub struct Packets {
 }
 
 impl Sink for StatsdSink {
-    async fn send(&self, batch: &[String]) -> Result<(), String> {
+    async fn send(&self, batch: &[Arc<str>]) -> Result<(), String> {
         match self {
             Self::Tcp(client) => client.send(batch).await,
             Self::Udp(packets) => packets.send(batch).await,
@@ -29,7 +29,7 @@ impl Sink for StatsdSink {
 }
 
 impl Packets {
-    async fn send(&self, batch: &[String]) -> Result<(), String> {
+    async fn send(&self, batch: &[Arc<str>]) -> Result<(), String> {
         let Remote { host, port, .. } = &self.remote;
         for packet in packets(batch.iter().flat_map(|entry| entry.lines()), self.size) {
             let sent = self.services.send_datagram(host, *port, packet.as_bytes()).await;

@@ -120,7 +120,9 @@ impl Change {
 
     /// Response header names never carry `_`.
     pub fn with_dashes(mut self) -> Self {
-        self.name = dashed(&self.name);
+        if self.name.contains('_') {
+            self.name = dashed(&self.name);
+        }
         self
     }
 
@@ -170,6 +172,16 @@ pub fn replace_all(changes: &[Change], headers: &mut Headers) -> Result<(), PdkE
             "no room for {given} headers: a head has {MOST_LINES} lines at the most"
         )));
     }
+    let added: usize = changes.iter().map(|change| change.values.len()).sum();
+    if headers.len() + added > MOST_LINES {
+        check_room(changes, headers)?;
+    }
+    changes.iter().for_each(|change| change.apply(headers));
+    Ok(())
+}
+
+/// Whether there is room at every moment, with the lines that the changes take the place of.
+fn check_room(changes: &[Change], headers: &Headers) -> Result<(), PdkError> {
     let mut used = headers.len();
     for (at, change) in changes.iter().enumerate() {
         let before = match changes[..at].iter().rfind(|earlier| earlier.is_named(&change.name)) {
@@ -179,7 +191,6 @@ pub fn replace_all(changes: &[Change], headers: &mut Headers) -> Result<(), PdkE
         change.check_room(used - before)?;
         used = used - before + change.values.len();
     }
-    changes.iter().for_each(|change| change.apply(headers));
     Ok(())
 }
 

@@ -34,6 +34,17 @@ pub fn to_table(text: &[u8], limit: usize) -> Value {
     Value::Map(members)
 }
 
+/// What [`to_table`] has under a name: nil if there is no such argument.
+pub fn member(text: &[u8], name: &[u8], limit: usize) -> Value {
+    let found = pairs(text, limit).filter(|(key, _)| is_named(key, name));
+    let mut values = found.map(|(_, value)| to_value(value.map(|value| unescape(value, true))));
+    let Some(first) = values.next() else { return Value::Nil };
+    match values.next() {
+        None => first,
+        Some(second) => [first, second].into_iter().chain(values).collect(),
+    }
+}
+
 /// The first value of the argument `name`: a string, true, or nil if there is none.
 pub fn first(text: &[u8], name: &[u8], limit: usize) -> Value {
     let found = pairs(text, limit).find(|(key, _)| is_named(key, name));
@@ -194,6 +205,10 @@ mod tests {
             ("a=1&b=2&c=3", 2, json!({"a": "1", "b": "2"})),
         ] {
             assert_eq!(to_table(text.as_bytes(), limit).to_json(), expected, "of {text}");
+            for name in ["a", "b", "c", "x y", "bad", "none"] {
+                let found = expected.get(name).map(Value::from).unwrap_or_default();
+                assert_eq!(member(text.as_bytes(), name.as_bytes(), limit), found, "{name} of {text}");
+            }
         }
         assert_eq!(first(b"a&b=2&b=3", b"b", 100), Value::from("2"));
         assert_eq!(first(b"a&b=2", b"a", 100), Value::Bool(true));

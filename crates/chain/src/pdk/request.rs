@@ -93,6 +93,11 @@ pub fn get_query(exchange: &Exchange, max_args: Option<usize>) -> Value {
     query::to_table(get_raw_query(exchange), limit)
 }
 
+/// What [`get_query`] has under a name: a string, true, a list of these where it is repeated, or nil.
+pub fn query_member(exchange: &Exchange, name: &[u8]) -> Value {
+    query::member(get_raw_query(exchange), name, exchange.session.environment.limits.uri_args)
+}
+
 pub fn get_header<'e>(exchange: &'e Exchange, name: &[u8]) -> Option<&'e [u8]> {
     headers::first(&exchange.request.headers, name)
 }

@@ -128,6 +128,31 @@ fn the_date_of_the_gateway_is_for_the_client() {
 }
 
 #[test]
+fn a_log_handler_that_panics_ends_alone() {
+    run(async {
+        let seen = Arc::new(Mutex::new(0));
+        let mut setup = setup();
+        setup.plugins.push(plugin("panicking", &[Phase::Log], {
+            let seen = seen.clone();
+            async move |_| {
+                *seen.lock().unwrap() += 1;
+                panic!("it was told to");
+            }
+        }));
+        let world = setup.open();
+        let (_upstream, mut client, mut connection) = world.asked().await;
+        for requests in 1..3 {
+            connection.send(OK).await;
+            assert_eq!(client.answer().await.status(), 200);
+            settle().await;
+            assert_eq!(*seen.lock().unwrap(), requests);
+            client.send(GET).await;
+            connection.request().await;
+        }
+    });
+}
+
+#[test]
 fn a_plugin_that_breaks_down_ends_the_request() {
     run(async {
         for phase in [Phase::Rewrite, Phase::Access, Phase::Response] {
