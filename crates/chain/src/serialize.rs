@@ -3,15 +3,15 @@
 //! Field names and units are Kong's, so that dashboards and parsers built on them go on working. What plugins change in
 //! it is changed in a tree of values; as long as none does, the text is written without one.
 
+mod json;
 mod shape;
 #[cfg(test)]
 mod tests;
 
 use polygate_telemetry::log;
-use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
-use self::shape::Record;
+use self::json::Object;
 use crate::session::{LogEdit, LogEditMode};
 use crate::{Exchange, Session};
 
@@ -20,31 +20,23 @@ const USUAL_LENGTH: usize = 4096;
 
 /// The record of the request as it stands, with the plugins' edits applied: JSON.
 pub fn record(exchange: &Exchange) -> String {
-    text(&Record::of_request(exchange), &exchange.session.log_edits)
+    edited(&exchange.session.log_edits, |record| shape::of_request(record, exchange))
 }
 
 /// [`record`] of a stream.
 pub fn record_of_session(session: &Session) -> String {
-    text(&Record::of_stream(session), &session.log_edits)
+    edited(&session.log_edits, |record| shape::of_stream(record, session))
 }
 
-fn text(record: &impl Serialize, edits: &[LogEdit]) -> String {
-    // Its keys are strings, so that there are no errors.
-    if edits.is_empty() {
-        let mut out = Vec::with_capacity(USUAL_LENGTH);
-        return match serde_json::to_writer(&mut out, record) {
-            Ok(()) => String::from_utf8(out).unwrap_or_default(),
-            Err(_) => String::new(),
-        };
+fn edited(edits: &[LogEdit], write: impl FnOnce(&mut Object<'_>)) -> String {
+    let mut out = Vec::with_capacity(USUAL_LENGTH);
+    write(&mut Object::new(&mut out));
+    if !edits.is_empty() {
+        let mut members: Map<String, Json> = serde_json::from_slice(&out).unwrap_or_default();
+        edits.iter().for_each(|edit| apply(&mut members, edit));
+        return Json::Object(members).to_string();
     }
-    let mut members = match serde_json::to_value(record) {
-        Ok(Json::Object(members)) => members,
-        _ => Map::new(),
-    };
-    for edit in edits {
-        apply(&mut members, edit);
-    }
-    Json::Object(members).to_string()
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// An edit whose path leads through something that is no object is left out, with a line in the log.
