@@ -82,8 +82,9 @@ impl Socket for UdpSocket {
 }
 
 impl Listeners {
-    /// Listens on every address with `count` sockets at least, beginning with those that `previous` has of it.
-    pub fn open(
+    /// Takes every address with `count` sockets at least, beginning with those that `previous` has of it. New ones get no
+    /// connections before [`Listeners::listen`].
+    pub fn reserve(
         requests: &[Listen],
         streams: &[Listen],
         count: usize,
@@ -101,12 +102,14 @@ impl Listeners {
             (it, Purpose::Streams(flags))
         });
         let datagrams = datagrams.into_iter().map(|it| (it, ()));
-        let all = Self {
+        Ok(Self {
             connections: addresses(requests.chain(connections), count, &previous.connections)?,
             datagrams: addresses(datagrams, count, &previous.datagrams)?,
-        };
-        all.connections.iter().try_for_each(Address::listen)?;
-        Ok(all)
+        })
+    }
+
+    pub fn listen(&self) -> Result<(), Error> {
+        self.connections.iter().try_for_each(Address::listen)
     }
 
     /// A share of the sockets for each of `count` workers.

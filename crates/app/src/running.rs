@@ -132,14 +132,19 @@ impl Running {
         names: &Names,
         logs: &Logs,
     ) -> Result<(Prepared, Option<Workers>), Error> {
-        let status = Prepared::open(now, self.status.listeners())?;
-        if wants_same_workers(&self.configuration.servers.settings, now) {
-            return Ok((status, None));
-        }
-        let none = Listeners::default();
-        let before = self.fleet.listeners().unwrap_or(&none);
-        let listeners = Listeners::open(&now.proxy_listen, &now.stream_listen, now.workers, before)?;
-        Ok((status, Some(self.workers(now, listeners, names, logs)?)))
+        let status = Prepared::new(now, self.status.listeners())?;
+        let proxies = if wants_same_workers(&self.configuration.servers.settings, now) {
+            None
+        } else {
+            let none = Listeners::default();
+            let before = self.fleet.listeners().unwrap_or(&none);
+            Some(Listeners::reserve(&now.proxy_listen, &now.stream_listen, now.workers, before)?)
+        };
+        // None is open before all are known to be free.
+        status.listen()?;
+        proxies.iter().try_for_each(Listeners::listen)?;
+        let workers = proxies.map(|listeners| self.workers(now, listeners, names, logs)).transpose()?;
+        Ok((status, workers))
     }
 
     fn workers(

@@ -44,8 +44,10 @@ async fn run(settings: Settings, logs: Logs, on_ready: impl FnOnce(&[String])) -
     let (mut reload, mut reopen) = (signals::reload()?, signals::reopen()?);
     let none = Listeners::default();
     let listeners =
-        Listeners::open(&settings.proxy_listen, &settings.stream_listen, settings.workers, &none)?;
-    let status = Prepared::open(&settings, &none)?;
+        Listeners::reserve(&settings.proxy_listen, &settings.stream_listen, settings.workers, &none)?;
+    let status = Prepared::new(&settings, &none)?;
+    listeners.listen()?;
+    status.listen()?;
     let control = Rc::new(Control::new(&settings, logs)?);
     let status = status.serve(&control);
     let _command_line = status::command_line(&settings, &control)?;

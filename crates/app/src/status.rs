@@ -10,7 +10,7 @@ mod upstreams;
 use std::convert::Infallible;
 use std::fs::{self, Permissions};
 use std::io::{self, Cursor};
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -26,13 +26,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use polygate_config::Settings;
 use polygate_config::settings::ResponseTokens;
 use polygate_http::{ListenerFlags, SERVER_TOKEN};
-use polygate_net::accept::{self, Stop};
-use polygate_net::proxy_protocol::{ReadError, read_header};
+use polygate_net::accept::Stop;
 use polygate_telemetry::log;
 use polygate_tls::{Alpn, Handshake, Names, Server};
+use polygate_transport::accept::{self, Accepted};
 use polygate_transport::{HandshakeEnd, METRICS};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
@@ -44,8 +44,8 @@ use crate::{Error, certificates, translate};
 
 const ADMIN_LATENCY: HeaderName = HeaderName::from_static("x-kong-admin-latency");
 
-/// How long a connection may take for its PROXY header, and then for its TLS handshake.
-const ARRIVAL: Duration = Duration::from_secs(30);
+/// How long a connection may take for its TLS handshake.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The status listeners in use, which end with this value. Every reload replaces them, on the same sockets, so that its
 /// certificates and headers count.
@@ -63,21 +63,24 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Listens on `status_listen`, and takes over what `previous` has of it.
-    pub fn open(settings: &Settings, previous: &Listeners) -> Result<Self, Error> {
+    /// Takes the addresses of `status_listen`, and takes over what `previous` has of them.
+    pub fn new(settings: &Settings, previous: &Listeners) -> Result<Self, Error> {
         let names = Names::of(certificates::status(settings)?);
         let tls = Server::new(names, &translate::tls(settings, Alpn::http(false)))
             .config(Handshake::default())
             .clone();
-        let listeners = Listeners::open(&settings.status_listen, &[], 1, previous)?;
-        let fail = |cause| Error::System { what: "the status listener", cause };
-        let mut sockets = Vec::new();
-        for listener in listeners.deal(1)?.into_iter().flatten() {
-            if let Listener::Requests(socket, flags) = listener {
-                sockets.push((TcpListener::from_std(socket).map_err(fail)?, flags));
-            }
-        }
+        let listeners = Listeners::reserve(&settings.status_listen, &[], 1, previous)?;
+        let sockets = listeners.deal(1)?.into_iter().flatten().filter_map(|listener| match listener {
+            Listener::Requests(socket, flags) => Some((socket, flags)),
+            _ => None,
+        });
+        let sockets = sockets.collect();
         Ok(Self { listeners, sockets, tls: tls.into(), tokens: settings.headers })
+    }
+
+    /// Until then they get no connections.
+    pub fn listen(&self) -> Result<(), Error> {
+        self.listeners.listen()
     }
 
     pub fn serve(self, control: &Rc<Control>) -> Status {
@@ -85,11 +88,11 @@ impl Prepared {
         for (socket, flags) in self.sockets {
             let (control, tokens, stopping) = (control.clone(), self.tokens, stopped.clone());
             let tls = flags.tls.then(|| self.tls.clone());
-            let connection = move |stream, peer| {
+            let connection = move |accepted| {
                 let service = Service { control: control.clone(), tokens, stop: stopping.clone() };
-                open(stream, peer, flags.proxy_protocol, tls.clone(), service)
+                open(accepted, flags.proxy_protocol, tls.clone(), service)
             };
-            spawn_local(accept::serve(socket, stopped.clone(), paused, connection));
+            spawn_local(accept::serve(socket, stopped.clone(), connection));
         }
         Status { listeners: self.listeners, stop }
     }
@@ -118,34 +121,20 @@ pub fn command_line(settings: &Settings, control: &Rc<Control>) -> Result<watch:
     fs::set_permissions(&socket, Permissions::from_mode(0o600)).map_err(fail)?;
     let service = Service { control: control.clone(), tokens: settings.headers, stop: stopped.clone() };
     let connection = move |stream, _| service.clone().serve(stream, answers::control);
-    spawn_local(accept::serve(listener, stopped, paused, connection));
+    let paused = |error: &io::Error| log!(Crit, "commands are not accepted for a while: {error}");
+    spawn_local(polygate_net::accept::serve(listener, stopped, paused, connection));
     Ok(stop)
 }
 
-fn paused(error: &io::Error) {
-    log!(Crit, "the status API accepts no connections for a while: {error}");
-}
-
 /// One connection of the status listeners, from its first byte on.
-async fn open(
-    mut stream: TcpStream,
-    peer: SocketAddr,
-    has_header: bool,
-    tls: Option<TlsAcceptor>,
-    service: Service,
-) {
-    let mut unread = Vec::new();
-    if has_header {
-        match read_header(&mut stream, ARRIVAL).await {
-            Ok((_, beyond)) => unread = beyond,
-            Err(ReadError::Closed) => return,
-            Err(error) => return log!(Error, "status client {peer}: {error}"),
-        }
-    }
-    let (read, write) = tokio::io::split(stream);
+async fn open(mut accepted: Accepted, has_header: bool, tls: Option<TlsAcceptor>, service: Service) {
+    let who = accept::peer(&mut accepted, has_header, &mut service.stop.clone()).await;
+    let Some((peer, unread)) = who else { return };
+    let peer = peer.socket();
+    let (read, write) = tokio::io::split(accepted.stream);
     let stream = tokio::io::join(Cursor::new(unread).chain(read), write);
     let Some(tls) = tls else { return service.serve(stream, answers::status).await };
-    match timeout(ARRIVAL, tls.accept(stream)).await {
+    match timeout(PATIENCE, tls.accept(stream)).await {
         Ok(Ok(stream)) => {
             METRICS.count_handshake(HandshakeEnd::Done);
             service.serve(stream, answers::status).await;
@@ -156,7 +145,7 @@ async fn open(
         }
         Err(_) => {
             METRICS.count_handshake(HandshakeEnd::Late);
-            log!(Info, "status client {peer}: no TLS handshake within {} s", ARRIVAL.as_secs());
+            log!(Info, "status client {peer}: no TLS handshake within {} s", PATIENCE.as_secs());
         }
     }
 }

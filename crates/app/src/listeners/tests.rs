@@ -17,7 +17,9 @@ fn free() -> SocketAddr {
 }
 
 fn open(entry: &str, count: usize, previous: &Listeners) -> Result<Listeners, Error> {
-    Listeners::open(&entries(entry), &[], count, previous)
+    let listeners = Listeners::reserve(&entries(entry), &[], count, previous)?;
+    listeners.listen()?;
+    Ok(listeners)
 }
 
 /// How many sockets each of `count` workers would have.
@@ -31,6 +33,16 @@ fn every_worker_has_its_socket() {
         let listeners = open(&format!("{}{flags}", free()), 3, &Listeners::default()).unwrap();
         assert_eq!(shares(&listeners, 3), [1, 1, 1], "{flags}");
     }
+}
+
+/// So that a reload that is refused for another address opens none.
+#[test]
+fn what_is_reserved_is_closed() {
+    let address = free().to_string();
+    let reserved = Listeners::reserve(&entries(&address), &[], 2, &Listeners::default()).unwrap();
+    assert_eq!(TcpStream::connect(&address).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    reserved.listen().unwrap();
+    TcpStream::connect(&address).unwrap();
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The grammar of `*_listen`.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -73,6 +74,21 @@ pub(super) fn resolve(reader: &mut Reader<'_>, name: &str, traffic: Traffic) -> 
         }
     }
     listeners
+}
+
+/// Refuses an address that is listed twice: the sockets of both would share its connections at random.
+pub(super) fn refuse_repeated<'l>(
+    reader: &mut Reader<'_>,
+    lists: impl IntoIterator<Item = (&'static str, &'l Vec<Listen>)>,
+) {
+    let mut known = HashMap::new();
+    let entries = lists.into_iter().flat_map(|(name, list)| list.iter().map(move |listen| (name, listen)));
+    // The system chooses another port for each 0.
+    for (name, listen) in entries.filter(|(_, listen)| listen.port > 0) {
+        if let Some(first) = known.insert((&listen.host, listen.port, listen.udp), name) {
+            reader.refuse(format!("{name}: {listen} is in use by {first} already, choose another port"));
+        }
+    }
 }
 
 fn usage(traffic: Traffic) -> String {

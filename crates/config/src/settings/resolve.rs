@@ -23,6 +23,17 @@ impl Settings {
     /// Reads everything that `reader` has; `values` is the same with references kept.
     pub(crate) fn resolve(reader: &mut Reader<'_>, values: Values, bin_dir: &Path) -> Settings {
         let prefix = path(reader, "prefix").unwrap_or_default();
+        let proxy_listen = listen::resolve(reader, "proxy_listen", Traffic::Http);
+        let status_listen = listen::resolve(reader, "status_listen", Traffic::Http);
+        let stream_listen = listen::resolve(reader, "stream_listen", Traffic::Stream);
+        listen::refuse_repeated(
+            reader,
+            [
+                ("proxy_listen", &proxy_listen),
+                ("status_listen", &status_listen),
+                ("stream_listen", &stream_listen),
+            ],
+        );
         let (plugin_servers, legacy_go) = plugin_servers::resolve(reader, &prefix, bin_dir);
         Settings {
             node_id: node_id(reader),
@@ -33,10 +44,10 @@ impl Settings {
             plugins: reader.list("plugins"),
             plugin_servers,
             legacy_go,
-            proxy_listen: listen::resolve(reader, "proxy_listen", Traffic::Http),
+            proxy_listen,
             admin_listen: listen::resolve(reader, "admin_listen", Traffic::Http),
-            status_listen: listen::resolve(reader, "status_listen", Traffic::Http),
-            stream_listen: listen::resolve(reader, "stream_listen", Traffic::Stream),
+            status_listen,
+            stream_listen,
             port_maps: port_maps(reader),
             trusted_ips: trusted_ips(reader),
             real_ip_header: reader.text("nginx_proxy_real_ip_header").unwrap_or_default().to_owned(),

@@ -86,3 +86,23 @@ fn errors_begin_with_the_property() {
     );
     assert!(errors[0].ends_with("got '0.0.0.0': the port is missing"), "{}", errors[0]);
 }
+
+#[test]
+fn an_address_is_listed_once() {
+    let values = crate::conf::Values::from_pairs(&[
+        ("proxy_listen", "127.0.0.1:80, 127.0.0.1:81, 127.0.0.1:80 ssl, 127.0.0.1:0, 127.0.0.1:0"),
+        ("stream_listen", "127.0.0.1:81, 127.0.0.2:81, 127.0.0.1:53, 127.0.0.1:53 udp"),
+    ]);
+    let mut reader = Reader::new(&values);
+    let proxy = resolve(&mut reader, "proxy_listen", Traffic::Http);
+    let stream = resolve(&mut reader, "stream_listen", Traffic::Stream);
+    refuse_repeated(&mut reader, [("proxy_listen", &proxy), ("stream_listen", &stream)]);
+    let errors: Vec<String> = reader.errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        errors,
+        [
+            "proxy_listen: 127.0.0.1:80 is in use by proxy_listen already, choose another port",
+            "stream_listen: 127.0.0.1:81 is in use by proxy_listen already, choose another port",
+        ]
+    );
+}
