@@ -31,8 +31,10 @@ pub fn record_of_session(session: &Session) -> String {
 fn edited(edits: &[LogEdit], write: impl FnOnce(&mut Object<'_>)) -> String {
     let mut out = Vec::with_capacity(USUAL_LENGTH);
     write(&mut Object::new(&mut out));
-    if !edits.is_empty() {
-        let mut members: Map<String, Json> = serde_json::from_slice(&out).unwrap_or_default();
+    // It cannot be read where a plugin nested something deeper than the parser goes: then it stays as it is.
+    if !edits.is_empty()
+        && let Ok(mut members) = serde_json::from_slice::<Map<String, Json>>(&out)
+    {
         edits.iter().for_each(|edit| apply(&mut members, edit));
         return Json::Object(members).to_string();
     }
