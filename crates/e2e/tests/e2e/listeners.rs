@@ -261,5 +261,5 @@ fn the_status_api_is_served_within_tls_and_behind_proxy_headers() {
     // The end may be a reset, as what was sent is not read.
     let _ = untold.read_to_end(&mut answer);
     assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
-    gateway.wait_for_log("status client .*: connection does not begin with a PROXY protocol header");
+    gateway.wait_for_log("client .*: connection does not begin with a PROXY protocol header");
 }
