@@ -74,8 +74,7 @@ impl Prepared {
             Listener::Requests(socket, flags) => Some((socket, flags)),
             _ => None,
         });
-        let sockets = sockets.collect();
-        Ok(Self { listeners, sockets, tls: tls.into(), tokens: settings.headers })
+        Ok(Self { sockets: sockets.collect(), listeners, tls: tls.into(), tokens: settings.headers })
     }
 
     /// Until then they get no connections.

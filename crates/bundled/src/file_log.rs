@@ -119,7 +119,7 @@ mod tests {
         let path = directory.path().join("log");
         let lines: Vec<Arc<str>> = (0..1000).map(|number| number.to_string().into()).collect();
         append(path.to_str().unwrap(), false, &Mutex::default(), &lines).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().collect::<Vec<_>>().len(), 1000);
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1000);
     }
 
     #[test]

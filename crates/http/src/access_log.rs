@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use http::{Method, Version};
 use polygate_chain::{Exchange, credentials};
-use polygate_http1::write::number;
+use polygate_http1::write::{is_quotable, is_quotable_byte, number};
 
 use crate::date;
 
@@ -55,13 +55,11 @@ pub fn version_text(version: Version) -> &'static str {
 
 /// Quotes, backslashes and everything outside printable ASCII as `\xHH`: one request, one line.
 fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\');
-    // Most are plain. Without a way out of the loop the compiler looks at many bytes at a time.
-    if bytes.iter().fold(true, |all, &byte| all & is_plain(byte)) {
+    if is_quotable(bytes) {
         return out.extend_from_slice(bytes);
     }
     let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|&byte| !is_plain(byte)) {
+    while let Some(at) = rest.iter().position(|&byte| !is_quotable_byte(byte)) {
         out.extend_from_slice(&rest[..at]);
         // Writing to memory does not fail.
         let _ = write!(out, "\\x{:02X}", rest[at]);

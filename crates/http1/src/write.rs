@@ -27,6 +27,19 @@ pub fn line(out: &mut Vec<u8>, name: impl AsRef<[u8]>, value: &[u8]) {
     }
 }
 
+/// Whether a text stands between quotes as it is: visible ASCII and blanks, without quotes and backslashes.
+pub fn is_quotable(text: &[u8]) -> bool {
+    // Of pieces of this size, with no way out in the middle, the compiler makes a few instructions.
+    let (pieces, rest) = text.as_chunks::<16>();
+    pieces.iter().all(|piece| piece.iter().fold(true, |all, &byte| all & is_quotable_byte(byte)))
+        && rest.iter().all(|&byte| is_quotable_byte(byte))
+}
+
+/// [`is_quotable`] of one byte.
+pub fn is_quotable_byte(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\')
+}
+
 /// Decimal digits.
 pub fn number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(decimal(number, &mut [0; 20]));
