@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use crate::scan;
+
 /// The header lines of one message, in the order received or added.
 ///
 /// All text lies in one buffer, each line as it goes over the wire: `Name: value` and a line end. Look-ups ignore case
@@ -57,6 +59,9 @@ impl Tag {
         1 << (self.0.wrapping_mul(0x9e37_79b9) >> 26)
     }
 }
+
+/// Room for a few lines: where there is one, there are more.
+const LEAST_TEXT: usize = 240;
 
 /// The longest text that one set of headers holds; lines beyond it are not stored.
 const LONGEST_TEXT: usize = 1 << 30;
@@ -129,6 +134,17 @@ impl Headers {
     /// Names, with their letters, and values.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> + DoubleEndedIterator {
         self.lines.iter().map(|line| (self.name(line), self.value(line)))
+    }
+
+    /// Whether several lines have the same name.
+    pub fn has_repeats(&self) -> bool {
+        let mut seen = 0;
+        self.lines.iter().enumerate().any(|(at, line)| {
+            let is_new = seen & line.tag.bit() == 0;
+            seen |= line.tag.bit();
+            let name = &self.text[line.name()];
+            !is_new && self.lines[..at].iter().any(|it| it.tag == line.tag && self.is_named(it, name))
+        })
     }
 
     /// Adds a line behind the others.
@@ -215,11 +231,13 @@ impl Headers {
             return;
         }
         let used = self.wire_length();
-        if used <= self.text.len() / 2 {
+        if used < self.text.len() / 2 {
             let old = std::mem::replace(&mut self.text, Vec::with_capacity(2 * (used + more)));
             for line in std::mem::take(&mut self.lines) {
                 self.push(&old[line.name()], &old[line.value()]);
             }
+        } else {
+            self.text.reserve(more.max(LEAST_TEXT));
         }
     }
 
@@ -369,8 +387,7 @@ impl NameByte {
 
 /// Whether the bytes can be a header's value: no control character but the tab (RFC 9110, section 5.5).
 pub fn is_value(value: &[u8]) -> bool {
-    // Without a way out of the loop the compiler looks at many bytes at a time.
-    value.iter().fold(true, |is_value, &byte| is_value & (byte == b'\t' || (byte >= b' ' && byte != 0x7f)))
+    scan::all(value, |byte| (byte == b'\t') | ((byte >= b' ') & (byte != 0x7f)))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod host;
 mod request;
 mod response;
 mod rules;
+pub mod scan;
 pub mod write;
 
 pub use body::{Decoder, Progress};

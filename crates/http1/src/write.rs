@@ -3,6 +3,7 @@
 use http::{Method, Version};
 
 use crate::headers::decimal;
+use crate::scan;
 
 /// `method target HTTP/1.1`. The target must hold no blank and no control character.
 pub fn request_line(out: &mut Vec<u8>, method: &Method, target: &[u8]) {
@@ -29,10 +30,7 @@ pub fn line(out: &mut Vec<u8>, name: impl AsRef<[u8]>, value: &[u8]) {
 
 /// Whether a text stands between quotes as it is: visible ASCII and blanks, without quotes and backslashes.
 pub fn is_quotable(text: &[u8]) -> bool {
-    // Of pieces of this size, with no way out in the middle, the compiler makes a few instructions.
-    let (pieces, rest) = text.as_chunks::<16>();
-    pieces.iter().all(|piece| piece.iter().fold(true, |all, &byte| all & is_quotable_byte(byte)))
-        && rest.iter().all(|&byte| is_quotable_byte(byte))
+    scan::all(text, is_quotable_byte)
 }
 
 /// [`is_quotable`] of one byte.
