@@ -10,6 +10,7 @@ pub mod window;
 
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
 use polygate_model::Id;
 use polygate_telemetry::log;
 
@@ -47,7 +48,7 @@ pub struct Counters {
 
 #[derive(Default)]
 struct Shard {
-    entries: HashMap<Key, Entry>,
+    entries: HashMap<Key, Entry, RandomState>,
     /// How many entries may be there before the next sweep.
     sweep_at: usize,
 }

@@ -1,7 +1,8 @@
 //! Consumers, found by each of their names.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::entities::{Consumer, Id};
 

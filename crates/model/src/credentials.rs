@@ -1,9 +1,10 @@
 //! What authenticates consumers, found by what a request shows of it and by its consumer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use serde_json::{Map, Value};
 
 use crate::entities::Id;
