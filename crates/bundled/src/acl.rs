@@ -1,5 +1,6 @@
 //! Who is let in by groups of consumers (bundled-plugins.md, section 3).
 
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::service_request;
 use polygate_chain::{Exchange, Phase};
 use polygate_model::CredentialKind;
@@ -7,7 +8,7 @@ use serde::Deserialize;
 
 use crate::auth;
 use crate::plugin::{Bundled, Hooks, Outcome, configure};
-use crate::reply::{line, refuse};
+use crate::reply::refuse;
 
 pub const PLUGIN: Bundled = Bundled {
     name: "acl",
@@ -48,7 +49,7 @@ impl Hooks for Acl {
         }
         match self.hide_groups_header {
             true => Ok(()),
-            false => service_request::set_header(exchange, line(header, groups.join(", "))),
+            false => service_request::set_header(exchange, Change::line(header, groups.join(", "))),
         }
     }
 }

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use polygate_chain::exchange::{Authenticated, AuthenticatedBy};
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::{PdkError, client, service_request};
 use polygate_chain::{Exchange, Value};
 use polygate_model::{Credential, Id};
 
 use crate::plugin::Outcome;
-use crate::reply::{line, maybe_line, refuse, refuse_with};
+use crate::reply::{maybe_line, refuse, refuse_with};
 
 /// What the upstream is told of the consumer. A client's own words never reach it.
 const CONSUMER_ID: &str = "X-Consumer-ID";
@@ -54,7 +55,7 @@ pub fn conclude<R>(
 
 /// The usual answer to a refusal.
 pub fn challenge(exchange: &mut Exchange, refusal: Refusal) -> Outcome {
-    let headers = vec![line("WWW-Authenticate", refusal.challenge)];
+    let headers = vec![Change::line("WWW-Authenticate", refusal.challenge)];
     refuse_with(exchange, 401, &refusal.message, headers)
 }
 
@@ -98,13 +99,12 @@ fn as_anonymous(exchange: &mut Exchange, name: &str) -> Outcome {
 pub fn tell_upstream(exchange: &mut Exchange, credential: Option<&str>) -> Outcome {
     let consumer = exchange.known_consumer().cloned();
     let consumer = consumer.as_ref();
-    let changes = [
-        (CONSUMER_ID, consumer.map(|it| it.id.to_string())),
-        (CONSUMER_CUSTOM_ID, consumer.and_then(|it| it.custom_id.clone())),
-        (CONSUMER_USERNAME, consumer.and_then(|it| it.username.clone())),
-        (CREDENTIAL, credential.map(str::to_owned)),
-        (ANONYMOUS, credential.is_none().then(|| "true".to_owned())),
+    let changes = vec![
+        maybe_line(CONSUMER_ID, consumer.map(|it| it.id.to_string())),
+        maybe_line(CONSUMER_CUSTOM_ID, consumer.and_then(|it| it.custom_id.as_deref())),
+        maybe_line(CONSUMER_USERNAME, consumer.and_then(|it| it.username.as_deref())),
+        maybe_line(CREDENTIAL, credential),
+        maybe_line(ANONYMOUS, credential.is_none().then_some("true")),
     ];
-    let changes = changes.into_iter().map(|(name, value)| maybe_line(name, value)).collect();
     service_request::set_headers(exchange, changes)
 }

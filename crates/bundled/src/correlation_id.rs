@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::{log, response, service_request};
 use polygate_chain::{Exchange, Handler, Phase, Value};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::plugin::{self, Bundled, Hooks, Outcome};
-use crate::reply::line;
 use crate::shared::Shared;
 
 pub const PLUGIN: Bundled = Bundled {
@@ -68,7 +68,7 @@ impl Hooks for CorrelationId {
             Some(id) => id,
             None => {
                 let id = self.generate(exchange);
-                service_request::set_header(exchange, line(&self.header, id.clone()))?;
+                service_request::set_header(exchange, Change::raw_line(&self.header, &id))?;
                 id
             }
         };
@@ -77,7 +77,7 @@ impl Hooks for CorrelationId {
 
     fn header(&self, exchange: &mut Exchange) -> Outcome {
         match self.given(exchange).filter(|_| self.echo) {
-            Some(id) => response::set_header(exchange, line(&self.header, id)),
+            Some(id) => response::set_header(exchange, Change::raw_line(&self.header, id)),
             None => Ok(()),
         }
     }

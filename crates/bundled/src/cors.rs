@@ -5,6 +5,7 @@ mod origin;
 mod tests;
 
 use http::Method;
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::response;
 use polygate_chain::{Exchange, Phase};
 use polygate_value::number;
@@ -12,7 +13,6 @@ use serde::Deserialize;
 
 use self::origin::{Allowed, Origins};
 use crate::plugin::{Bundled, Hooks, Outcome, configure};
-use crate::reply::line;
 
 pub const PLUGIN: Bundled = Bundled {
     name: "cors",
@@ -51,15 +51,15 @@ impl Hooks for Cors {
 
         self.tell_origin(exchange)?;
         if let Some(allowed) = allowed {
-            response::set_header(exchange, line("Access-Control-Allow-Headers", allowed))?;
+            response::set_header(exchange, Change::raw_line("Access-Control-Allow-Headers", allowed))?;
         }
         let methods = self.methods.as_deref().unwrap_or_default().join(",");
-        response::set_header(exchange, line("Access-Control-Allow-Methods", methods))?;
+        response::set_header(exchange, Change::line("Access-Control-Allow-Methods", methods))?;
         if let Some(seconds) = self.max_age {
-            response::set_header(exchange, line("Access-Control-Max-Age", number(seconds)))?;
+            response::set_header(exchange, Change::line("Access-Control-Max-Age", number(seconds)))?;
         }
         if self.private_network && wants_private {
-            response::set_header(exchange, line("Access-Control-Allow-Private-Network", "true"))?;
+            response::set_header(exchange, Change::line("Access-Control-Allow-Private-Network", "true"))?;
         }
         response::exit(exchange, 200, polygate_chain::pdk::Content::Nothing, Vec::new())
     }
@@ -73,7 +73,7 @@ impl Hooks for Cors {
         match self.exposed_headers.as_deref() {
             None | Some([]) => Ok(()),
             Some(names) => {
-                response::set_header(exchange, line("Access-Control-Expose-Headers", names.join(",")))
+                response::set_header(exchange, Change::line("Access-Control-Expose-Headers", names.join(",")))
             }
         }
     }
@@ -90,18 +90,18 @@ impl Cors {
         match (allowed, &asking) {
             // Credentials go to an origin that is named, never to everybody.
             (Allowed::Everybody, Some(asking)) if self.credentials => {
-                response::set_header(exchange, line(ALLOW_ORIGIN, asking.clone()))?;
-                response::set_header(exchange, line(ALLOW_CREDENTIALS, "true"))?;
+                response::set_header(exchange, Change::line(ALLOW_ORIGIN, asking.clone()))?;
+                response::set_header(exchange, Change::line(ALLOW_CREDENTIALS, "true"))?;
                 return vary(exchange);
             }
-            (Allowed::Everybody, _) => response::set_header(exchange, line(ALLOW_ORIGIN, "*"))?,
+            (Allowed::Everybody, _) => response::set_header(exchange, Change::line(ALLOW_ORIGIN, "*"))?,
             (Allowed::One(origin), _) => {
-                response::set_header(exchange, line(ALLOW_ORIGIN, origin.into_owned()))?
+                response::set_header(exchange, Change::line(ALLOW_ORIGIN, origin.into_owned()))?
             }
             (Allowed::Nobody, _) => response::clear_header(exchange, ALLOW_ORIGIN)?,
         }
         match self.credentials && !is_everybody {
-            true => response::set_header(exchange, line(ALLOW_CREDENTIALS, "true")),
+            true => response::set_header(exchange, Change::line(ALLOW_CREDENTIALS, "true")),
             false => Ok(()),
         }
     }
@@ -109,7 +109,7 @@ impl Cors {
 
 /// A line of its own, beside what the upstream says.
 fn vary(exchange: &mut Exchange) -> Outcome {
-    response::add_header(exchange, line("Vary", "Origin"))
+    response::add_header(exchange, Change::line("Vary", "Origin"))
 }
 
 fn is_preflight(exchange: &Exchange) -> bool {

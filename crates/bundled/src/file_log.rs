@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use polygate_chain::{Handler, Phase};
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
@@ -43,7 +44,7 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
 }
 
 impl Sink for FileLog {
-    async fn send(&self, batch: &[Arc<str>]) -> Result<(), String> {
+    async fn send(&self, batch: &[Bytes]) -> Result<(), String> {
         let (path, reopen, file, lines) = (self.path.clone(), self.reopen, self.file.clone(), batch.to_vec());
         // A disk may be slow, and others wait for this thread.
         let written = spawn_blocking(move || append(&path, reopen, &file, &lines)).await;
@@ -52,7 +53,7 @@ impl Sink for FileLog {
     }
 }
 
-fn append(path: &str, reopen: bool, file: &Mutex<Option<File>>, lines: &[Arc<str>]) -> io::Result<()> {
+fn append(path: &str, reopen: bool, file: &Mutex<Option<File>>, lines: &[Bytes]) -> io::Result<()> {
     let mut kept = file.lock().unwrap_or_else(PoisonError::into_inner);
     let mut file = match kept.take() {
         Some(file) if !reopen => file,
@@ -65,8 +66,8 @@ fn append(path: &str, reopen: bool, file: &Mutex<Option<File>>, lines: &[Arc<str
 
 /// As many at a time as the system takes, none in two pieces unless the disk is full: others who append to the file do not
 /// come between.
-fn write_lines(out: &mut impl Write, lines: &[Arc<str>]) -> io::Result<()> {
-    let pieces = lines.iter().flat_map(|line| [IoSlice::new(line.as_bytes()), IoSlice::new(b"\n")]);
+fn write_lines(out: &mut impl Write, lines: &[Bytes]) -> io::Result<()> {
+    let pieces = lines.iter().flat_map(|line| [IoSlice::new(line), IoSlice::new(b"\n")]);
     let mut pieces: Vec<_> = pieces.collect();
     let mut rest = &mut pieces[..];
     while !rest.is_empty() {
@@ -117,7 +118,7 @@ mod tests {
     fn a_large_batch_is_written_whole() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        let lines: Vec<Arc<str>> = (0..1000).map(|number| number.to_string().into()).collect();
+        let lines: Vec<Bytes> = (0..1000).map(|number| number.to_string().into()).collect();
         append(path.to_str().unwrap(), false, &Mutex::default(), &lines).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1000);
     }

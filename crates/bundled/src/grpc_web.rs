@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use http::Method as HttpMethod;
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::{Content, PdkError, grpc, request, response, service_request};
 use polygate_chain::{BodyFilter, Exchange, Handler, Phase};
 use serde::Deserialize;
@@ -23,7 +24,7 @@ use self::frames::LARGEST;
 pub use self::frames::{Frames, write};
 use self::json::{Method, Services};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
-use crate::reply::{line, refuse};
+use crate::reply::refuse;
 use crate::shared::Shared;
 
 pub const PLUGIN: Bundled = Bundled {
@@ -64,7 +65,7 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, _: &Arc<Shared>) -> Result<Ar
 impl Hooks for GrpcWeb {
     async fn access(&self, exchange: &mut Exchange) -> Outcome {
         if let Some(origin) = &self.config.allow_origin_header {
-            response::set_header(exchange, line("Access-Control-Allow-Origin", origin.clone()))?;
+            response::set_header(exchange, Change::line("Access-Control-Allow-Origin", origin.clone()))?;
         }
         if exchange.request.method == HttpMethod::OPTIONS {
             return preflight(exchange);
@@ -84,7 +85,7 @@ impl Hooks for GrpcWeb {
         if exchange.session.answer.is_some() {
             return Ok(());
         }
-        service_request::set_header(exchange, line("Content-Type", "application/grpc"))?;
+        service_request::set_header(exchange, Change::line("Content-Type", "application/grpc"))?;
         if call.encoding.is_json {
             // Answers have to be read.
             service_request::clear_header(exchange, "grpc-accept-encoding");
@@ -100,7 +101,7 @@ impl Hooks for GrpcWeb {
         if !is_grpc {
             return Ok(());
         }
-        response::set_header(exchange, line("Content-Type", encoding.mime_type.clone()))?;
+        response::set_header(exchange, Change::line("Content-Type", encoding.mime_type.clone()))?;
         exchange.session.kept.put(Answer::of(&mut exchange.response.headers, encoding, method));
         Ok(())
     }
@@ -129,9 +130,9 @@ impl GrpcWeb {
 /// What browsers ask before a call (CORS).
 fn preflight(exchange: &mut Exchange) -> Outcome {
     let headers = vec![
-        line("Content-Type", "application/grpc-web-text+proto"),
-        line("Access-Control-Allow-Methods", "POST"),
-        line("Access-Control-Allow-Headers", "content-type,x-grpc-web,x-user-agent"),
+        Change::line("Content-Type", "application/grpc-web-text+proto"),
+        Change::line("Access-Control-Allow-Methods", "POST"),
+        Change::line("Access-Control-Allow-Headers", "content-type,x-grpc-web,x-user-agent"),
     ];
     response::exit(exchange, 200, Content::Text("OK".into()), headers)
 }

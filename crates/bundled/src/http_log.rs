@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::custom_fields::{self, CustomFields};
 use crate::duration::milliseconds;
+use crate::encoding::json_list;
 use crate::http_client::{Endpoint, HttpClient};
 use crate::logging::Logging;
 use crate::plugin::{self, Bundled};
@@ -83,12 +84,12 @@ fn headers(given: BTreeMap<String, String>, content_type: Option<&str>) -> Resul
 }
 
 impl Sink for HttpLog {
-    async fn send(&self, batch: &[Arc<str>]) -> Result<(), String> {
+    async fn send(&self, batch: &[Bytes]) -> Result<(), String> {
         let body = match (self.is_list, batch) {
-            (false, [one]) => one.to_string(),
-            (_, several) => format!("[{}]", several.join(",")),
+            (false, [one]) => one.clone(),
+            (_, several) => json_list(several),
         };
-        let mut request = Request::new(Bytes::from(body));
+        let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.client.endpoint.path.parse().unwrap_or_default();
         request.headers_mut().clone_from(&self.headers);

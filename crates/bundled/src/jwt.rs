@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::Method;
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::{Content, response};
 use polygate_chain::{Exchange, Phase};
 use polygate_model::{Credential, CredentialKind};
@@ -21,7 +22,6 @@ use self::token::Token;
 use crate::auth::{self, Attempt};
 use crate::encoding::from_base64;
 use crate::plugin::{Bundled, Hooks, Outcome, configure};
-use crate::reply::line;
 
 pub const PLUGIN: Bundled = Bundled {
     name: "jwt",
@@ -163,7 +163,7 @@ impl Jwt {
         if refusal.is_invalid {
             challenge.push_str(" error=\"invalid_token\"");
         }
-        let headers = vec![line("WWW-Authenticate", challenge)];
+        let headers = vec![Change::line("WWW-Authenticate", challenge)];
         response::exit(exchange, 401, Content::Json(refusal.body.to_string()), headers)
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use polygate_chain::services::{Remote, Services, Stream};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, timeout};
@@ -21,11 +22,11 @@ impl LineClient {
         Self { remote, timeout, keep, services, idle: Mutex::default() }
     }
 
-    pub async fn send(&self, lines: &[Arc<str>]) -> Result<(), String> {
+    pub async fn send(&self, lines: &[Bytes]) -> Result<(), String> {
         let shown = format!("{}:{}", self.remote.host, self.remote.port);
         let mut text = Vec::with_capacity(lines.iter().map(|line| line.len() + 1).sum());
         for line in lines {
-            text.extend_from_slice(line.as_bytes());
+            text.extend_from_slice(line);
             text.push(b'\n');
         }
         match timeout(self.timeout, self.write(&text)).await {

@@ -84,15 +84,17 @@ impl Hooks for Loggly {
 }
 
 impl Loggly {
-    fn message(&self, session: &Session, severity: Severity, record: &str) -> String {
+    fn message(&self, session: &Session, severity: Severity, record: &[u8]) -> Vec<u8> {
         let priority = FACILITY * 8 + severity as u8;
         let (time, host) = (rfc3339(SystemTime::now()), node::get_hostname(session));
-        format!("<{priority}>1 {time} {host} kong {} - {} {record}", std::process::id(), self.data)
+        let start = format!("<{priority}>1 {time} {host} kong {} - {} ", std::process::id(), self.data);
+        [start.as_bytes(), record].concat()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use polygate_chain::pdk::fixture;
 
     use super::*;
@@ -115,7 +117,8 @@ mod tests {
             queue,
             fields: CustomFields::default(),
         };
-        let message = loggly.message(&exchange.session, severity, "{}");
+        let message = loggly.message(&exchange.session, severity, b"{}");
+        let message = String::from_utf8(message).unwrap();
         assert!(
             message.starts_with("<12>1 20") && message.ends_with(" - [k@41058 tag=\"a\"] {}"),
             "{message}"
@@ -126,7 +129,7 @@ mod tests {
     struct NoSink;
 
     impl crate::queue::Sink for NoSink {
-        async fn send(&self, _: &[Arc<str>]) -> Result<(), String> {
+        async fn send(&self, _: &[Bytes]) -> Result<(), String> {
             Ok(())
         }
     }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::Method;
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::{Content, headers, request, response, service_request};
 use polygate_chain::{Exchange, Handler, Key, Phase, Value};
 use polygate_model::{CredentialKind, Id};
@@ -27,7 +28,7 @@ pub use self::store::Store;
 use self::store::Token;
 use crate::auth::{self, Attempt};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
-use crate::reply::{line, maybe_line};
+use crate::reply::maybe_line;
 use crate::shared::Shared;
 
 pub const PLUGIN: Bundled = Bundled {
@@ -204,7 +205,7 @@ impl OAuth2 {
         if let Some(Problem { error, description }) = told {
             challenge.push_str(&format!(" error=\"{error}\" error_description=\"{description}\""));
         }
-        let headers = vec![line("WWW-Authenticate", challenge)];
+        let headers = vec![Change::line("WWW-Authenticate", challenge)];
         response::exit(exchange, status, Content::Json(problem.to_json().to_string()), headers)
     }
 

@@ -10,6 +10,7 @@ mod trace;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::response;
 use polygate_chain::{Exchange, Handler, Phase};
 use serde::Deserialize;
@@ -18,7 +19,6 @@ use self::trace::Trace;
 use crate::export::{Exporter, Timeouts};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::queue::{Queue, QueueConfig};
-use crate::reply::line;
 use crate::shared::Shared;
 use crate::trace_context::{self, Extracted, Format, Options, Outgoing, Propagation, TraceId, new_span_id};
 
@@ -107,7 +107,7 @@ impl Hooks for OpenTelemetry {
     fn header(&self, exchange: &mut Exchange) -> Outcome {
         let Some(name) = &self.response_header else { return Ok(()) };
         let id = self.trace(exchange).id.digits(&[16]).to_string();
-        response::add_header(exchange, line(name, id))
+        response::add_header(exchange, Change::line(name, id))
     }
 
     async fn log(&self, exchange: &mut Exchange) -> Outcome {

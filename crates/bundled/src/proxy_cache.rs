@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use polygate_chain::exchange::ServiceResponse;
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::{Content, response};
 use polygate_chain::{Answer, BodyFilter, Exchange, Handler, Phase, Source};
 use polygate_http1::Headers;
@@ -22,7 +23,6 @@ use self::key::KeyParts;
 pub use self::store::Store;
 use self::store::{LARGEST, Stored};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
-use crate::reply::line;
 use crate::shared::Shared;
 
 pub const PLUGIN: Bundled = Bundled {
@@ -104,7 +104,7 @@ impl Hooks for ProxyCache {
         }
         let key = self.key(exchange);
         if self.config.response_headers.key.unwrap_or(true) {
-            response::set_header(exchange, line("X-Cache-Key", key.clone()))?;
+            response::set_header(exchange, Change::line("X-Cache-Key", key.clone()))?;
         }
         let Some(stored) = self.shared.cache.get(&key) else {
             if self.config.cache_control && asked.only_if_cached {
@@ -220,7 +220,7 @@ impl ProxyCache {
 
     fn tell(&self, exchange: &mut Exchange, status: &str) -> Outcome {
         match self.config.response_headers.status.unwrap_or(true) {
-            true => response::set_header(exchange, line(STATUS, status.to_owned())),
+            true => response::set_header(exchange, Change::line(STATUS, status.to_owned())),
             false => Ok(()),
         }
     }

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use polygate_telemetry::log;
 use serde::Deserialize;
 use tokio::sync::{Notify, watch};
@@ -37,7 +38,7 @@ pub struct QueueConfig {
 }
 
 /// Where entries go. Sent one batch after the other, unless the configuration says that they may overtake each other.
-pub trait Sink<E = Arc<str>>: Send + Sync + 'static {
+pub trait Sink<E = Bytes>: Send + Sync + 'static {
     /// The error is for the log.
     fn send(&self, batch: &[E]) -> impl Future<Output = Result<(), String>>;
 }
@@ -55,7 +56,7 @@ struct Settings {
 }
 
 /// The end that entries go into. When the last one is dropped, the rest is sent and the sender ends.
-pub struct Queue<E = Arc<str>> {
+pub struct Queue<E = Bytes> {
     waiting: Arc<Waiting<E>>,
 }
 
@@ -66,7 +67,7 @@ pub trait Entry: Send + 'static {
 }
 
 /// A text that several queues may hold.
-impl Entry for Arc<str> {
+impl Entry for Bytes {
     fn size(&self) -> usize {
         self.len()
     }

@@ -19,7 +19,7 @@ use self::identifier::LimitBy;
 pub use self::policy::{Policy, PolicyConfig};
 use crate::counters::{Key, Limit, Moment, Period};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
-use crate::reply::{line, refuse_with};
+use crate::reply::refuse_with;
 use crate::shared::Shared;
 
 pub use self::identifier::{By, identifier_of};
@@ -90,7 +90,7 @@ impl Hooks for RateLimiting {
         };
         let told = if self.hide_headers { Vec::new() } else { told(&self.limits, &used, fits, now) };
         if fits {
-            return told.into_iter().try_for_each(|change| response::set_header(exchange, change));
+            return response::set_headers(exchange, told);
         }
         // The schema lets any number pass, as the reference does.
         if !(100.0..=599.0).contains(&self.status) {
@@ -111,25 +111,24 @@ impl Limits {
 }
 
 /// What clients are told: of each period, and of the one with the least left, the longer one of two.
-fn told(limits: &[Limit], used: &[f64], fits: bool, now: Moment) -> Vec<Change> {
+fn told(limits: &[Limit], used: &[f64], fits: bool, now: Moment) -> Vec<Change<'static>> {
     let own = if fits { 1.0 } else { 0.0 };
     let left = |(limit, used): (&Limit, &f64)| (limit.period, limit.most, (limit.most - used - own).max(0.0));
-    let left: Vec<_> = limits.iter().zip(used).map(left).collect();
+    let left = limits.iter().zip(used).map(left);
     let mut told = Vec::with_capacity(2 * left.len() + 4);
-    for (period, most, left) in &left {
-        let (limit, remaining) = names(*period);
-        told.push(line(limit, number(*most)));
-        told.push(line(remaining, number(*left)));
+    for (period, most, left) in left.clone() {
+        let (limit, remaining) = names(period);
+        told.extend([Change::line(limit, number(most)), Change::line(remaining, number(left))]);
     }
-    let least = left.iter().rev().min_by(|(.., one), (.., other)| one.total_cmp(other));
+    let least = left.rev().min_by(|(.., one), (.., other)| one.total_cmp(other));
     if let Some((period, most, left)) = least {
-        let reset = now.until_end_of(*period).to_string();
-        told.push(line("RateLimit-Limit", number(*most)));
-        told.push(line("RateLimit-Remaining", number(*left)));
-        told.push(line("RateLimit-Reset", reset.clone()));
+        let reset = now.until_end_of(period).to_string();
+        told.push(Change::line("RateLimit-Limit", number(most)));
+        told.push(Change::line("RateLimit-Remaining", number(left)));
         if !fits {
-            told.push(line("Retry-After", reset));
+            told.push(Change::line("Retry-After", reset.clone()));
         }
+        told.push(Change::line("RateLimit-Reset", reset));
     }
     told
 }

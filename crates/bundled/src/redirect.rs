@@ -1,11 +1,11 @@
 //! Sends clients elsewhere (bundled-plugins.md, section 4).
 
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::{Content, request, response};
 use polygate_chain::{Exchange, Phase};
 use serde::Deserialize;
 
 use crate::plugin::{Bundled, Hooks, Outcome, configure};
-use crate::reply::line;
 
 pub const PLUGIN: Bundled = Bundled {
     name: "redirect",
@@ -31,7 +31,7 @@ impl Hooks for Redirect {
             }
             _ => self.location.clone().into_bytes(),
         };
-        let headers = vec![line("Location", location)];
+        let headers = vec![Change::raw_line("Location", location)];
         response::exit(exchange, self.status_code, Content::Text("redirecting".into()), headers)
     }
 }

@@ -1,13 +1,13 @@
 //! Answers in place of the upstream (bundled-plugins.md, section 4).
 
 use polygate_chain::exchange::entity;
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::{Content, node, request, response};
 use polygate_chain::{Exchange, Key, Phase, Value};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::plugin::{Bundled, Hooks, Outcome, configure};
-use crate::reply::line;
 
 pub const PLUGIN: Bundled = Bundled {
     name: "request-termination",
@@ -40,7 +40,8 @@ impl Hooks for RequestTermination {
             return response::exit(exchange, self.status_code, Content::Json(shown), Vec::new());
         }
         if let Some(body) = &self.body {
-            let headers = self.content_type.iter().map(|kind| line("Content-Type", kind.clone())).collect();
+            let headers =
+                self.content_type.iter().map(|kind| Change::line("Content-Type", kind.clone())).collect();
             return response::exit(exchange, self.status_code, Content::Text(body.clone().into()), headers);
         }
         let content = match self.message() {

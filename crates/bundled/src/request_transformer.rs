@@ -16,7 +16,6 @@ use serde_json::Value as Json;
 
 use self::template::{Template, Templates};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
-use crate::reply::line;
 use crate::shared::Shared;
 use crate::transform::{Changes, Pair, check_header};
 
@@ -133,27 +132,28 @@ impl RequestTransformer {
             service_request::clear_header(exchange, name);
         }
         for Pair { name, value: new } in &self.rename.headers {
-            let values: Vec<_> =
-                exchange.request.headers.get_all(name).map(bytes::Bytes::copy_from_slice).collect();
-            if !values.is_empty() {
-                service_request::set_header(exchange, Change { name: new.clone(), values })?;
+            let values = exchange.request.headers.get_all(name);
+            let change =
+                Change { name: new.into(), values: values.map(|value| value.to_vec().into()).collect() };
+            if !change.values.is_empty() {
+                service_request::set_header(exchange, change)?;
                 service_request::clear_header(exchange, name);
             }
         }
         for Templated { name, value } in &self.replace.headers {
             if exchange.request.headers.contains(name) {
-                service_request::set_header(exchange, line(name, value.text(given)))?;
+                service_request::set_header(exchange, Change::line(name, value.text(given)))?;
             }
         }
         for Templated { name, value } in &self.add.headers {
             // There is one host, and it is replaced only.
             if !exchange.request.headers.contains(name) && !name.eq_ignore_ascii_case("host") {
-                service_request::set_header(exchange, line(name, value.text(given)))?;
+                service_request::set_header(exchange, Change::line(name, value.text(given)))?;
             }
         }
         for Templated { name, value } in &self.append.headers {
             if !name.eq_ignore_ascii_case("host") {
-                service_request::add_header(exchange, line(name, value.text(given)))?;
+                service_request::add_header(exchange, Change::line(name, value.text(given)))?;
             }
         }
         Ok(())

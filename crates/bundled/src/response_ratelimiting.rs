@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::{Content, response};
 use polygate_chain::{Exchange, Handler, Phase};
 use polygate_value::number;
@@ -15,7 +16,7 @@ use serde::Deserialize;
 use crate::counters::{Key, Limit, Moment};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::rate_limiting::{By, Limits, Policy, PolicyConfig, identifier_of};
-use crate::reply::{line, refuse};
+use crate::reply::refuse;
 use crate::shared::Shared;
 
 pub const PLUGIN: Bundled = Bundled {
@@ -84,7 +85,7 @@ impl Hooks for ResponseRateLimiting {
             }
             response::set_header(
                 exchange,
-                line(&format!("X-RateLimit-Remaining-{name}"), number(least.max(0.0))),
+                Change::line(&format!("X-RateLimit-Remaining-{name}"), number(least.max(0.0))),
             )?;
             used.insert(name.clone(), counted);
         }
@@ -145,9 +146,9 @@ impl ResponseRateLimiting {
                 let left = number((left - cost).max(0.0));
                 response::set_header(
                     exchange,
-                    line(&format!("X-RateLimit-Limit-{what}"), number(limit.most)),
+                    Change::line(&format!("X-RateLimit-Limit-{what}"), number(limit.most)),
                 )?;
-                response::set_header(exchange, line(&format!("X-RateLimit-Remaining-{what}"), left))?;
+                response::set_header(exchange, Change::line(&format!("X-RateLimit-Remaining-{what}"), left))?;
             }
         }
         Ok(())

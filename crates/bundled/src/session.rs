@@ -18,7 +18,7 @@ use serde::Deserialize;
 use self::attributes::Attributes;
 use self::sealed::{Limits, Sealer, Session};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
-use crate::reply::{line, maybe_line};
+use crate::reply::maybe_line;
 use crate::shared::Shared;
 use crate::{auth, cookies};
 
@@ -146,8 +146,11 @@ impl Hooks for SessionPlugin {
         service_request::set_headers(exchange, headers)?;
         let Some(opened) = opened else { return Ok(()) };
         if self.logout.is_asked(exchange).await {
-            let ended = self.cookies().map(|cookie| self.attributes.ended(&cookie.name).into()).collect();
-            let headers = vec![Change { name: "Set-Cookie".to_owned(), values: ended }];
+            let ended = self
+                .cookies()
+                .map(|cookie| self.attributes.ended(&cookie.name).into_bytes().into())
+                .collect();
+            let headers = vec![Change { name: "Set-Cookie".into(), values: ended }];
             return response::exit(exchange, 200, Content::Nothing, headers);
         }
         let Some(consumer) = exchange.session.environment.consumer(opened.session.consumer).cloned() else {
@@ -221,11 +224,11 @@ impl SessionPlugin {
         }
         let lifetime = cookie.limits.left(session, now).filter(|_| cookie.stays);
         let text = self.attributes.set(&cookie.name, &value, lifetime);
-        response::add_header(exchange, line("Set-Cookie", text))
+        response::add_header(exchange, Change::line("Set-Cookie", text))
     }
 
     /// Lines about a session; without one, those that take away what the client says of it.
-    fn told(&self, what: &[Told], session: Option<&Session>, now: f64) -> Vec<Change> {
+    fn told(&self, what: &[Told], session: Option<&Session>, now: f64) -> Vec<Change<'_>> {
         let value = |told| session.and_then(|session| self.value(told, session, now));
         what.iter().map(|told| maybe_line(told.name(), value(*told))).collect()
     }

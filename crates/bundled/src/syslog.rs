@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use polygate_chain::services::Services;
 use polygate_chain::{Exchange, Handler, Phase, Session};
 use serde::Deserialize;
@@ -98,17 +99,18 @@ impl Hooks for Syslog {
 }
 
 impl Syslog {
-    fn push(&self, severity: Severity, record: &str) {
+    fn push(&self, severity: Severity, record: &[u8]) {
         let priority = self.facility * 8 + severity as u8;
         let time = rfc3164(SystemTime::now());
-        self.queue.push(format!("<{priority}>{time} kong[{}]: {record}", std::process::id()));
+        let start = format!("<{priority}>{time} kong[{}]: ", std::process::id());
+        self.queue.push([start.as_bytes(), record].concat());
     }
 }
 
 impl Sink for Logger {
-    async fn send(&self, batch: &[Arc<str>]) -> Result<(), String> {
+    async fn send(&self, batch: &[Bytes]) -> Result<(), String> {
         for entry in batch {
-            let sent = self.0.send_local_datagram(LOGGER, entry.as_bytes()).await;
+            let sent = self.0.send_local_datagram(LOGGER, entry).await;
             sent.map_err(|error| format!("{LOGGER}: {error}"))?;
         }
         Ok(())

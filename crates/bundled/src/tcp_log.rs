@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use polygate_chain::services::{Remote, RemoteTls};
 use polygate_chain::{Handler, Phase};
 use serde::Deserialize;
@@ -50,7 +51,7 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
 }
 
 impl Sink for TcpLog {
-    async fn send(&self, batch: &[Arc<str>]) -> Result<(), String> {
+    async fn send(&self, batch: &[Bytes]) -> Result<(), String> {
         self.0.send(batch).await
     }
 }

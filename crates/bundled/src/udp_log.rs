@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use polygate_chain::services::Services;
 use polygate_chain::{Handler, Phase};
 use serde::Deserialize;
@@ -42,9 +43,9 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, shared: &Arc<Shared>) -> Resu
 }
 
 impl Sink for Datagrams {
-    async fn send(&self, batch: &[Arc<str>]) -> Result<(), String> {
+    async fn send(&self, batch: &[Bytes]) -> Result<(), String> {
         for entry in batch {
-            let sent = self.services.send_datagram(&self.host, self.port, entry.as_bytes()).await;
+            let sent = self.services.send_datagram(&self.host, self.port, entry).await;
             sent.map_err(|error| format!("{}:{}: {error}", self.host, self.port))?;
         }
         Ok(())

@@ -8,18 +8,20 @@ mod trace;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::response;
 use polygate_chain::{Exchange, Handler, Phase, Session};
 use serde::Deserialize;
 
 use self::span::Spans;
 use self::trace::Trace;
+use crate::encoding::json_list;
 use crate::export::{Exporter, Timeouts};
 use crate::plugin::{self, Bundled, Hooks, Outcome};
 use crate::queue::{Queue, QueueConfig, Sink};
-use crate::reply::line;
 use crate::shared::Shared;
 use crate::trace_context::{self, Extracted, Format, Options, Outgoing, Propagation, TraceId, new_span_id};
 
@@ -94,7 +96,7 @@ impl Hooks for Zipkin {
         let (Some(name), Some(trace)) = (&self.response_header, exchange.session.kept.get::<Trace>()) else {
             return Ok(());
         };
-        let change = line(name, trace.id_text.clone());
+        let change = Change::line(name, trace.id_text.clone());
         response::add_header(exchange, change)
     }
 
@@ -173,7 +175,7 @@ impl Zipkin {
 struct Server(Exporter);
 
 impl Sink for Server {
-    async fn send(&self, batch: &[Arc<str>]) -> Result<(), String> {
-        self.0.post(format!("[{}]", batch.join(",")).into()).await
+    async fn send(&self, batch: &[Bytes]) -> Result<(), String> {
+        self.0.post(json_list(batch)).await
     }
 }

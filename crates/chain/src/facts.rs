@@ -5,11 +5,11 @@ use bytes::Bytes;
 use crate::session::Tls;
 use crate::{Exchange, Phase, Session};
 
-/// One status per try, as `502, 200`; empty if nothing was tried.
-pub fn upstream_status(exchange: &Exchange) -> String {
+/// One status per try; none if nothing was tried.
+pub fn upstream_statuses(exchange: &Exchange) -> impl Iterator<Item = u16> {
     let failed = exchange.session.tries.iter().filter_map(|attempt| Some(attempt.failure?.1));
     let answered = exchange.service_response.as_ref().map(|response| response.status);
-    failed.chain(answered).map(|status| status.to_string()).collect::<Vec<_>>().join(", ")
+    failed.chain(answered)
 }
 
 /// Path and query as sent upstream, or as they were to be sent; empty before routing. The query is added when the access

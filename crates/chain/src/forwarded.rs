@@ -11,6 +11,7 @@ mod names;
 use std::borrow::Cow;
 
 use http::Version;
+use memchr::{memchr, memrchr};
 use polygate_http1::Headers;
 
 use crate::Exchange;
@@ -97,7 +98,7 @@ pub fn host_name(exchange: &Exchange) -> Cow<'_, str> {
 
 /// The path of a request target.
 pub fn path_of(target: &[u8]) -> &[u8] {
-    target.split(|&byte| byte == b'?').next().unwrap_or_default()
+    memchr(b'?', target).map_or(target, |at| &target[..at])
 }
 
 /// The port by which the outside reaches the listener.
@@ -126,8 +127,8 @@ fn told_text<'c>(exchange: &'c Exchange, name: &str) -> Option<&'c str> {
 
 /// Host and port of `user@host:port`; an IPv6 address keeps its brackets.
 fn split_port(authority: &str) -> (&str, Option<&str>) {
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, rest)| rest);
-    match authority.rsplit_once(':') {
+    let authority = memrchr(b'@', authority.as_bytes()).map_or(authority, |at| &authority[at + 1..]);
+    match memrchr(b':', authority.as_bytes()).map(|at| (&authority[..at], &authority[at + 1..])) {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (authority, None),
     }

@@ -2,9 +2,11 @@
 
 use std::any::Any;
 
+use smallvec::SmallVec;
+
 /// One value of each type: the types are the plugins' own.
 #[derive(Default)]
-pub struct Kept(Vec<Box<dyn Any>>);
+pub struct Kept(SmallVec<[Box<dyn Any>; 1]>);
 
 impl Kept {
     /// In place of an earlier one of the type.

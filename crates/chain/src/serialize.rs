@@ -8,6 +8,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+use bytes::Bytes;
 use polygate_telemetry::log;
 use serde_json::{Map, Value as Json, json};
 
@@ -15,30 +16,39 @@ use self::json::Object;
 use crate::session::{LogEdit, LogEditMode};
 use crate::{Exchange, Session};
 
-/// Bytes that hardly any record is longer than.
-const USUAL_LENGTH: usize = 4096;
-
 /// The record of the request as it stands, with the plugins' edits applied: JSON.
-pub fn record(exchange: &Exchange) -> String {
-    edited(&exchange.session.log_edits, |record| shape::of_request(record, exchange))
+pub fn record(exchange: &Exchange) -> Bytes {
+    let session = &exchange.session;
+    // Each header has its quotes; the target is there in several forms.
+    let heads = [&exchange.request.headers, &exchange.response.headers];
+    let foreign: usize = heads.map(|head| head.wire_length() + 4 * head.len()).iter().sum();
+    let length = usual_length(session) + foreign + 4 * exchange.request.target.len();
+    edited(&session.log_edits, length, |record| shape::of_request(record, exchange))
 }
 
 /// [`record`] of a stream.
-pub fn record_of_session(session: &Session) -> String {
-    edited(&session.log_edits, |record| shape::of_stream(record, session))
+pub fn record_of_session(session: &Session) -> Bytes {
+    edited(&session.log_edits, usual_length(session), |record| shape::of_stream(record, session))
 }
 
-fn edited(edits: &[LogEdit], write: impl FnOnce(&mut Object<'_>)) -> String {
-    let mut out = Vec::with_capacity(USUAL_LENGTH);
+/// Bytes that hardly any record without headers is longer than: records wait to be sent, and should not hold more memory
+/// than they need.
+fn usual_length(session: &Session) -> usize {
+    let route = session.route().map_or(0, |route| route.json().len());
+    1024 + route + session.service().map_or(0, |service| service.json().len())
+}
+
+fn edited(edits: &[LogEdit], usual_length: usize, write: impl FnOnce(&mut Object<'_>)) -> Bytes {
+    let mut out = Vec::with_capacity(usual_length);
     write(&mut Object::new(&mut out));
     // It cannot be read where a plugin nested something deeper than the parser goes: then it stays as it is.
     if !edits.is_empty()
         && let Ok(mut members) = serde_json::from_slice::<Map<String, Json>>(&out)
     {
         edits.iter().for_each(|edit| apply(&mut members, edit));
-        return Json::Object(members).to_string();
+        return Json::Object(members).to_string().into();
     }
-    String::from_utf8(out).unwrap_or_default()
+    out.into()
 }
 
 /// An edit whose path leads through something that is no object is left out, with a line in the log.

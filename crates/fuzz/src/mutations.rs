@@ -53,7 +53,7 @@ pub fn mutations(data: &[u8]) {
         }
     }
     let record = serialize::record(&exchange);
-    serde_json::from_str::<serde::de::IgnoredAny>(&record).expect("the log record is JSON");
+    serde_json::from_slice::<serde::de::IgnoredAny>(&record).expect("the log record is JSON");
 }
 
 fn run(exchange: &mut Exchange, function: Function, args: &[Value]) {

@@ -69,15 +69,13 @@ fn with_dashes(headers: Headers) -> Headers {
 /// otherwise both are sent, except for headers that there is only one of. A length is never the plugin's, as the body
 /// is not.
 fn merge_preset(headers: &mut Headers, preset: &Headers, is_buffered: bool) {
-    if preset.is_empty() {
-        return;
-    }
-    let taken: Vec<bool> = preset
-        .iter()
-        .map(|(name, _)| headers.contains(name) && (is_buffered || SINGLE.contains(name)))
-        .collect();
-    for ((name, value), is_taken) in preset.iter().zip(taken) {
-        if !is_taken && !name.eq_ignore_ascii_case("Content-Length") {
+    let upstreams = headers.len();
+    let is_taken = |headers: &Headers, name: &[u8]| {
+        (is_buffered || SINGLE.contains(name))
+            && headers.places(name).next().is_some_and(|first| first < upstreams)
+    };
+    for (name, value) in preset.lines() {
+        if !is_taken(headers, name) && !name.eq_ignore_ascii_case(b"Content-Length") {
             headers.append(name, value);
         }
     }

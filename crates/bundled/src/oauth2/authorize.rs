@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::{Content, PdkError, query, response};
 use polygate_chain::{Exchange, Key, Value};
 use polygate_model::schema::random_text;
@@ -15,7 +16,6 @@ use super::problem::Problem;
 use super::store::{CODE_LIFETIME, Code};
 use super::{OAuth2, client, pkce};
 use crate::plugin::Outcome;
-use crate::reply::line;
 
 /// What the client hears, and where.
 struct Told {
@@ -161,8 +161,8 @@ pub fn add_state(members: &mut Map<String, Json>, parameters: &Parameters) {
 }
 
 /// Answers with secrets are kept nowhere (RFC 6749, section 5.1).
-pub fn not_stored() -> Vec<polygate_chain::pdk::headers::Change> {
-    vec![line("cache-control", "no-store"), line("pragma", "no-cache")]
+pub fn not_stored() -> Vec<Change<'static>> {
+    vec![Change::line("cache-control", "no-store"), Change::line("pragma", "no-cache")]
 }
 
 /// The address with more arguments in its query, or in its fragment.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use polygate_chain::Exchange;
+use polygate_chain::pdk::headers::Change;
 use polygate_chain::pdk::{Content, PdkError, response};
 use polygate_model::{Credential, CredentialKind};
 use serde_json::{Map, Value as Json};
@@ -14,7 +15,6 @@ use super::parameters::Parameters;
 use super::problem::Problem;
 use super::{OAuth2, pkce};
 use crate::plugin::Outcome;
-use crate::reply::line;
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 
@@ -63,7 +63,7 @@ impl OAuth2 {
         add_state(&mut members, &parameters);
         let mut headers = not_stored();
         if asks_again {
-            headers.push(line("www-authenticate", "Basic realm=\"OAuth2.0\""));
+            headers.push(Change::line("www-authenticate", "Basic realm=\"OAuth2.0\""));
         }
         response::exit(exchange, status, Content::Json(Json::Object(members).to_string()), headers)
     }

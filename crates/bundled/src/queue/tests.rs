@@ -16,13 +16,16 @@ struct Kept {
 }
 
 impl Sink for Kept {
-    async fn send(&self, batch: &[Arc<str>]) -> Result<(), String> {
+    async fn send(&self, batch: &[Bytes]) -> Result<(), String> {
         self.tries.fetch_add(1, Relaxed);
         if self.refusals.load(Relaxed) > 0 {
             self.refusals.fetch_sub(1, Relaxed);
             return Err("refused".to_owned());
         }
-        self.batches.lock().unwrap().push(batch.iter().map(|entry| entry.to_string()).collect());
+        self.batches
+            .lock()
+            .unwrap()
+            .push(batch.iter().map(|entry| str::from_utf8(entry).unwrap().to_owned()).collect());
         Ok(())
     }
 }

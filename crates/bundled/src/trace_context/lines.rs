@@ -28,7 +28,7 @@ pub fn decision(text: &str) -> Option<bool> {
 pub fn baggage(headers: &Headers, prefix: &str) -> Vec<(String, Bytes)> {
     let items = headers.iter().filter_map(|(name, value)| {
         let name = name.to_ascii_lowercase();
-        Some((name.strip_prefix(prefix)?.to_owned(), query::unescape(value, true)))
+        Some((name.strip_prefix(prefix)?.to_owned(), query::unescape(value, true).into_owned().into()))
     });
     items.collect()
 }

@@ -187,7 +187,7 @@ pub fn header_name<'a>(value: &'a Value, name: &str) -> Result<&'a str, PdkError
 }
 
 /// Name and values of a header: two arguments.
-pub fn header(args: &[Value], index: usize) -> Result<Change, PdkError> {
+pub fn header(args: &[Value], index: usize) -> Result<Change<'_>, PdkError> {
     match any(args, index) {
         Value::Str(name) => Change::new(name, any(args, index + 1)),
         other => Err(headers::invalid_name(other)),
@@ -195,12 +195,12 @@ pub fn header(args: &[Value], index: usize) -> Result<Change, PdkError> {
 }
 
 /// A map of headers.
-pub fn headers(value: &Value, name: &str) -> Result<Vec<Change>, PdkError> {
+pub fn headers<'a>(value: &'a Value, name: &str) -> Result<Vec<Change<'a>>, PdkError> {
     changes(table(value, name)?)
 }
 
 /// As [`headers`]; nil is a map of none.
-pub fn maybe_headers(value: &Value, name: &str) -> Result<Vec<Change>, PdkError> {
+pub fn maybe_headers<'a>(value: &'a Value, name: &str) -> Result<Vec<Change<'a>>, PdkError> {
     match value {
         Value::Nil => Ok(Vec::new()),
         Value::Map(_) | Value::List(_) => changes(value),
@@ -208,13 +208,17 @@ pub fn maybe_headers(value: &Value, name: &str) -> Result<Vec<Change>, PdkError>
     }
 }
 
-fn changes(table: &Value) -> Result<Vec<Change>, PdkError> {
-    table
-        .members()
-        .into_iter()
+fn changes(table: &Value) -> Result<Vec<Change<'_>>, PdkError> {
+    let members: &[_] = match table {
+        Value::Map(members) => members,
+        Value::List(items) if !items.is_empty() => return Err(headers::invalid_name(&Value::Int(1))),
+        _ => &[],
+    };
+    members
+        .iter()
         .map(|(name, value)| match name {
-            Key::Str(name) => Change::new(&name, value),
-            Key::Int(number) => Err(headers::invalid_name(&Value::Int(number))),
+            Key::Str(name) => Change::new(name, value),
+            Key::Int(number) => Err(headers::invalid_name(&Value::Int(*number))),
         })
         .collect()
 }

@@ -7,8 +7,10 @@
 //! length is a number, and there is a limit to how many lines a head has. Everything else is an error that
 //! shows the value.
 
-use bytes::Bytes;
+use std::borrow::Cow;
+
 use polygate_http1::{Headers, is_name, is_value, items};
+use smallvec::{SmallVec, smallvec};
 
 use crate::pdk::PdkError;
 use crate::{Exchange, Key, Phase, Value};
@@ -51,15 +53,33 @@ pub fn all(headers: &Headers, limit: usize) -> Value {
 
 /// One header with its new values, as a setter was given it; without values it is to be removed.
 #[derive(Debug)]
-pub struct Change {
+pub struct Change<'a> {
     /// With the letters that the plugin wrote.
-    pub name: String,
-    pub values: Vec<Bytes>,
+    pub name: Cow<'a, str>,
+    pub values: SmallVec<[Cow<'a, [u8]>; 1]>,
 }
 
-impl Change {
+impl<'a> Change<'a> {
+    /// The header with one value; nobody has checked the two.
+    pub fn line(name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
+        match value.into() {
+            Cow::Borrowed(text) => Self::raw_line(name, text.as_bytes()),
+            Cow::Owned(text) => Self::raw_line(name, text.into_bytes()),
+        }
+    }
+
+    /// [`Change::line`] with a value that may be no UTF-8.
+    pub fn raw_line(name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self { name: name.into(), values: smallvec![value.into()] }
+    }
+
+    /// The header is to be removed.
+    pub fn removal(name: impl Into<Cow<'a, str>>) -> Self {
+        Self { name: name.into(), values: SmallVec::new() }
+    }
+
     /// `value` is a string, a number, a boolean, or a list of strings.
-    pub fn new(name: &[u8], value: &Value) -> Result<Self, PdkError> {
+    pub fn new(name: &'a [u8], value: &'a Value) -> Result<Self, PdkError> {
         let shown = String::from_utf8_lossy(name);
         let values = match value {
             Value::List(items) => items
@@ -72,11 +92,13 @@ impl Change {
                             item.type_name()
                         ))
                     })?;
-                    checked_value(&shown, bytes.clone())
+                    checked_value(&shown, &bytes[..])
                 })
                 .collect::<Result<_, _>>()?,
-            Value::Str(bytes) => vec![checked_value(&shown, bytes.clone())?],
-            Value::Bool(_) | Value::Int(_) | Value::Float(_) => vec![checked_value(&shown, value.plain())?],
+            Value::Str(bytes) => smallvec![checked_value(&shown, &bytes[..])?],
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
+                smallvec![checked_value(&shown, value.plain().to_vec())?]
+            }
             Value::Nil | Value::Map(_) => {
                 return Err(PdkError::thrown(format!(
                     "invalid header value for \"{shown}\": got {}, expected array of string, string, number \
@@ -85,7 +107,7 @@ impl Change {
                 )));
             }
         };
-        let change = Self { name: checked_name(name)?.to_owned(), values };
+        let change = Self { name: checked_name(name)?.into(), values };
         change.check_length()?;
         Ok(change)
     }
@@ -121,7 +143,7 @@ impl Change {
     /// Response header names never carry `_`.
     pub fn with_dashes(mut self) -> Self {
         if self.name.contains('_') {
-            self.name = dashed(&self.name);
+            self.name = dashed(&self.name).into();
         }
         self
     }
@@ -138,7 +160,7 @@ impl Change {
             return if self.values.is_empty() { Ok(()) } else { self.replace_in(headers) };
         }
         self.check_room(headers.len())?;
-        headers.extend(self.values.iter().map(|value| (&self.name, value)));
+        headers.extend(self.values.iter().map(|value| (&*self.name, value)));
         Ok(())
     }
 
@@ -146,8 +168,8 @@ impl Change {
         match self.values.split_first() {
             None => drop(headers.remove(&self.name)),
             Some((first, rest)) => {
-                headers.insert(&self.name, first);
-                headers.extend(rest.iter().map(|value| (&self.name, value)));
+                headers.insert(&*self.name, first);
+                headers.extend(rest.iter().map(|value| (&*self.name, value)));
             }
         }
     }
@@ -165,7 +187,7 @@ impl Change {
 }
 
 /// Puts the new values in the place of those before, one change after the other; with an error nothing is changed.
-pub fn replace_all(changes: &[Change], headers: &mut Headers) -> Result<(), PdkError> {
+pub fn replace_all(changes: &[Change<'_>], headers: &mut Headers) -> Result<(), PdkError> {
     if changes.len() > MOST_LINES {
         let given = changes.len();
         return Err(PdkError::thrown(format!(
@@ -181,7 +203,7 @@ pub fn replace_all(changes: &[Change], headers: &mut Headers) -> Result<(), PdkE
 }
 
 /// Whether there is room at every moment, with the lines that the changes take the place of.
-fn check_room(changes: &[Change], headers: &Headers) -> Result<(), PdkError> {
+fn check_room(changes: &[Change<'_>], headers: &Headers) -> Result<(), PdkError> {
     let mut used = headers.len();
     for (at, change) in changes.iter().enumerate() {
         let before = match changes[..at].iter().rfind(|earlier| earlier.is_named(&change.name)) {
@@ -232,7 +254,8 @@ pub(super) fn invalid_name(given: &Value) -> PdkError {
     PdkError::thrown(format!("invalid header name \"{shown}\": got {}, expected string", given.type_name()))
 }
 
-fn checked_value(name: &str, value: Bytes) -> Result<Bytes, PdkError> {
+fn checked_value<'a>(name: &str, value: impl Into<Cow<'a, [u8]>>) -> Result<Cow<'a, [u8]>, PdkError> {
+    let value = value.into();
     if is_value(&value) {
         return Ok(value);
     }
@@ -247,6 +270,10 @@ mod tests {
 
     fn sample() -> Headers {
         [("x-one", "1"), ("X-Two", "a"), ("x-two", "b"), ("x_under", "u")].into_iter().collect()
+    }
+
+    fn change<'a>(name: &'a str, values: &[&'a str]) -> Change<'a> {
+        Change { name: name.into(), values: values.iter().map(|value| value.as_bytes().into()).collect() }
     }
 
     #[test]
@@ -296,13 +323,13 @@ mod tests {
                 Err("invalid header value for \"X-A\": \"a\\r\\nb: c\" holds a control character"),
             ),
         ] {
-            let change = args::header(&[Value::from("X-A"), value.clone()], 0);
-            let got = change.map(|change| {
+            let args = [Value::from("X-A"), value];
+            let got = args::header(&args, 0).map(|change| {
                 assert_eq!(change.name, "X-A");
                 change.values
             });
-            let expected = expected.map(|lines| lines.into_iter().map(Bytes::from).collect());
-            assert_eq!(got, expected.map_err(PdkError::thrown), "of {value:?}");
+            let expected = expected.map(|lines| lines.into_iter().map(|it| it.as_bytes().into()).collect());
+            assert_eq!(got, expected.map_err(PdkError::thrown), "of {:?}", args[1]);
         }
     }
 
@@ -319,20 +346,21 @@ mod tests {
 
     #[test]
     fn a_length_is_one_number() {
-        let change = |value: Value| args::header(&[Value::from("Content-Length"), value], 0);
+        const NAME: &[u8] = b"Content-Length";
         for value in [Value::Int(0), Value::from("42"), Value::from_iter(["7"])] {
-            assert!(change(value.clone()).is_ok(), "{value:?}");
+            assert!(Change::new(NAME, &value).is_ok(), "{value:?}");
         }
         let texts = ["", "+5", "-1", "5, 5", " 5", "0x5", "5 ", "99999999999999999999"].map(Value::from);
         for value in texts.into_iter().chain([Value::Float(0.5), Value::from_iter(["5", "5"])]) {
-            let error = change(value.clone()).unwrap_err().to_string();
+            let error = Change::new(NAME, &value).unwrap_err().to_string();
             assert!(error.contains("is no length, give one number"), "{value:?}: {error}");
         }
         assert!(args::header(&["content_length".into(), "x".into()], 0).is_err());
 
         let mut headers = Headers::new();
         for length in 1..3 {
-            change(Value::Int(length)).unwrap().add_to(&mut headers, &["Content-Length"]).unwrap();
+            let length = Value::Int(length);
+            Change::new(NAME, &length).unwrap().add_to(&mut headers, &["Content-Length"]).unwrap();
         }
         assert_eq!(headers.get_all("content-length").collect::<Vec<_>>(), [b"2"]);
     }
@@ -341,8 +369,7 @@ mod tests {
     fn singles_are_replaced_and_the_others_added() {
         let mut headers: Headers = [("x-a", "1"), ("x-s", "1")].into_iter().collect();
         for (name, values) in [("X-A", vec!["2", "3"]), ("X-S", vec!["2", "3"]), ("X-S", vec![])] {
-            let change = args::header(&[name.into(), Value::from_iter(values)], 0).unwrap();
-            change.add_to(&mut headers, &["x-s"]).unwrap();
+            change(name, &values).add_to(&mut headers, &["x-s"]).unwrap();
         }
         assert_eq!(headers.get_all("x-a").collect::<Vec<_>>(), [b"1", b"2", b"3"]);
         assert_eq!(headers.get_all("x-s").collect::<Vec<_>>(), [b"3"]);
@@ -351,17 +378,16 @@ mod tests {
     #[test]
     fn heads_have_a_limit() {
         let mut headers = Headers::new();
-        let change = |name: &str, lines: usize| {
-            args::header(&[Value::from(name), Value::from_iter(vec!["v"; lines])], 0).unwrap()
-        };
+        fn change(name: &str, lines: usize) -> Change<'_> {
+            Change { name: name.into(), values: smallvec![b"v".into(); lines] }
+        }
         change("a", MOST_LINES).add_to(&mut headers, &[]).unwrap();
         change("a", MOST_LINES).replace_in(&mut headers).unwrap();
         let error = "no room for 1 lines of header \"b\": a head has 1000 lines at the most";
         assert_eq!(change("b", 1).add_to(&mut headers, &[]), Err(PdkError::thrown(error)));
         assert_eq!(change("b", 1).replace_in(&mut headers), Err(PdkError::thrown(error)));
         assert_eq!(headers.len(), MOST_LINES);
-        let many =
-            (0..=MOST_LINES as i64).map(|number| change(&format!("x-{number}"), 0)).collect::<Vec<_>>();
+        let many: Vec<_> = (0..=MOST_LINES).map(|number| Change::removal(format!("x-{number}"))).collect();
         let error = "no room for 1001 headers: a head has 1000 lines at the most";
         assert_eq!(replace_all(&many, &mut headers), Err(PdkError::thrown(error)));
     }
@@ -370,9 +396,6 @@ mod tests {
     fn letters_are_the_plugins_and_all_changes_count_or_none() {
         let mut headers: Headers =
             [("host", "h"), ("x-a", "1"), ("x-b", "2"), ("X-A", "3")].into_iter().collect();
-        let change = |name: &str, values: &[&str]| {
-            args::header(&[name.into(), values.iter().copied().collect()], 0).unwrap()
-        };
         let changes =
             [change("X-a", &["4", "5"]), change("x-B", &[]), change("X_c", &["6"]), change("x-A", &["7"])];
         replace_all(&changes, &mut headers).unwrap();

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use bytes::Bytes;
 use polygate_telemetry::log::{self, Level};
 
 use crate::pdk::PdkError;
@@ -70,12 +71,12 @@ pub fn deprecation(session: &Session, values: &[Value]) {
 const KEY_DOTS: usize = 100;
 
 /// JSON text: see [`serialize::record`].
-pub fn serialize(exchange: &Exchange) -> String {
+pub fn serialize(exchange: &Exchange) -> Bytes {
     serialize::record(exchange)
 }
 
 /// [`serialize`] of a stream.
-pub fn serialize_of_session(session: &Session) -> String {
+pub fn serialize_of_session(session: &Session) -> Bytes {
     serialize::record_of_session(session)
 }
 

@@ -114,7 +114,7 @@ fn request_variable(exchange: &Exchange, name: &str) -> Value {
         }
         "request_method" => request.method.as_str().into(),
         "request_uri" => request.target.clone().into(),
-        "uri" | "document_uri" => query::unescape(request.path.as_bytes(), false).into(),
+        "uri" | "document_uri" => Value::str(query::unescape(request.path.as_bytes(), false)),
         "server_protocol" => protocol(request.version).into(),
         "request_length" => request.size.to_string().into(),
         "request_time" => seconds(exchange.session.timings.elapsed()),
@@ -240,7 +240,10 @@ fn upstream_variable(exchange: &Exchange, name: &str) -> Value {
     let time = |span: Span| span.duration().map_or(Value::Nil, seconds);
     match name {
         "upstream_addr" => upstream_addr(&exchange.session),
-        "upstream_status" => Some(facts::upstream_status(exchange)).filter(|it| !it.is_empty()).into(),
+        "upstream_status" => {
+            let statuses: Vec<_> = facts::upstream_statuses(exchange).map(|it| it.to_string()).collect();
+            Some(statuses.join(", ")).filter(|it| !it.is_empty()).into()
+        }
         "upstream_header_time" => time(timings.upstream),
         "upstream_response_time" => {
             let body = timings.receive.duration().unwrap_or_default();

@@ -1,30 +1,40 @@
 //! Query strings and form bodies: reading them as nginx does, writing them in a fixed order.
 
-use bytes::Bytes;
+use std::borrow::Cow;
+
+use memchr::memchr;
+use polygate_http1::scan;
 
 use crate::pdk::PdkError;
 use crate::{Key, Value};
 
 /// The arguments in their order; without `=` there is no value. At most `limit`, empty names left out.
-pub fn decode(text: &[u8], limit: usize) -> impl Iterator<Item = (Bytes, Option<Bytes>)> {
+pub fn arguments(text: &[u8], limit: usize) -> impl Iterator<Item = (Cow<'_, [u8]>, Option<Cow<'_, [u8]>>)> {
     pairs(text, limit).map(|(name, value)| (unescape(name, true), value.map(|value| unescape(value, true))))
 }
 
 /// The arguments as they are written.
-fn pairs<'t>(text: &'t [u8], limit: usize) -> impl Iterator<Item = (&'t [u8], Option<&'t [u8]>)> {
-    let split = |pair: &'t [u8]| {
-        let mut parts = pair.splitn(2, |&byte| byte == b'=');
-        (parts.next().unwrap_or_default(), parts.next())
-    };
-    text.split(|&byte| byte == b'&').map(split).filter(|(name, _)| !name.is_empty()).take(limit)
+fn pairs(text: &[u8], limit: usize) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    let mut rest = Some(text);
+    let pairs = std::iter::from_fn(move || {
+        let (pair, behind) = cut(rest?, b'&');
+        rest = behind;
+        Some(cut(pair, b'='))
+    });
+    pairs.filter(|(name, _)| !name.is_empty()).take(limit)
+}
+
+/// What stands before the first such byte, and what stands behind it if it is there.
+fn cut(text: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
+    memchr(byte, text).map_or((text, None), |at| (&text[..at], Some(&text[at + 1..])))
 }
 
 /// Name to string, to true where there is no `=`, or to a list where the name is repeated.
 pub fn to_table(text: &[u8], limit: usize) -> Value {
     let mut members: Vec<(Key, Value)> = Vec::new();
-    for (name, value) in decode(text, limit) {
+    for (name, value) in arguments(text, limit) {
         let value = to_value(value);
-        let name = Key::Str(name);
+        let name = Key::Str(name.into_owned().into());
         match members.iter_mut().find(|(key, _)| *key == name) {
             None => members.push((name, value)),
             Some((_, Value::List(values))) => values.push(value),
@@ -88,18 +98,18 @@ pub fn without(text: &[u8], name: &[u8]) -> Vec<u8> {
 }
 
 fn is_named(key: &[u8], name: &[u8]) -> bool {
-    if is_plain(key) { key == name } else { unescape(key, true) == name }
+    if is_plain(key) { key == name } else { *unescape(key, true) == *name }
 }
 
 /// Whether there is nothing to undo.
 fn is_plain(text: &[u8]) -> bool {
-    !text.iter().any(|&byte| byte == b'%' || byte == b'+')
+    scan::all(text, |byte| (byte != b'%') & (byte != b'+'))
 }
 
 /// Undoes percent-encoding; what is no valid sequence stays.
-pub fn unescape(text: &[u8], plus_is_blank: bool) -> Bytes {
+pub fn unescape(text: &[u8], plus_is_blank: bool) -> Cow<'_, [u8]> {
     if is_plain(text) {
-        return Bytes::copy_from_slice(text);
+        return text.into();
     }
     let hex = |at: usize| text.get(at).and_then(|&digit| (digit as char).to_digit(16));
     let mut plain = Vec::with_capacity(text.len());
@@ -149,8 +159,8 @@ pub fn percent_encode_bytes(text: &[u8], stays: impl Fn(u8) -> bool) -> Vec<u8> 
     encoded
 }
 
-fn to_value(value: Option<Bytes>) -> Value {
-    value.map_or(Value::Bool(true), Value::Str)
+fn to_value(value: Option<Cow<'_, [u8]>>) -> Value {
+    value.map_or(Value::Bool(true), |value| Value::Str(value.into_owned().into()))
 }
 
 fn pair(name: &str, value: &Value) -> Result<Option<String>, PdkError> {

@@ -63,6 +63,12 @@ impl Text<'_> for String {
     }
 }
 
+impl Text<'_> for Bytes {
+    fn reply(self) -> Reply<'static> {
+        owned(Value::Str(self))
+    }
+}
+
 /// A value that is made for the answer, or one that is kept.
 pub trait AnyValue<'a> {
     fn reply(self) -> Reply<'a>;

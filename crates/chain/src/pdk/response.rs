@@ -71,14 +71,14 @@ pub fn set_status(exchange: &mut Exchange, status: u16) -> Result<(), PdkError> 
     Ok(())
 }
 
-pub fn set_header(exchange: &mut Exchange, change: Change) -> Result<(), PdkError> {
+pub fn set_header(exchange: &mut Exchange, change: Change<'_>) -> Result<(), PdkError> {
     match end_to_end(exchange, change) {
         Some(change) => change.replace_in(&mut undecided(exchange)?.response.headers),
         None => Ok(()),
     }
 }
 
-pub fn add_header(exchange: &mut Exchange, change: Change) -> Result<(), PdkError> {
+pub fn add_header(exchange: &mut Exchange, change: Change<'_>) -> Result<(), PdkError> {
     match end_to_end(exchange, change) {
         Some(change) => change.add_to(&mut undecided(exchange)?.response.headers, &SINGLES),
         None => Ok(()),
@@ -91,7 +91,7 @@ pub fn clear_header(exchange: &mut Exchange, name: &str) -> Result<(), PdkError>
 }
 
 /// [`set_header`] for each, an empty list clears; with an error in one of them none is set.
-pub fn set_headers(exchange: &mut Exchange, changes: Vec<Change>) -> Result<(), PdkError> {
+pub fn set_headers(exchange: &mut Exchange, changes: Vec<Change<'_>>) -> Result<(), PdkError> {
     undecided(exchange)?;
     let changes = end_to_end_changes(exchange, changes);
     headers::replace_all(&changes, &mut exchange.response.headers)
@@ -102,7 +102,7 @@ pub fn exit(
     exchange: &mut Exchange,
     status: u16,
     body: Content,
-    headers: Vec<Change>,
+    headers: Vec<Change<'_>>,
 ) -> Result<(), PdkError> {
     undecided(exchange)?;
     let mut given = given_headers(exchange, headers)?;
@@ -136,7 +136,7 @@ pub fn exit_of_session(
     session: &mut Session,
     status: u16,
     body: Content,
-    _headers: Vec<Change>,
+    _headers: Vec<Change<'_>>,
 ) -> Result<(), PdkError> {
     if session.answer.is_some() {
         return Err(PdkError::thrown("headers have already been sent"));
@@ -201,7 +201,7 @@ pub fn error(
     exchange: &mut Exchange,
     status: u16,
     message: Content,
-    headers: Vec<Change>,
+    headers: Vec<Change<'_>>,
 ) -> Result<(), PdkError> {
     undecided(exchange)?;
     let message = match message {
@@ -253,18 +253,18 @@ fn with_charset(content_type: &str) -> String {
 }
 
 /// The headers that `exit` and `error` were given.
-fn given_headers(exchange: &Exchange, changes: Vec<Change>) -> Result<Headers, PdkError> {
+fn given_headers(exchange: &Exchange, changes: Vec<Change<'_>>) -> Result<Headers, PdkError> {
     let mut given = Headers::new();
     headers::replace_all(&end_to_end_changes(exchange, changes), &mut given)?;
     Ok(given)
 }
 
-fn end_to_end_changes(exchange: &Exchange, changes: Vec<Change>) -> Vec<Change> {
+fn end_to_end_changes<'a>(exchange: &Exchange, changes: Vec<Change<'a>>) -> Vec<Change<'a>> {
     changes.into_iter().filter_map(|change| end_to_end(exchange, change)).collect()
 }
 
 /// The change, unless it concerns the connection to the client, which is the gateway's.
-fn end_to_end(exchange: &Exchange, change: Change) -> Option<Change> {
+fn end_to_end<'a>(exchange: &Exchange, change: Change<'a>) -> Option<Change<'a>> {
     let change = change.with_dashes();
     if !change.is_of_one_connection() {
         return Some(change);

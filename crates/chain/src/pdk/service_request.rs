@@ -93,12 +93,12 @@ pub fn clear_query_arg(exchange: &mut Exchange, name: &[u8]) -> Result<(), PdkEr
     set_query_text(exchange, query::without(request::get_raw_query(exchange), name))
 }
 
-pub fn set_header(exchange: &mut Exchange, change: Change) -> Result<(), PdkError> {
+pub fn set_header(exchange: &mut Exchange, change: Change<'_>) -> Result<(), PdkError> {
     replace(exchange, vec![change])
 }
 
 /// Appends, in order. A request has one `Host` only, so that one is replaced.
-pub fn add_header(exchange: &mut Exchange, change: Change) -> Result<(), PdkError> {
+pub fn add_header(exchange: &mut Exchange, change: Change<'_>) -> Result<(), PdkError> {
     if change.is_named(HOST) {
         return replace(exchange, vec![change]);
     }
@@ -116,7 +116,7 @@ pub fn clear_header(exchange: &mut Exchange, name: &str) {
 }
 
 /// [`set_header`] for each; with an error in one of them none is set.
-pub fn set_headers(exchange: &mut Exchange, changes: Vec<Change>) -> Result<(), PdkError> {
+pub fn set_headers(exchange: &mut Exchange, changes: Vec<Change<'_>>) -> Result<(), PdkError> {
     replace(exchange, changes)
 }
 
@@ -173,7 +173,7 @@ fn checked_length<T: AsRef<[u8]>>(what: &str, text: T) -> Result<T, PdkError> {
 }
 
 /// With an error nothing is changed. A request has one `Host`, which goes upstream as it is.
-fn replace(exchange: &mut Exchange, mut changes: Vec<Change>) -> Result<(), PdkError> {
+fn replace(exchange: &mut Exchange, mut changes: Vec<Change<'_>>) -> Result<(), PdkError> {
     for change in changes.iter_mut().filter(|change| change.is_named(HOST)) {
         if let Some(host) = change.values.iter().find(|host| !service::is_host(host)) {
             let host = String::from_utf8_lossy(host);

@@ -25,10 +25,6 @@ impl Table {
     }
 }
 
-fn change(name: &str, value: &str) -> Change {
-    Change::new(name.as_bytes(), &value.into()).unwrap()
-}
-
 fn object(value: serde_json::Value) -> Value {
     Value::from(&value)
 }
@@ -178,16 +174,16 @@ fn of_responses(table: &mut Table) {
     table.row("kong.service.response.get_body", body, json!([1]));
 
     table.row("kong.response.set_status", response::set_status(exchange, 202), Ok(()));
-    table.row("kong.response.set_header", response::set_header(exchange, change("X-A", "1")), Ok(()));
-    table.row("kong.response.add_header", response::add_header(exchange, change("X-A", "2")), Ok(()));
-    let changes = vec![change("X-B", "1"), change("X-C", "1")];
+    table.row("kong.response.set_header", response::set_header(exchange, Change::line("X-A", "1")), Ok(()));
+    table.row("kong.response.add_header", response::add_header(exchange, Change::line("X-A", "2")), Ok(()));
+    let changes = vec![Change::line("X-B", "1"), Change::line("X-C", "1")];
     table.row("kong.response.set_headers", response::set_headers(exchange, changes), Ok(()));
     table.row("kong.response.clear_header", response::clear_header(exchange, "X-Out"), Ok(()));
     let headers = response::get_headers(exchange, None).to_json();
     assert_eq!(headers, json!({"x-a": ["1", "2"], "x-b": "1", "x-c": "1"}));
     assert_eq!(exchange.response.status, 202);
 
-    let exited = response::exit(exchange, 403, Content::Text("no".into()), vec![change("X-D", "1")]);
+    let exited = response::exit(exchange, 403, Content::Text("no".into()), vec![Change::line("X-D", "1")]);
     table.row("kong.response.exit", exited, Ok(()));
     let answer = exchange.session.answer.as_ref().unwrap();
     assert_eq!((answer.status, &*answer.body), (403, b"no".as_slice()));
@@ -198,7 +194,7 @@ fn of_responses(table: &mut Table) {
     let mode = object(json!({"mode": "set"}));
     let edited = log::set_serialize_value(&mut exchange.session, "a.b", &Value::Int(1), Some(&mode));
     table.row("kong.log.set_serialize_value", edited, Ok(()));
-    let record: serde_json::Value = serde_json::from_str(&log::serialize(exchange)).unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&log::serialize(exchange)).unwrap();
     table.row("kong.log.serialize", &record["a"]["b"], &json!(1));
 }
 
@@ -216,11 +212,11 @@ fn of_upstreams(table: &mut Table) {
     );
     assert_eq!(exchange.request.query.as_deref(), Some(b"b=2".as_slice()));
     table.row("kong.service.request.set_raw_query", service_request::set_raw_query(exchange, b"c"), Ok(()));
-    let set = service_request::set_header(exchange, change("X-A", "2"));
+    let set = service_request::set_header(exchange, Change::line("X-A", "2"));
     table.row("kong.service.request.set_header", set, Ok(()));
-    let added = service_request::add_header(exchange, change("X-A", "3"));
+    let added = service_request::add_header(exchange, Change::line("X-A", "3"));
     table.row("kong.service.request.add_header", added, Ok(()));
-    let set = service_request::set_headers(exchange, vec![change("X-B", "1")]);
+    let set = service_request::set_headers(exchange, vec![Change::line("X-B", "1")]);
     table.row("kong.service.request.set_headers", set, Ok(()));
     service_request::clear_header(exchange, "x-b");
     table.row("kong.service.request.clear_header", exchange.request.headers.contains("x-b"), false);

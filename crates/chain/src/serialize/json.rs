@@ -3,8 +3,13 @@
 //! A record is a hundred short texts, of which hardly one needs an escape. Looking at each as a whole, and at its bytes only
 //! where that finds something, takes less than half of what a serializer takes that looks at every byte by itself.
 
+use std::net::IpAddr;
+
+use polygate_http1::scan::make_lowercase;
 use polygate_http1::write::is_quotable;
+use polygate_model::Id;
 use serde::Serialize;
+use uuid::fmt::Hyphenated;
 
 use crate::{Key, Value};
 
@@ -38,13 +43,72 @@ impl<'o> Object<'o> {
         self.out
     }
 
+    /// [`Object::foreign_member`] with the name of a header, in small letters.
+    pub fn header_member(&mut self, name: &[u8]) -> &mut Vec<u8> {
+        let start = self.out.len();
+        self.foreign_member(name);
+        make_lowercase(&mut self.out[start..]);
+        self.out
+    }
+
     pub fn text(&mut self, name: &'static str, value: impl AsRef<[u8]>) {
         text(self.member(name), value.as_ref());
     }
 
-    pub fn number(&mut self, name: &'static str, number: impl itoa::Integer) {
-        let mut digits = itoa::Buffer::new();
-        self.member(name).extend_from_slice(digits.format(number).as_bytes());
+    /// A text of the gateway's own: with nothing that needs an escape.
+    pub fn plain(&mut self, name: &'static str, value: &str) {
+        let out = self.member(name);
+        out.push(b'"');
+        out.extend_from_slice(value.as_bytes());
+        out.push(b'"');
+    }
+
+    /// A text of numbers with commas between them.
+    pub fn numbers(&mut self, name: &'static str, values: impl Iterator<Item = u16>) {
+        let out = self.member(name);
+        out.push(b'"');
+        for (at, value) in values.enumerate() {
+            if at > 0 {
+                out.extend_from_slice(b", ");
+            }
+            number(out, value);
+        }
+        out.push(b'"');
+    }
+
+    /// A text in pieces.
+    pub fn pieces(&mut self, name: &'static str, pieces: &[&[u8]]) {
+        let out = self.member(name);
+        if pieces.iter().all(|piece| is_quotable(piece)) {
+            out.push(b'"');
+            pieces.iter().for_each(|piece| out.extend_from_slice(piece));
+            out.push(b'"');
+        } else {
+            text(out, &pieces.concat());
+        }
+    }
+
+    pub fn number(&mut self, name: &'static str, value: impl itoa::Integer) {
+        number(self.member(name), value);
+    }
+
+    /// An address in letters; the usual ones faster than the standard library has them.
+    pub fn address(&mut self, name: &'static str, address: IpAddr) {
+        let out = self.member(name);
+        match address {
+            IpAddr::V4(address) => {
+                for (byte, before) in address.octets().into_iter().zip(*b"\"...") {
+                    out.push(before);
+                    number(out, byte);
+                }
+                out.push(b'"');
+            }
+            IpAddr::V6(address) => text(out, address.to_string().as_bytes()),
+        }
+    }
+
+    pub fn id(&mut self, name: &'static str, id: Id) {
+        self.plain(name, id.hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]));
     }
 
     /// What can be written and is none of the others.
@@ -90,6 +154,10 @@ pub fn text(out: &mut Vec<u8>, bytes: &[u8]) {
     } else {
         write(out, &*String::from_utf8_lossy(bytes));
     }
+}
+
+pub fn number(out: &mut Vec<u8>, number: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 pub fn value(out: &mut Vec<u8>, of: &Value) {

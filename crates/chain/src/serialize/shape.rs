@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use polygate_http1::Headers;
 use polygate_model::entities::DEFAULT_WORKSPACE;
-use uuid::fmt::Hyphenated;
 
 use super::json::{Object, list, text, value};
 use crate::exchange::AuthenticatedBy;
-use crate::facts::{client_verify, upstream_status, upstream_uri};
+use crate::facts::{client_verify, upstream_statuses, upstream_uri};
 use crate::pdk::{query, request};
 use crate::session::{Stream, Transport, Try};
 use crate::{Exchange, Session, Source, forwarded};
@@ -23,11 +22,11 @@ pub fn of_request(record: &mut Object<'_>, exchange: &Exchange) {
     // The one that came last where the response was held back, else those of all tries.
     match exchange.service_response.as_ref().filter(|response| response.body.is_some()) {
         Some(held) => record.number("upstream_status", held.status),
-        None => record.text("upstream_status", upstream_status(exchange)),
+        None => record.numbers("upstream_status", upstream_statuses(exchange)),
     }
     response_part(record.object("response"), exchange);
     latencies(record.object("latencies"), session);
-    record.text("source", if exchange.source() == Source::Service { "upstream" } else { "kong" });
+    record.plain("source", if exchange.source() == Source::Service { "upstream" } else { "kong" });
     tries(record, session);
     if let Some(credential) = &exchange.credential {
         credential_part(record.object("authenticated_entity"), credential);
@@ -58,14 +57,14 @@ pub fn of_stream(record: &mut Object<'_>, session: &Session) {
 fn request_part(mut part: Object<'_>, exchange: &Exchange) {
     let (request, session) = (&exchange.request, &exchange.session);
     let limits = &session.environment.limits;
-    let (host, port) = (forwarded::host_name(exchange), forwarded::outside_port(exchange).to_string());
-    let url = [session.scheme(), "://", &host, ":", &port].map(str::as_bytes);
-    part.text("id", &session.id);
-    part.text("method", request.method.as_str());
+    let (host, mut port) = (forwarded::host_name(exchange), itoa::Buffer::new());
+    let port = port.format(forwarded::outside_port(exchange));
+    let [scheme, host, port] = [session.scheme(), &host, port].map(str::as_bytes);
+    part.plain("id", &session.id);
+    part.plain("method", request.method.as_str());
     part.text("uri", &request.target);
-    part.text("url", [&url.concat(), &request.target[..]].concat());
-    let arguments = query::to_table(request::get_raw_query(exchange), limits.uri_args);
-    value(part.member("querystring"), &arguments);
+    part.pieces("url", &[scheme, b"://", host, b":", port, &request.target]);
+    arguments(part.object("querystring"), request::get_raw_query(exchange), limits.uri_args);
     headers(part.object("headers"), &request.headers, limits.request_headers, &REDACTED);
     part.number("size", request.size);
     tls(&mut part, session);
@@ -90,30 +89,61 @@ fn stream_part(mut part: Object<'_>, session: &Session, stream: &Stream) {
 fn tls(part: &mut Object<'_>, session: &Session) {
     if let Some(tls) = &session.connection.tls {
         let mut part = part.object("tls");
-        part.text("version", tls.version);
+        part.plain("version", tls.version);
         part.text("cipher", &tls.cipher);
         part.text("client_verify", client_verify(session, tls));
     }
 }
 
-/// Lower-case name to string, or to a list where the header is repeated; at most so many lines.
+/// At most so many of the arguments.
+fn arguments(mut table: Object<'_>, query: &[u8], limit: usize) {
+    let given: Vec<_> = query::arguments(query, limit).collect();
+    for (name, first, others) in grouped(&given, true, |one, other| one == other) {
+        one_or_list(table.foreign_member(name), first, others, |out, value| match value {
+            Some(value) => text(out, value),
+            None => out.extend_from_slice(b"true"),
+        });
+    }
+}
+
+/// At most so many lines.
 fn headers(mut table: Object<'_>, headers: &Headers, limit: usize, redacted: &[&str]) {
-    for (at, (name, line)) in headers.lines().take(limit).enumerate() {
-        let mut places = headers.places(name).take_while(|&place| place < limit);
-        if places.next() != Some(at) {
-            // It was written where the first of its name stands.
-            continue;
+    let lines: Vec<_> = headers.lines().take(limit).collect();
+    let is_same = |one: &&[u8], other: &&[u8]| one.eq_ignore_ascii_case(other);
+    for (name, first, others) in grouped(&lines, headers.has_repeats(), is_same) {
+        let out = table.header_member(name);
+        match redacted.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(name)) {
+            true => text(out, b"REDACTED"),
+            false => one_or_list(out, first, others, |out, line| text(out, line)),
         }
-        let out = table.foreign_member(&name.to_ascii_lowercase());
-        let mut others =
-            places.filter_map(|place| headers.lines().nth(place)).map(|(_, line)| line).peekable();
-        if redacted.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(name)) {
-            text(out, b"REDACTED");
-        } else if others.peek().is_none() {
-            text(out, line);
-        } else {
-            list(out, std::iter::once(line).chain(others), text);
-        }
+    }
+}
+
+/// Each name where it first stands, with its first value and the others; without `repeats` there are none.
+fn grouped<N, V>(
+    members: &[(N, V)],
+    repeats: bool,
+    is_same: impl Fn(&N, &N) -> bool + Copy,
+) -> impl Iterator<Item = (&N, &V, impl Iterator<Item = &V>)> {
+    members.iter().enumerate().filter_map(move |(at, (name, first))| {
+        let (before, behind) =
+            if repeats { (&members[..at], &members[at + 1..]) } else { Default::default() };
+        let is_new = !before.iter().any(|(earlier, _)| is_same(earlier, name));
+        let others = behind.iter().filter(move |(later, _)| is_same(later, name));
+        is_new.then(|| (name, first, others.map(|(_, value)| value)))
+    })
+}
+
+fn one_or_list<T>(
+    out: &mut Vec<u8>,
+    first: T,
+    others: impl Iterator<Item = T>,
+    mut write: impl FnMut(&mut Vec<u8>, T),
+) {
+    let mut others = others.peekable();
+    match others.peek() {
+        None => write(out, first),
+        Some(_) => list(out, std::iter::once(first).chain(others), write),
     }
 }
 
@@ -143,17 +173,17 @@ fn try_part(mut part: Object<'_>, attempt: &Try) {
     part.number("balancer_start_ns", attempt.balancer_start_ns);
     part.number("balancer_latency", attempt.balancer_latency_ns / 1_000_000);
     part.number("balancer_latency_ns", attempt.balancer_latency_ns);
-    part.text("ip", attempt.address.ip().to_string());
+    part.address("ip", attempt.address.ip());
     part.number("port", attempt.address.port());
     if let Some((state, code)) = attempt.failure {
-        part.text("state", state);
+        part.plain("state", state);
         part.number("code", code);
     }
 }
 
 fn credential_part(mut part: Object<'_>, credential: &AuthenticatedBy) {
     match credential {
-        AuthenticatedBy::Known(credential) => part.text("id", credential.id.to_string()),
+        AuthenticatedBy::Known(credential) => part.id("id", credential.id),
         // A plugin gave it.
         AuthenticatedBy::Given(credential) => {
             for name in ["id", "consumer_id"] {
@@ -176,11 +206,11 @@ fn entities(record: &mut Object<'_>, session: &Session) {
 }
 
 fn ending(record: &mut Object<'_>, session: &Session) {
-    record.text("client_ip", &*session.client_ip());
+    record.plain("client_ip", &session.client_ip());
     // Milliseconds since 1970.
     record.number("started_at", session.timings.unix_ms(session.timings.start));
-    record.text("workspace", &*DEFAULT_WORKSPACE.hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]));
-    record.text("workspace_name", "default");
+    record.id("workspace", DEFAULT_WORKSPACE);
+    record.plain("workspace_name", "default");
 }
 
 fn milliseconds(time: Duration) -> i64 {

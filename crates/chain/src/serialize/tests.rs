@@ -12,7 +12,7 @@ use crate::{Phase, Value};
 
 /// As its readers see it.
 fn record(exchange: &Exchange) -> Json {
-    serde_json::from_str(&super::record(exchange)).unwrap()
+    serde_json::from_slice(&super::record(exchange)).unwrap()
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn sessions_of_streams_have_their_own_form() {
     };
     session.stream = Some(counts);
     session.log_edits.push(LogEdit { key: "a".to_owned(), value: Value::Int(1), mode: LogEditMode::Set });
-    let record: Json = serde_json::from_str(&record_of_session(&session)).unwrap();
+    let record: Json = serde_json::from_slice(&record_of_session(&session)).unwrap();
     assert_eq!(record["session"], json!({"received": 100, "sent": 7, "status": 0, "server_port": 8000}));
     assert_eq!(record["upstream"], json!({"received": 6, "sent": 99}));
     assert_eq!((&record["latencies"]["kong"], &record["a"]), (&record["latencies"]["session"], &json!(1)));
@@ -143,7 +143,7 @@ fn edits() {
         ("a.b", json!(2), Set, json!({"a": 1, "o": {"x": 1}})),
     ] {
         let edit = LogEdit { key: key.to_owned(), value: Value::from(&value), mode };
-        let record = edited(&[edit], |record| {
+        let record = edited(&[edit], 0, |record| {
             record.number("a", 1);
             record.object("o").number("x", 1);
         });

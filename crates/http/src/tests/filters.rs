@@ -48,7 +48,7 @@ impl Handler for Filtering {
         match self {
             Self::Marking | Self::KeepingLength => Ok(()),
             Self::Answering => {
-                let headers = vec![Change { name: "X-Made-By".into(), values: vec!["filter".into()] }];
+                let headers = vec![Change::line("X-Made-By", "filter")];
                 response::exit(exchange, 418, Content::Text("made".into()), headers).map_err(|_| broken())
             }
             Self::Breaking => Err(broken()),
