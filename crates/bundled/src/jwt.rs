@@ -6,6 +6,7 @@ mod signature;
 mod tests;
 mod token;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -110,27 +111,27 @@ impl Jwt {
     }
 
     /// Checks the signature. The algorithm is the credential's, so that a token cannot choose a weaker one.
-    fn verify(&self, token: &Token, credential: &Credential) -> Result<(), &'static str> {
+    fn verify(&self, token: &Token<'_>, credential: &Credential) -> Result<(), &'static str> {
         let field = |name: &str| credential.fields.get(name).and_then(Value::as_str);
         let algorithm = field("algorithm").unwrap_or("HS256");
-        if token.algorithm != algorithm {
+        if token.algorithm() != Some(algorithm) {
             return Err("Invalid algorithm");
         }
         let name = if algorithm.starts_with("HS") { "secret" } else { "rsa_public_key" };
         let key = match (field(name), self.secret_is_base64) {
-            (Some(key), true) => from_base64(key),
-            (Some(key), false) => Some(key.as_bytes().to_vec()),
+            (Some(key), true) => from_base64(key).map(Cow::from),
+            (Some(key), false) => Some(key.as_bytes().into()),
             (None, _) => None,
         };
-        match signature::verify(algorithm, &key.ok_or("Invalid key/secret")?, &token.signed, &token.signature)
-        {
+        let key = key.ok_or("Invalid key/secret")?;
+        match signature::verify(algorithm, &key, token.signed.as_bytes(), &token.signature) {
             true => Ok(()),
             false => Err("Invalid signature"),
         }
     }
 
     /// What is wrong with the claims, by name.
-    fn claim_problems(&self, token: &Token) -> BTreeMap<&'static str, &'static str> {
+    fn claim_problems(&self, token: &Token<'_>) -> BTreeMap<&'static str, &'static str> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let mut problems = BTreeMap::new();
         for claim in self.claims_to_verify.iter().flatten() {

@@ -101,8 +101,9 @@ impl Policy {
     ) -> Result<Option<Admitted>, PdkError> {
         let outcome = match &self.place {
             Place::Here => Ok(self.shared.counters.admit(key, limits, amount, now)),
-            Place::There(redis) => redis.admit(key, limits, amount, now).await,
-            Place::Both(synced) => synced.admit(key, limits, amount, now).await,
+            // What waits for a network is on the heap, so that what does not stays small.
+            Place::There(redis) => Box::pin(redis.admit(key, limits, amount, now)).await,
+            Place::Both(synced) => Box::pin(synced.admit(key, limits, amount, now)).await,
         };
         self.tolerate(exchange, outcome)
     }
