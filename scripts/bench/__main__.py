@@ -12,6 +12,7 @@ import tempfile
 import bundled
 import counts
 import gateways
+import h2load
 import load
 import plugins
 import processes
@@ -105,7 +106,10 @@ def bundled_plugins(site):
     many = site.started("bundled-many", lambda: start(bundled.MANY), bundled.path(bundled.PLAIN))
     subjects = [((name, bundled.FEW), few, bundled.path(name)) for name in bundled.NAMES]
     subjects += [((name, bundled.MANY), many, bundled.path(name)) for name in (bundled.PLAIN, "key-auth")]
-    return {"samples": load.rounds(subjects, ROUNDS, SECONDS, tell)}
+    count, taken = load.requests(few, bundled.path(bundled.TOGETHER), 1)
+    rate = int(bundled.PART_OF_MOST * count / taken)
+    drive = lambda program, path, seconds: h2load.steady(program.url(path), seconds, rate)
+    return {"samples": load.rounds(subjects, ROUNDS, SECONDS, tell, drive)}
 
 
 def count(site):

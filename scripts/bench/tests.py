@@ -8,7 +8,7 @@ import xml.etree.ElementTree as xml
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import counts
-import http2
+import h2load
 import load
 import plot
 import processes
@@ -71,15 +71,16 @@ class Report(unittest.TestCase):
         self.assertEqual(text, "| name | us |\n| --- | ---: |\n| a | 1 |")
 
 
-class Http2(unittest.TestCase):
+class H2load(unittest.TestCase):
     def test_what_h2load_prints(self):
         text = """Application protocol: h2
 finished in 2.00s, 100.00 req/s, 1.00MB/s
 requests: 210 total, 210 started, 200 done, 200 succeeded, {} failed, 0 errored, 0 timeout
 """
-        self.assertEqual(http2.parse(text.format(0)), (200, 2.0))
-        with self.assertRaises(SystemExit):
-            http2.parse(text.format(1))
+        self.assertEqual(h2load.parse(text.format(0), "h2"), (200, 2.0))
+        for failed, protocol in ((1, "h2"), (0, "http/1.1")):
+            with self.assertRaises(SystemExit):
+                h2load.parse(text.format(failed), protocol)
 
 
 class Tls(unittest.TestCase):

@@ -6,14 +6,14 @@ import subprocess
 import sys
 
 import gateways
+import h2load
 import handshakes
-import http2
 import processes
 
 NAMES = ("polygate", "nginx")
 WORK = {
     **{f"request on a kept connection, answer of {size}": path for size, path in gateways.SIZES.items()},
-    **{f"request over HTTP/2, answer of {size}": http2.Work(path) for size, path in gateways.SIZES.items()},
+    **{f"request over HTTP/2, answer of {size}": h2load.Work(path) for size, path in gateways.SIZES.items()},
     "full handshake": "full",
     "resumed handshake": "resumed",
 }
@@ -35,8 +35,8 @@ def starts(work):
 
 def drive(program, what, seconds, requests):
     """Does the work and tells how often, and in how many seconds; `requests` does it for a path."""
-    if isinstance(what, http2.Work):
-        return http2.run(program.url(what.path), seconds)
+    if isinstance(what, h2load.Work):
+        return h2load.over_http2(program.url(what.path), seconds)
     if what not in handshakes.KINDS:
         return requests(program, what, seconds)
     command = [sys.executable, pathlib.Path(handshakes.__file__), program.port, seconds, what]
