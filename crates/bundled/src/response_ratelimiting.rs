@@ -85,7 +85,7 @@ impl Hooks for ResponseRateLimiting {
             }
             response::set_header(
                 exchange,
-                Change::line(&format!("X-RateLimit-Remaining-{name}"), number(least.max(0.0))),
+                Change::line(format!("X-RateLimit-Remaining-{name}"), number(least.max(0.0))),
             )?;
             used.insert(name.clone(), counted);
         }
@@ -146,9 +146,9 @@ impl ResponseRateLimiting {
                 let left = number((left - cost).max(0.0));
                 response::set_header(
                     exchange,
-                    Change::line(&format!("X-RateLimit-Limit-{what}"), number(limit.most)),
+                    Change::line(format!("X-RateLimit-Limit-{what}"), number(limit.most)),
                 )?;
-                response::set_header(exchange, Change::line(&format!("X-RateLimit-Remaining-{what}"), left))?;
+                response::set_header(exchange, Change::line(format!("X-RateLimit-Remaining-{what}"), left))?;
             }
         }
         Ok(())
