@@ -110,7 +110,7 @@ def bundled_plugins(site):
     rate = int(bundled.PART_OF_MOST * count / taken)
     drive = lambda program, path, seconds: h2load.steady(program.url(path), seconds, rate)
     # What is looked for is a microsecond: many short rounds tell more of it than few long ones.
-    return {"samples": load.rounds(subjects, bundled.ROUNDS_PER_ROUND * ROUNDS, 1, tell, drive)}
+    return {"samples": load.rounds(subjects, bundled.SHORT_ROUNDS * ROUNDS, 1, tell, drive)}
 
 
 def count(site):

@@ -11,7 +11,8 @@ PLAIN = "no plugin"
 TOGETHER = "all of these"
 FEW, MANY = 10, 100_000
 SECRET = "a secret of the benchmark"
-ROUNDS_PER_ROUND = 4
+SHORT_ROUNDS = 4
+"""Of a second, for each round of the other parts."""
 PART_OF_MOST = 0.6
 """How much of what goes through all plugins is asked for: with every plugin the same number of requests each second. At the
 most that each lets through, one that costs more leaves the load and the upstream waiting, and to wake them costs the gateway

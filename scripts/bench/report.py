@@ -244,9 +244,9 @@ its server and back; answers of 1 KiB.
 ## Plugins that come with the gateway
 
 Each on a route of its own, and all on one; `jwt` with HS256, the signature included. Requests have a key and a token in their
-query, on every route. They come at the same rate for all, {percent(bundled.PART_OF_MOST)} of what goes through all plugins together
-(h2load, {h2load.CLIENTS} connections), in {bundled.ROUNDS_PER_ROUND * rounds} rounds of a second: at full load a route without a plugin waits for the load, one with a plugin is waited for,
-and waking those who wait would be counted for the plugin.
+query, on every route. They come at the same rate for all, {percent(bundled.PART_OF_MOST)} of what goes through all plugins
+together (h2load, {h2load.CLIENTS} connections), in {bundled.SHORT_ROUNDS * rounds} rounds of a second. At full load a route
+without a plugin waits for the load, one with a plugin is waited for, and waking those who wait would be counted for the plugin.
 
 {bundled_plugins(figures["bundled"])}
 
