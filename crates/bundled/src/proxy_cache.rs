@@ -220,7 +220,7 @@ impl ProxyCache {
 
     fn tell(&self, exchange: &mut Exchange, status: &str) -> Outcome {
         match self.config.response_headers.status.unwrap_or(true) {
-            true => response::set_header(exchange, Change::line(STATUS, status.to_owned())),
+            true => response::set_header(exchange, Change::line(STATUS, status)),
             false => Ok(()),
         }
     }

@@ -40,8 +40,7 @@ impl Hooks for RequestTermination {
             return response::exit(exchange, self.status_code, Content::Json(shown), Vec::new());
         }
         if let Some(body) = &self.body {
-            let headers =
-                self.content_type.iter().map(|kind| Change::line("Content-Type", kind.clone())).collect();
+            let headers = self.content_type.iter().map(|kind| Change::line("Content-Type", kind)).collect();
             return response::exit(exchange, self.status_code, Content::Text(body.clone().into()), headers);
         }
         let content = match self.message() {
