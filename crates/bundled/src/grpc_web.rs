@@ -65,7 +65,7 @@ fn configure(plugin: &Arc<polygate_model::Plugin>, _: &Arc<Shared>) -> Result<Ar
 impl Hooks for GrpcWeb {
     async fn access(&self, exchange: &mut Exchange) -> Outcome {
         if let Some(origin) = &self.config.allow_origin_header {
-            response::set_header(exchange, Change::line("Access-Control-Allow-Origin", origin.clone()))?;
+            response::set_header(exchange, Change::line("Access-Control-Allow-Origin", origin))?;
         }
         if exchange.request.method == HttpMethod::OPTIONS {
             return preflight(exchange);
@@ -101,7 +101,7 @@ impl Hooks for GrpcWeb {
         if !is_grpc {
             return Ok(());
         }
-        response::set_header(exchange, Change::line("Content-Type", encoding.mime_type.clone()))?;
+        response::set_header(exchange, Change::line("Content-Type", &encoding.mime_type))?;
         exchange.session.kept.put(Answer::of(&mut exchange.response.headers, encoding, method));
         Ok(())
     }

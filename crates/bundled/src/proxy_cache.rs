@@ -104,7 +104,7 @@ impl Hooks for ProxyCache {
         }
         let key = self.key(exchange);
         if self.config.response_headers.key.unwrap_or(true) {
-            response::set_header(exchange, Change::line("X-Cache-Key", key.clone()))?;
+            response::set_header(exchange, Change::line("X-Cache-Key", &key))?;
         }
         let Some(stored) = self.shared.cache.get(&key) else {
             if self.config.cache_control && asked.only_if_cached {

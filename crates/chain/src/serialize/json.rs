@@ -57,10 +57,7 @@ impl<'o> Object<'o> {
 
     /// A text of the gateway's own: with nothing that needs an escape.
     pub fn plain(&mut self, name: &'static str, value: &str) {
-        let out = self.member(name);
-        out.push(b'"');
-        out.extend_from_slice(value.as_bytes());
-        out.push(b'"');
+        quoted(self.member(name), value.as_bytes());
     }
 
     /// A text of numbers with commas between them.
@@ -147,13 +144,17 @@ pub fn list<T>(out: &mut Vec<u8>, items: impl IntoIterator<Item = T>, mut each: 
 
 /// A text; what is no UTF-8 in it becomes replacement characters.
 pub fn text(out: &mut Vec<u8>, bytes: &[u8]) {
-    if is_quotable(bytes) {
-        out.push(b'"');
-        out.extend_from_slice(bytes);
-        out.push(b'"');
-    } else {
-        write(out, &*String::from_utf8_lossy(bytes));
+    match is_quotable(bytes) {
+        true => quoted(out, bytes),
+        false => write(out, &*String::from_utf8_lossy(bytes)),
     }
+}
+
+/// A text that needs no escape.
+fn quoted(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(b'"');
+    out.extend_from_slice(bytes);
+    out.push(b'"');
 }
 
 pub fn number(out: &mut Vec<u8>, number: impl itoa::Integer) {

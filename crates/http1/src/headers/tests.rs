@@ -99,6 +99,16 @@ fn names_that_look_alike_are_told_apart() {
 }
 
 #[test]
+fn repeats_are_told_from_names_that_look_alike() {
+    let mut headers: Headers = [("abcd", "1"), ("axyd", "2"), ("A@@D", "3")].into_iter().collect();
+    assert!(!headers.has_repeats());
+    headers.append("ABCD", "4");
+    assert!(headers.has_repeats());
+    headers.insert("abcd", "5");
+    assert!(!headers.has_repeats(), "the others are gone");
+}
+
+#[test]
 fn numbers_are_values() {
     let mut headers = sample();
     headers.append_number("X-N", 0);
